@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static int reserve(struct text *t, size_t more)
+{
+	size_t want, cap = t->cap ? t->cap : 256;
+	char *p;
+
+	if (more > SIZE_MAX - t->n - 1)
+		return -ENOMEM;
+	want = t->n + more + 1;
+	if (want <= t->cap)
+		return 0;
+	while (cap < want)
+		cap = cap > SIZE_MAX / 2 ? want : cap * 2;
+	p = realloc(t->p, cap);
+	if (!p)
+		return -ENOMEM;
+	t->p = p;
+	t->cap = cap;
+	return 0;
+}
+
+int text_add(struct text *t, const void *p, size_t n)
+{
+	if (reserve(t, n))
+		return -ENOMEM;
+	memcpy(t->p + t->n, p, n);
+	t->n += n;
+	t->p[t->n] = 0;
+	return 0;
+}
+
+int text_printf(struct text *t, const char *fmt, ...)
+{
+	va_list ap, again;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || reserve(t, n)) {
+		va_end(again);
+		return n < 0 ? -EINVAL : -ENOMEM;
+	}
+	vsnprintf(t->p + t->n, n + 1, fmt, again);
+	va_end(again);
+	t->n += n;
+	return 0;
+}
+
+void text_free(struct text *t)
+{
+	free(t->p);
+	*t = (struct text){ 0 };
+}
+
+int text_read_at(int dirfd, const char *path, size_t max, struct text *out)
+{
+	_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	size_t start = out->n;
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t r;
+
+		if (out->n - start > max)
+			return -EFBIG;
+		if (reserve(out, 16384))
+			return -ENOMEM;
+		r = read(fd, out->p + out->n, out->cap - out->n - 1);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		out->n += r;
+		out->p[out->n] = 0;
+		if (!r)
+			return 0;
+	}
+}
+
+bool text_field_u64(const char *text, const char *key, uint64_t *out)
+{
+	size_t k = strlen(key);
+
+	for (const char *l = text; l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL) {
+		char *end;
+
+		if (strncmp(l, key, k))
+			continue;
+		l += k;
+		while (*l == ' ' || *l == '\t' || *l == ':')
+			l++;
+		if (!isdigit((unsigned char)*l))
+			return false;
+		errno = 0;
+		*out = strtoull(l, &end, 10);
+		if (errno)
+			return false;
+		if (!strncmp(end, " kB", 3)) {
+			if (*out > UINT64_MAX / 1024)
+				return false;
+			*out *= 1024;
+		}
+		return true;
+	}
+	return false;
+}
+
+bool text_parse_u64(const char *s, uint64_t *out)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	*out = strtoull(s, &end, 10);
+	return !errno && !*end;
+}
+
+char *text_bytes(char *buf, size_t n, uint64_t bytes)
+{
+	static const char unit[] = "KMGTPE";
+	double x = bytes;
+	int u = -1;
+
+	while (x >= 1023.95 && u < 5) {
+		x /= 1024;
+		u++;
+	}
+	if (u < 0)
+		snprintf(buf, n, "%llu B", (unsigned long long)bytes);
+	else
+		snprintf(buf, n, "%.1f %ciB", x, unit[u]);
+	return buf;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Strings: growable text, whole files, numbers in lines of /proc, bytes for people. */
+#ifndef RSSCOPE_BASE_TEXT_H
+#define RSSCOPE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+struct text {
+	char *p;  /* NUL-terminated once anything was added; NULL when empty */
+	size_t n; /* bytes, without the NUL */
+	size_t cap;
+};
+
+int text_add(struct text *t, const void *p, size_t n);
+int text_printf(struct text *t, const char *fmt, ...) PRINTF(2, 3);
+void text_free(struct text *t);
+#define _text_ _cleanup_(text_free)
+
+/* Reads a whole file (of unknown size, as in /proc) relative to dirfd, at most `max` bytes.
+ * 0, -errno of open/read, -EFBIG past max. */
+int text_read_at(int dirfd, const char *path, size_t max, struct text *out);
+
+/* The number behind `key` at the start of a line ("VmRSS:\t  12 kB"), times 1024 when the line
+ * ends in kB. false when there is no such line or no number. */
+bool text_field_u64(const char *text, const char *key, uint64_t *out);
+
+/* Strict decimal: the whole string must be digits. false on anything else or overflow. */
+bool text_parse_u64(const char *s, uint64_t *out);
+
+/* "412.6 MiB", "512 B": IEC units, one decimal. Returns buf. */
+char *text_bytes(char *buf, size_t n, uint64_t bytes);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An ELF file of the target: headers, build info, Go's pclntab, symbols. The only user of libelf.
+ *
+ * Addresses are the file's own (link-time); the caller adds the load bias. Everything read is
+ * hostile: bounded, capped, -EINVAL with a text. A 32-bit or big-endian file is -ENOTSUP.
+ */
+#ifndef RSSCOPE_BINARY_BINARY_H
+#define RSSCOPE_BINARY_BINARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum bin_arch { BIN_ARCH_AMD64 = 62, BIN_ARCH_ARM64 = 183, BIN_ARCH_OTHER = 0 };
+
+enum { BIN_SEG_R = 4, BIN_SEG_W = 2, BIN_SEG_X = 1 }; /* p_flags */
+
+struct bin_segment { /* PT_LOAD */
+	uint64_t vaddr, memsz, offset, filesz;
+	uint32_t flags;
+};
+
+struct bin;
+
+/* Reads the headers and finds pclntab and build info. The fd is duplicated. */
+int bin_open(int fd, struct bin **out, struct err *e);
+void bin_close(struct bin *b); /* NULL-safe */
+
+enum bin_arch bin_arch(const struct bin *b);
+bool bin_is_pie(const struct bin *b);	       /* ET_DYN: executable or shared object */
+bool bin_is_stripped(const struct bin *b);     /* no .symtab */
+bool bin_has_interp(const struct bin *b);      /* PT_INTERP: dynamically linked executable */
+const char *bin_build_id(const struct bin *b); /* GNU build ID in hex, "" when none */
+size_t bin_segments(const struct bin *b, const struct bin_segment **out);
+
+/* PT_GNU_RELRO; false when there is none. */
+bool bin_relro(const struct bin *b, uint64_t *vaddr, uint64_t *size);
+/* PT_TLS; false when there is none. */
+bool bin_tls(const struct bin *b, uint64_t *memsz, uint64_t *align);
+
+/* A section by name; false when absent. */
+bool bin_section(const struct bin *b, const char *name, uint64_t *vaddr, uint64_t *size);
+
+/* Load bias from the lowest mapping of the file: maps start − page-truncated vaddr of the segment
+ * whose file offset it shows. 0 for ET_EXEC. */
+uint64_t bin_bias(const struct bin *b, uint64_t map_start, uint64_t map_offset);
+
+/* Bytes of the file at a link-time address; -EFAULT outside the file-backed part of a segment. */
+int bin_read(const struct bin *b, uint64_t vaddr, void *buf, size_t len);
+
+/*
+ * Go build info (debug/buildinfo; pointer form ≤1.17, inline from 1.18). `version` is "go1.19.8"
+ * or with experiments ("go1.26.8 X:noallocheaders"). Without build info, the version string found
+ * in rodata, and from_string is set.
+ */
+struct bin_go {
+	bool is_go;
+	bool from_string;
+	bool cgo;	  /* build setting CGO_ENABLED=1 when recorded, else dynamic cgo symbols */
+	char version[64]; /* "" when not found though is_go */
+	char module[256]; /* main module path and version: "example.org/x v1.2.3" */
+	/* pclntab */
+	uint64_t pclntab; /* link-time address, 0 when none */
+	uint32_t magic;	  /* 0xfffffffb … 0xfffffff1 */
+	uint64_t nfunc;
+	const char *found_by; /* ".gopclntab", "scan" */
+};
+const struct bin_go *bin_go(const struct bin *b);
+
+/*
+ * Go functions, from pclntab. `text` is moduledata.text at run time minus the bias, needed from
+ * 1.18 on where the table holds offsets (0: use the header's textStart).
+ */
+struct bin_func {
+	const char *name; /* borrowed from b */
+	uint64_t entry, end;
+};
+/* The function that covers pc (link-time); -ENOENT outside Go code. */
+int bin_go_func(struct bin *b, uint64_t text, uint64_t pc, struct bin_func *out);
+/* A function by name: linear. -ENOENT. */
+int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out);
+/* File and line of pc, innermost physical frame. file is borrowed from b. -ENOENT. */
+int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, uint32_t *line);
+
+/* The ELF symbol (.symtab, else .dynsym) that covers addr; name borrowed. -ENOENT. */
+int bin_symbol(struct bin *b, uint64_t addr, const char **name, uint64_t *start);
+/* A defined ELF symbol by name. -ENOENT. */
+int bin_symbol_addr(struct bin *b, const char *name, uint64_t *addr, uint64_t *size);
+
+/* The pieces of the file that bin_open used: a sparse file that holds them at their offsets opens
+ * the same way. Calls fn(ctx, off, len) for each; stops at the first non-zero return. */
+int bin_pieces(const struct bin *b, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Layouts of the Go runtime's structures, one for each group of releases that share all of them.
+ * Data, generated: layouts.inc comes from the runtime's own sources by `make go-layouts`
+ * (src/goruntime/gen). Adding a release changes the table, not code.
+ */
+#ifndef RSSCOPE_GORUNTIME_LAYOUT_H
+#define RSSCOPE_GORUNTIME_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum go_field {
+#define SIZE(id, s)	GO_SIZE_##id,
+#define FIELD(id, s, f) GO_##id,
+#define WIDTH(id, s, f) GO_##id,
+#define CONST(id, n)	GO_CONST_##id,
+#include "goruntime/fields.def"
+#undef SIZE
+#undef FIELD
+#undef WIDTH
+#undef CONST
+	GO_FIELD_COUNT
+};
+
+#define GO_ABSENT	 INT64_MIN
+#define GO_MAX_SIZECLASS 68
+
+struct go_layout {
+	const char *arch;     /* "amd64", "arm64" */
+	const char *releases; /* "go1.19.4 go1.19.5 …", space-separated */
+	int64_t f[GO_FIELD_COUNT];
+	uint32_t nclasses;		       /* size classes, class 0 (large) included */
+	uint32_t class_size[GO_MAX_SIZECLASS]; /* bytes */
+};
+
+extern const struct go_layout go_layouts[];
+extern const size_t go_nlayouts;
+
+/* The layout of exactly that release ("go1.19.8"; what follows a space is ignored), or NULL. */
+const struct go_layout *go_layout_find(const char *version, const char *arch);
+
+/* The layouts worth trying for a version, best guess first: its own, then by nearness of release.
+ * An unknown patch release of a known minor gives the nearest one's first. Fills up to max,
+ * returns how many. */
+size_t go_layout_candidates(const char *version, const char *arch, const struct go_layout **out,
+			    size_t max);
+
+/* 10000·minor + patch of "go1.MINOR.PATCH" (rc and beta sort before), or −1. */
+int go_version_number(const char *version);
+
+static inline int64_t go_off(const struct go_layout *l, enum go_field f)
+{
+	return l->f[f];
+}
+
+static inline int go_has(const struct go_layout *l, enum go_field f)
+{
+	return l->f[f] != GO_ABSENT;
+}
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ledger: every resident byte gets exactly one owner. Pure: no I/O, no clock, no globals.
+ *
+ * Claims say who owns which bytes. They come in levels; where claims of different levels overlap
+ * the higher one owns the bytes (a span inside an arena inside a VMA). Claims of one level must
+ * not overlap: the later one loses the common bytes, and `conflict` counts them.
+ * The sweep walks the resident ranges once and posts each byte to its owner; what no claim covers
+ * is CAT_UNKNOWN. So Σ resident == the bytes of the ranges, by construction and asserted by tests.
+ */
+#ifndef RSSCOPE_MODEL_LEDGER_H
+#define RSSCOPE_MODEL_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/range.h"
+#include "base/vec.h"
+#include "model/category.h"
+
+enum claim_level {
+	LEVEL_VMA,    /* what the kernel's mapping says */
+	LEVEL_OBJECT, /* parts of a mapping: segments of a binary, glibc heaps, thread stacks */
+	LEVEL_REGION, /* the Go runtime's regions: arenas, persistent chunks, bitmaps */
+	LEVEL_PAGES,  /* pages inside a region: free, released, spans, mspan blocks */
+	LEVEL_FINE,   /* inside that: page caches, buckets, goroutine stacks */
+	LEVEL_OVER,   /* what overrides all: pages that our probes copied */
+	LEVEL_COUNT
+};
+
+enum method { METHOD_MEASURED, METHOD_SPLIT, METHOD_RUNTIME, METHOD_ESTIMATED, METHOD_COUNT };
+const char *method_name(enum method m);
+
+enum row_kind { ROW_FILE, ROW_THREAD, ROW_ARENA, ROW_ORIGIN, ROW_TYPE, ROW_KIND_COUNT };
+const char *row_kind_name(enum row_kind k);
+
+/* A line below a category: a file, a thread's stack, a glibc arena, a kind of runtime memory. */
+struct ledger_row {
+	enum category cat;
+	enum row_kind kind;
+	char *name;				 /* owned by the ledger */
+	uint64_t resident, virtual_, swap, huge; /* bytes */
+	uint64_t pss;				 /* bytes, valid when has_pss */
+	bool has_pss;
+	bool unexplained; /* counts into ledger.unexplained (native/mmap without origin, …) */
+};
+
+struct claim {
+	uint64_t start, end;
+	uint32_t row;	   /* index that ledger_row() gave */
+	uint8_t level;	   /* enum claim_level */
+	uint8_t method;	   /* METHOD_MEASURED unless known only by estimate or the runtime's word */
+	uint32_t splitter; /* 0: all bytes are the row's; else handed to the split callback */
+};
+
+struct ledger_cat {
+	uint64_t resident, virtual_, swap, huge, pss, uncertainty;
+	uint64_t split;	    /* of resident: bytes on pages that several owners share */
+	uint64_t estimated; /* of resident: by claims marked METHOD_ESTIMATED */
+	uint64_t runtime;   /* of resident: by claims marked METHOD_RUNTIME */
+	bool has_pss;
+};
+
+/* Divides [start, end), which lies inside claim c, among other rows: calls post(arg, row, bytes)
+ * any number of times; what it leaves goes to c->row. Used for object slots within a span, where
+ * one claim a slot would be too many. */
+typedef void ledger_post_fn(void *arg, uint32_t row, uint64_t bytes);
+typedef void ledger_split_fn(void *ctx, const struct claim *c, uint64_t start, uint64_t end,
+			     ledger_post_fn *post, void *arg);
+
+struct ledger {
+	struct ledger_cat cat[CAT_COUNT];
+	VEC(struct ledger_row) rows;
+	uint64_t scanned;     /* Σ resident of the page map */
+	uint64_t unexplained; /* unknown + rows marked unexplained */
+	uint64_t conflict;    /* bytes claimed twice at one level */
+	uint64_t uncertainty;
+	/* while building */
+	VEC(struct claim) claims[LEVEL_COUNT];
+	uint32_t unknown_row;
+};
+
+int ledger_init(struct ledger *l);
+void ledger_free(struct ledger *l);
+
+/* Finds or makes a row; *out is its index. 0 or -ENOMEM. */
+int ledger_row(struct ledger *l, enum category cat, enum row_kind kind, const char *name,
+	       uint32_t *out);
+
+/* Adds a claim; an empty one (start ≥ end) is ignored. 0 or -ENOMEM. */
+int ledger_claim(struct ledger *l, enum claim_level level, uint64_t start, uint64_t end,
+		 uint32_t row, enum method method, uint32_t splitter);
+
+/* What the sweep runs over. Flags of `pages`: LR_*. All sorted, without overlap. */
+enum { LR_RESIDENT = 1, LR_SWAP = 2, LR_HUGE = 4 };
+struct ledger_input {
+	const struct range *pages;
+	size_t npages;
+	const struct range *vmas; /* for virtual sizes */
+	size_t nvmas;
+	uint32_t page_size;	/* bytes: to tell whole pages from shared ones */
+	ledger_split_fn *split; /* may be NULL */
+	void *split_ctx;
+};
+
+/* Sorts the claims, resolves conflicts, sweeps. 0 or -ENOMEM. Call once. */
+int ledger_sweep(struct ledger *l, const struct ledger_input *in);
+
+/* The owner of one byte after the sweep: its row index (unknown_row when unclaimed). */
+uint32_t ledger_owner(const struct ledger *l, uint64_t addr);
+
+/* How the category's resident bytes are known, taken together: estimated > runtime > split >
+ * measured. */
+enum method ledger_cat_method(const struct ledger_cat *c);
+
+/* Orders the rows of each category by resident bytes, largest first (virtual, then name, on ties);
+ * fills idx[] with row indexes grouped by category. idx has room for l->rows.n. */
+void ledger_order(const struct ledger *l, uint32_t *idx);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One look at one target: all facts that `report` prints, in one value. collect/ fills it, out/
+ * prints it, findings are made from it. A figure that is not known is absent (has_… false, or not
+ * in the list), never 0, and `missing` names it.
+ */
+#ifndef RSSCOPE_MODEL_REPORT_H
+#define RSSCOPE_MODEL_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "model/ledger.h"
+
+struct opt_u64 {
+	bool has;
+	uint64_t v;
+};
+#define OPT(x) ((struct opt_u64){ .has = true, .v = (x) })
+
+/* A named integer: a runtime metric, a kernel row, a loss counter. */
+struct named_u64 {
+	char name[72];
+	uint64_t v;
+};
+typedef VEC(struct named_u64) named_vec;
+
+enum reclaim { RECLAIM_ROW_NO, RECLAIM_ROW_YES, RECLAIM_ROW_PART };
+
+struct cgroup_out_row {
+	char name[40];
+	uint64_t bytes;
+	enum reclaim reclaimable;
+};
+
+struct missing {
+	char *path;   /* JSON path of what is absent, e.g. "go.metrics", "ledger[].pss" */
+	char *reason; /* why */
+	char *needs;  /* what would bring it; "" when nothing can */
+};
+
+struct evidence {
+	char *name;
+	uint64_t value;
+	char *source;
+};
+
+enum severity { SEV_INFO, SEV_WARNING, SEV_CRITICAL };
+
+struct finding {
+	const char *id; /* static */
+	enum severity severity;
+	char *summary;
+	VEC(struct evidence) evidence;
+	VEC(char *) advice;
+};
+
+struct report_target {
+	int32_t pid, ns_pid; /* ns_pid 0: unknown */
+	char comm[64];
+	char *exe, *cmdline, *cgroup; /* owned; may be NULL */
+	char container_id[80];
+	uint64_t start_time_unix_ns; /* 0: unknown */
+	char go_version[64];	     /* "" when not Go */
+	char module[256];
+	char build_id[80];
+	bool is_go, has_binary, stripped, pie, cgo;
+};
+
+struct report_go {
+	bool known;		 /* the runtime's books were read */
+	char identified_by[160]; /* "build info + allspans + self-check" */
+	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
+	named_vec metrics;	 /* runtime/metrics names → values (bytes, counts, percent) */
+	struct opt_u64 cycles, last_end_unix_ns, last_pause_ns, goal, live, memory_limit;
+	bool has_gogc;
+	int64_t gogc; /* percent; −1: off */
+	struct opt_u64 goroutines;
+	named_vec by_state; /* "running", "waiting", … */
+	struct opt_u64 spans, retries;
+};
+
+struct report_kernel {
+	struct opt_u64 page_tables;   /* VmPTE, bytes */
+	struct opt_u64 kernel_stacks; /* threads × kernel stack size, bytes */
+	struct opt_u64 threads;
+	struct opt_u64 kernel_stack_size;
+};
+
+struct report_cgroup {
+	int version; /* 0: none */
+	char *path;
+	struct opt_u64 usage, limit, effective_limit;
+	VEC(struct cgroup_out_row) rows;
+};
+
+struct report {
+	/* tool and host */
+	uint64_t time_unix_ns;
+	struct {
+		char boot_id[40], kernel[80], arch[16]; /* "" when unknown */
+		uint32_t page_size;
+	} host;
+	char source[16]; /* "live", "capture", "core" */
+
+	struct report_target target;
+	struct {
+		struct opt_u64 before, after, high_water, churn;
+		uint64_t scanned;
+		char observed_by[24]; /* "first-instruction", "attach", "none" */
+	} rss;
+	struct ledger ledger;
+	struct report_go go;
+	struct report_kernel kernel;
+	struct report_cgroup cgroup;
+	VEC(struct finding) findings;
+	VEC(struct missing) missing;
+	named_vec losses;
+	struct {
+		struct opt_u64 wall_ns, cpu_ns, probes, max_rss; /* max_rss bytes */
+	} cost;
+	bool partial; /* exit code 5: something that was asked for could not be read */
+};
+
+void report_init(struct report *r);
+void report_free(struct report *r);
+
+/* Names an absence. 0 or -ENOMEM. */
+int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The metric of that name, or NULL. */
+const struct named_u64 *named_find(const named_vec *v, const char *name);
+int named_add(named_vec *v, const char *name, uint64_t value);
+
+#endif

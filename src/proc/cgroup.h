@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The memory cgroup's books: v1, v2 and hybrid, seen through memsrc.
+ * Sources: Documentation/admin-guide/cgroup-v2.rst (memory.stat), cgroup-v1/memory.rst.
+ */
+#ifndef RSSCOPE_PROC_CGROUP_H
+#define RSSCOPE_PROC_CGROUP_H
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "proc/memsrc.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cgroup_reclaim { RECLAIM_NO, RECLAIM_YES, RECLAIM_PART };
+
+struct cgroup_row {
+	char name[32]; /* as in memory.stat, or the v1 file's name ("kmem") */
+	uint64_t bytes;
+	enum cgroup_reclaim reclaimable;
+};
+
+struct cgroup {
+	int version;	/* 1 or 2; 0: no memory controller for the process */
+	char path[512]; /* as the process names it, "/" when at the root or outside our view */
+	char dir[1024]; /* where it is mounted here */
+	bool has_usage, has_limit, has_effective_limit, has_swap_limit;
+	uint64_t usage;		  /* memory.current / memory.usage_in_bytes */
+	uint64_t limit;		  /* of this cgroup itself; absent: "max" / 2^63 − page */
+	uint64_t effective_limit; /* the smallest of it and its ancestors' */
+	uint64_t swap_limit;
+	VEC(struct cgroup_row) rows;
+	char missing[256];     /* why something is absent; "" when nothing is */
+	char container_id[80]; /* 64 hex digits found in the path, or "" */
+};
+
+/* 0 also when there is no memory cgroup (version 0, `missing` says why); -errno when /proc/PID
+ * itself can't be read. */
+int cgroup_read(struct memsrc *m, struct cgroup *out, struct err *e);
+void cgroup_free(struct cgroup *c);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* /proc/PID/maps: the VMAs. Source: fs/proc/task_mmu.c show_map_vma(). */
+#ifndef RSSCOPE_PROC_MAPS_H
+#define RSSCOPE_PROC_MAPS_H
+
+#include "base/err.h"
+#include "base/vec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { VMA_R = 1, VMA_W = 2, VMA_X = 4, VMA_SHARED = 8 };
+
+struct vma {
+	uint64_t start, end; /* bytes */
+	uint64_t offset;     /* bytes into the file */
+	uint32_t flags;	     /* VMA_* */
+	uint32_t dev_major, dev_minor;
+	uint64_t inode;	  /* 0: anonymous */
+	const char *name; /* "" for anonymous; "[heap]", "[stack]", a path; " (deleted)" kept;
+			   * borrowed from struct maps */
+	bool deleted;
+};
+
+struct maps {
+	VEC(struct vma) vma; /* sorted by start, no overlap */
+	char *text;	     /* owns the names */
+};
+
+/* Parses `text` (copied). -EINVAL with the line number in e when a line is not a mapping, or the
+ * lines overlap or go backwards. */
+int maps_parse(const char *text, struct maps *out, struct err *e);
+void maps_free(struct maps *m);
+
+/* The VMA that holds addr, or NULL. */
+const struct vma *maps_find(const struct maps *m, uint64_t addr);
+
+static inline bool vma_is_anon(const struct vma *v)
+{
+	return !v->inode && (!v->name[0] || v->name[0] == '[');
+}
+
+/* Mappings whose pages the kernel does not count as RSS: [vvar…], [vsyscall], hugetlbfs, device
+ * memory under /dev (not /dev/shm, /dev/zero, memfd). */
+bool vma_outside_rss(const struct vma *v);
+
+#endif
