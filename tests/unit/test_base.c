@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/cursor.h"
+#include "base/err.h"
+#include "base/range.h"
+#include "base/text.h"
+#include "test.h"
+
+TEST(cursor_stops_at_the_end)
+{
+	struct cursor c = cursor_make("\1\2\3\4\5", 5);
+
+	CHECK_INT(cursor_u32(&c), 0x04030201);
+	CHECK(!c.bad);
+	CHECK_INT(cursor_u16(&c), 0);
+	CHECK(c.bad);
+	CHECK_INT(c.bad_at, 4);
+	CHECK_INT(cursor_u8(&c), 0); /* bad for good */
+}
+
+TEST(cursor_uvarint_is_bounded)
+{
+	struct cursor c = cursor_make("\x96\x01", 2);
+
+	CHECK_INT(cursor_uvarint(&c), 150);
+	c = cursor_make("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10);
+	CHECK_INT(cursor_uvarint(&c), 0);
+	CHECK(c.bad);
+	c = cursor_make("\x80", 1);
+	cursor_uvarint(&c);
+	CHECK(c.bad);
+}
+
+TEST(range_find_and_merge)
+{
+	range_vec v = { 0 };
+
+	CHECK_INT(range_append(&v, 0x1000, 0x2000, 1), 0);
+	CHECK_INT(range_append(&v, 0x2000, 0x3000, 1), 0);
+	CHECK_INT(range_append(&v, 0x3000, 0x4000, 2), 0);
+	CHECK_INT(range_append(&v, 0x8000, 0x9000, 3), 0);
+	CHECK_INT(v.n, 3);
+	CHECK_INT(range_find(v.v, v.n, 0x2fff), 0);
+	CHECK_INT(range_find(v.v, v.n, 0x3000), 1);
+	CHECK_INT(range_find(v.v, v.n, 0x4000), -1);
+	CHECK_INT(range_find(v.v, v.n, 0x9000), -1);
+	CHECK_INT(range_lower(v.v, v.n, 0x4000), 2);
+	CHECK_INT(range_sum(v.v, v.n, 2), 0x2000);
+	vec_free(&v);
+}
+
+TEST(text_fields_and_numbers)
+{
+	uint64_t x = 7;
+	char buf[32];
+
+	CHECK(text_field_u64("Name:\tx\nVmRSS:\t  12 kB\n", "VmRSS:", &x));
+	CHECK_INT(x, 12288);
+	CHECK(!text_field_u64("VmRSS: none\n", "VmRSS:", &x));
+	CHECK(!text_field_u64("VmPeak: 1 kB\n", "VmRSS:", &x));
+	CHECK(!text_parse_u64("12x", &x));
+	CHECK(!text_parse_u64("-1", &x));
+	CHECK(!text_parse_u64("18446744073709551616", &x));
+	CHECK(text_parse_u64("18446744073709551615", &x));
+	CHECK_STR(text_bytes(buf, sizeof(buf), 0), "0 B");
+	CHECK_STR(text_bytes(buf, sizeof(buf), 1023), "1023 B");
+	CHECK_STR(text_bytes(buf, sizeof(buf), 1024), "1.0 KiB");
+	CHECK_STR(text_bytes(buf, sizeof(buf), 432645775), "412.6 MiB");
+	CHECK_STR(text_bytes(buf, sizeof(buf), 1048575), "1.0 MiB");
+}
+
+TEST(err_prefix_keeps_the_text)
+{
+	struct err e = { 0 };
+
+	CHECK_INT(err_set(&e, -2, "open %s", "x"), -2);
+	CHECK_INT(err_prefix(&e, -5, "capture"), -5);
+	CHECK_STR(e.text, "capture: open x");
+	CHECK_INT(err_set(NULL, -3, "x"), -3);
+}
