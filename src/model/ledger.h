@@ -51,19 +51,24 @@ struct claim {
 	uint8_t level;	   /* enum claim_level */
 	uint8_t method;	   /* METHOD_MEASURED unless known only by estimate or the runtime's word */
 	uint32_t splitter; /* 0: all bytes are the row's; else handed to the split callback */
+	uint32_t seq;	   /* order of adding within the level; ledger_claim() sets it */
 };
+
+typedef VEC(struct claim) claim_vec;
 
 struct ledger_cat {
 	uint64_t resident, virtual_, swap, huge, pss, uncertainty;
-	uint64_t split;	    /* of resident: bytes on pages that several owners share */
+	uint64_t split;	    /* of resident: bytes on pages that several categories share */
 	uint64_t estimated; /* of resident: by claims marked METHOD_ESTIMATED */
 	uint64_t runtime;   /* of resident: by claims marked METHOD_RUNTIME */
 	bool has_pss;
 };
 
 /* Divides [start, end), which lies inside claim c, among other rows: calls post(arg, row, bytes)
- * any number of times; what it leaves goes to c->row. Used for object slots within a span, where
- * one claim a slot would be too many. */
+ * any number of times; what it leaves goes to c->row, what it posts beyond end - start is dropped.
+ * Used for object slots within a span, where one claim a slot would be too many. Called for
+ * resident, swapped and virtual bytes alike, possibly for parts of a claim. Bytes that it divides
+ * among several categories count as `split`. */
 typedef void ledger_post_fn(void *arg, uint32_t row, uint64_t bytes);
 typedef void ledger_split_fn(void *ctx, const struct claim *c, uint64_t start, uint64_t end,
 			     ledger_post_fn *post, void *arg);
@@ -73,10 +78,11 @@ struct ledger {
 	VEC(struct ledger_row) rows;
 	uint64_t scanned;     /* Σ resident of the page map */
 	uint64_t unexplained; /* unknown + rows marked unexplained */
-	uint64_t conflict;    /* bytes claimed twice at one level */
+	uint64_t conflict;    /* bytes claimed more than once at one level, each counted once */
 	uint64_t uncertainty;
 	/* while building */
-	VEC(struct claim) claims[LEVEL_COUNT];
+	claim_vec claims[LEVEL_COUNT]; /* after the sweep: sorted, without overlap */
+	VEC(uint32_t) row_hash;	       /* open addressing: row index + 1, 0 for empty */
 	uint32_t unknown_row;
 };
 
@@ -87,7 +93,8 @@ void ledger_free(struct ledger *l);
 int ledger_row(struct ledger *l, enum category cat, enum row_kind kind, const char *name,
 	       uint32_t *out);
 
-/* Adds a claim; an empty one (start ≥ end) is ignored. 0 or -ENOMEM. */
+/* Adds a claim; an empty one (start ≥ end) is ignored. 0, -ENOMEM; -EINVAL: no such row or level.
+ * Memory: 32 bytes a claim; one that continues the last one of its level is merged into it. */
 int ledger_claim(struct ledger *l, enum claim_level level, uint64_t start, uint64_t end,
 		 uint32_t row, enum method method, uint32_t splitter);
 
@@ -103,7 +110,9 @@ struct ledger_input {
 	void *split_ctx;
 };
 
-/* Sorts the claims, resolves conflicts, sweeps. 0 or -ENOMEM. Call once. */
+/* Sorts the claims, resolves conflicts, sweeps. O((claims + ranges) log). Call once.
+ * 0, -ENOMEM; -EINVAL: ranges out of order, or a page size that is no power of two.
+ * Leaves uncertainty and pss to the caller. */
 int ledger_sweep(struct ledger *l, const struct ledger_input *in);
 
 /* The owner of one byte after the sweep: its row index (unknown_row when unclaimed). */
