@@ -453,6 +453,50 @@ TEST(ledger_greedy_split_is_bounded)
 	ledger_free(&l);
 }
 
+/* Gives the first half of what it is asked about to the row that ctx points to. */
+static void split_half(void *ctx, const struct claim *k, uint64_t start, uint64_t end,
+		       ledger_post_fn *post, void *arg)
+{
+	post(arg, *(uint32_t *)ctx, (end - start) / 2);
+}
+
+/* A claim that is divided among categories is split, and so is who shares a page with it. */
+TEST(ledger_divided_claims_are_split)
+{
+	struct range r = { 0x1000, 0x5000, LR_RESIDENT };
+	struct ledger_input in = {
+		.pages = &r, .npages = 1, .page_size = 4096, .split = split_half
+	};
+	uint32_t live, unused, stacks;
+	struct ledger l;
+
+	REQUIRE(!ledger_init(&l));
+	REQUIRE(!ledger_row(&l, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &live));
+	REQUIRE(!ledger_row(&l, CAT_GO_HEAP_UNUSED, ROW_TYPE, "unused", &unused));
+	REQUIRE(!ledger_row(&l, CAT_GO_STACKS, ROW_TYPE, "stacks", &stacks));
+	in.split_ctx = &unused;
+	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x1800, 0x2800, live, METHOD_MEASURED, 1));
+	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x2800, 0x4000, stacks, METHOD_MEASURED, 0));
+	CHECK_INT(ledger_sweep(&l, &in), 0);
+	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].resident, 0x800);
+	CHECK_INT(l.cat[CAT_GO_HEAP_UNUSED].resident, 0x800);
+	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].split, 0x800);
+	CHECK_INT(l.cat[CAT_GO_HEAP_UNUSED].split, 0x800);
+	CHECK_INT(l.cat[CAT_GO_STACKS].split, 0x800); /* of 0x1800: the page at 0x2000 */
+	CHECK_INT(l.cat[CAT_UNKNOWN].split, 0x800);   /* of 0x1800: the page at 0x1000 */
+	ledger_free(&l);
+
+	/* all to its own category: not split */
+	REQUIRE(!ledger_init(&l));
+	REQUIRE(!ledger_row(&l, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &live));
+	in.split_ctx = &live;
+	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x1000, 0x5000, live, METHOD_MEASURED, 1));
+	CHECK_INT(ledger_sweep(&l, &in), 0);
+	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].split, 0);
+	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].resident, 0x4000);
+	ledger_free(&l);
+}
+
 TEST(ledger_degenerate_inputs)
 {
 	struct range bad[] = { { 0x3000, 0x4000, LR_RESIDENT }, { 0x1000, 0x2000, LR_RESIDENT } };
