@@ -12,5 +12,7 @@ $(UNIT): $(UNIT_OBJ) $(LIB)
 check-unit: $(UNIT)
 	$(Q)$(UNIT)
 
+include tests/targets/targets.mk
+
 -include $(UNIT_OBJ:.o=.d)
 .PHONY: check-unit

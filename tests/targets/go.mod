@@ -1,0 +1,3 @@
+module rsscope.test/targets
+
+go 1.19
