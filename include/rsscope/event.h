@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the BPF programs put into the ring buffer, and what user space puts into their maps.
+ *
+ * Records: a struct rsc_rec header, then what its type says. All integers are native-endian and
+ * naturally aligned; `size` is a multiple of 8. A reader skips types that it does not know.
+ * Times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns). Process and thread ids are those of
+ * the pid namespace that the observer runs in.
+ *
+ * Losses: whatever could not be delivered adds 1 to a named per-CPU counter (RSC_COUNTERS) and to
+ * the CPU's running number, which each later record of that CPU carries in `lost`: so a reader
+ * knows how many are missing, and between which two records of a CPU.
+ */
+#ifndef RSSCOPE_EVENT_ABI_H
+#define RSSCOPE_EVENT_ABI_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define RSC_STACK_MAX 64 /* frames of a record, both parts together */
+#define RSC_KSTACK    48 /* of these from bpf_get_stack at most; the rest is the Go side's */
+#define RSC_WORDS_MAX 16 /* words of target memory read at a GC cycle */
+#define RSC_COMM_LEN  16 /* TASK_COMM_LEN */
+
+enum rsc_type {
+	RSC_CALL = 1,	  /* struct rsc_rec_call */
+	RSC_RSS,	  /* struct rsc_rec_rss */
+	RSC_GC,		  /* struct rsc_rec_gc */
+	RSC_THREAD_START, /* struct rsc_rec_task */
+	RSC_THREAD_EXIT,
+	RSC_EXEC,
+};
+
+enum rsc_call { RSC_MMAP = 1, RSC_MUNMAP, RSC_MREMAP, RSC_BRK };
+
+/* rsc_rec.flags */
+#define RSC_F_STACK_FAILED 1  /* CALL: bpf_get_stack gave an error */
+#define RSC_F_GO_FAILED	   2  /* CALL: the Go side of the stack could not be read to its end */
+#define RSC_F_GROUP_DEAD   4  /* THREAD_EXIT: the last thread of the process */
+#define RSC_F_NEW_PROCESS  8  /* THREAD_START: a fork, not a thread */
+#define RSC_F_STACK_CUT	   16 /* CALL: deeper than fits */
+
+struct rsc_rec {
+	__u16 type; /* enum rsc_type */
+	__u16 flags;
+	__u32 size; /* bytes, this header included */
+	__u32 tgid;
+	__u32 tid;
+	__u32 cpu;
+	__u32 lost;	/* records that this CPU could not deliver so far; wraps */
+	__u64 enter_ns; /* of a call: its entry; else the same as exit_ns */
+	__u64 exit_ns;
+};
+
+/*
+ * A system call that maps or unmaps, entry and exit joined. Failed calls are delivered too: they
+ * change nothing. `stack` holds nstack return addresses, innermost first, as bpf_get_stack found
+ * them at entry, then ngo addresses of the goroutine that called into C or onto the system stack,
+ * as the Go runtime saved it (g.m.curg.sched).
+ */
+struct rsc_rec_call {
+	struct rsc_rec hdr;
+	__u16 call; /* enum rsc_call */
+	__u16 nstack;
+	__u16 ngo;
+	__u16 pad;
+	__u64 args[6];
+	__s64 ret; /* -errno on failure, except brk: the unchanged break */
+	__u64 stack[RSC_STACK_MAX];
+};
+
+/* Sizes after a change of RSS, bytes. From Linux 6.2 on each is short by what the CPUs have not
+ * folded in yet: at most max(32, 2 · CPUs) pages for each CPU. */
+struct rsc_rec_rss {
+	struct rsc_rec hdr;
+	__u32 member; /* which moved: 0 file, 1 anon, 2 swap, 3 shmem */
+	__u32 pad;
+	__u64 sizes[4]; /* file, anon, swap, shmem */
+	__u64 high;	/* highest file + anon + shmem seen since the start */
+};
+
+/* The probe at the end of a GC cycle was hit. Words are in the order of rsc_target.words. */
+struct rsc_rec_gc {
+	struct rsc_rec hdr;
+	__u32 have; /* bit i: words[i] was read */
+	__u32 pad;
+	__u64 ip;
+	__u64 words[RSC_WORDS_MAX];
+};
+
+/* hdr.tgid and hdr.tid are the task that starts, ends or execs. */
+struct rsc_rec_task {
+	struct rsc_rec hdr;
+	__u32 by_tgid;	 /* start: the creator; exec: tgid; exit: 0 */
+	__u32 by_tid;	 /* exec: the thread id before (pid changes when a non-leader execs) */
+	__u32 exit_code; /* exit: as in wait(2) */
+	__u32 pad;
+	char comm[RSC_COMM_LEN]; /* not necessarily terminated */
+};
+
+/* ---- what user space tells the programs: map `targets`, by tgid */
+
+#define RSC_GROUP_MAPPINGS 1
+#define RSC_GROUP_RSS	   2
+#define RSC_GROUP_GC	   4
+#define RSC_GROUP_THREADS  8
+
+struct rsc_word {
+	__u64 addr; /* in the target */
+	__u32 size; /* 1, 2, 4 or 8 bytes; 0: this slot is unused */
+	__u32 pad;
+};
+
+/* Where a thread keeps its g, and the way from it to the saved registers of its goroutine. */
+struct rsc_gopath {
+	__s64 tls_g; /* address of the g pointer minus the thread pointer */
+	__u32 g_m, m_curg, g_sched_pc, g_sched_bp; /* offsets, bytes */
+	__u32 on;
+	__u32 pad;
+};
+
+struct rsc_target {
+	__u32 groups; /* RSC_GROUP_* */
+	__u32 page_size;
+	__u64 rss_step; /* bytes of change that make a record */
+	struct rsc_gopath go;
+	struct rsc_word words[RSC_WORDS_MAX];
+	/* state; user space sets the sizes at the start */
+	__u64 rss[4];	/* file, anon, swap, shmem, bytes */
+	__u64 rss_sent; /* file + anon + shmem of the last record */
+	__u64 rss_high;
+	__u64 swap_sent;
+};
+
+/*
+ * Counters: X(ID, name, lost, what it counts). lost = 1: a record is missing; 0: it came, but a
+ * part of it is missing.
+ */
+#define RSC_COUNTERS(X)                                                                            \
+	X(RING_CALL, "ring_full_calls", 1, "mapping calls: the ring buffer was full")              \
+	X(RING_RSS, "ring_full_rss", 1, "RSS steps: the ring buffer was full")                     \
+	X(RING_GC, "ring_full_gc", 1, "GC cycles: the ring buffer was full")                       \
+	X(RING_TASK, "ring_full_threads", 1, "threads and execs: the ring buffer was full")        \
+	X(ENTRY_LOST, "call_entry_lost", 1, "mapping calls: no room to remember the entry")        \
+	X(EXIT_ALONE, "call_exit_alone", 1, "mapping calls: began before the probes, or evicted")  \
+	X(STACK, "stack_unreadable", 0, "mapping calls without a user stack")                      \
+	X(GO_STACK, "go_stack_unreadable", 0, "mapping calls whose Go stack is cut short")         \
+	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle")
+
+enum rsc_counter {
+#define X(id, name, lost, what) RSC_N_##id,
+	RSC_COUNTERS(X)
+#undef X
+		RSC_N_LOST, /* all of the above with lost = 1; what rsc_rec.lost carries */
+	RSC_N_COUNT
+};
+
+#define RSC_AT(type, field, at)                                                                    \
+	_Static_assert(__builtin_offsetof(type, field) == (at), #type "." #field)
+#define RSC_SIZE(type, n) _Static_assert(sizeof(type) == (n), #type)
+RSC_SIZE(struct rsc_rec, 40);
+RSC_AT(struct rsc_rec, flags, 2);
+RSC_AT(struct rsc_rec, size, 4);
+RSC_AT(struct rsc_rec, tgid, 8);
+RSC_AT(struct rsc_rec, tid, 12);
+RSC_AT(struct rsc_rec, cpu, 16);
+RSC_AT(struct rsc_rec, lost, 20);
+RSC_AT(struct rsc_rec, enter_ns, 24);
+RSC_AT(struct rsc_rec, exit_ns, 32);
+RSC_SIZE(struct rsc_rec_call, 104 + 8 * RSC_STACK_MAX);
+RSC_AT(struct rsc_rec_call, call, 40);
+RSC_AT(struct rsc_rec_call, nstack, 42);
+RSC_AT(struct rsc_rec_call, ngo, 44);
+RSC_AT(struct rsc_rec_call, args, 48);
+RSC_AT(struct rsc_rec_call, ret, 96);
+RSC_AT(struct rsc_rec_call, stack, 104);
+RSC_SIZE(struct rsc_rec_rss, 88);
+RSC_AT(struct rsc_rec_rss, member, 40);
+RSC_AT(struct rsc_rec_rss, sizes, 48);
+RSC_AT(struct rsc_rec_rss, high, 80);
+RSC_SIZE(struct rsc_rec_gc, 56 + 8 * RSC_WORDS_MAX);
+RSC_AT(struct rsc_rec_gc, have, 40);
+RSC_AT(struct rsc_rec_gc, ip, 48);
+RSC_AT(struct rsc_rec_gc, words, 56);
+RSC_SIZE(struct rsc_rec_task, 72);
+RSC_AT(struct rsc_rec_task, by_tgid, 40);
+RSC_AT(struct rsc_rec_task, by_tid, 44);
+RSC_AT(struct rsc_rec_task, exit_code, 48);
+RSC_AT(struct rsc_rec_task, comm, 56);
+RSC_SIZE(struct rsc_word, 16);
+RSC_SIZE(struct rsc_gopath, 32);
+RSC_AT(struct rsc_gopath, g_m, 8);
+RSC_AT(struct rsc_gopath, on, 24);
+RSC_SIZE(struct rsc_target, 48 + 16 * RSC_WORDS_MAX + 56);
+RSC_AT(struct rsc_target, rss_step, 8);
+RSC_AT(struct rsc_target, go, 16);
+RSC_AT(struct rsc_target, words, 48);
+RSC_AT(struct rsc_target, rss, 48 + 16 * RSC_WORDS_MAX);
+RSC_AT(struct rsc_target, rss_sent, 80 + 16 * RSC_WORDS_MAX);
+RSC_AT(struct rsc_target, swap_sent, 96 + 16 * RSC_WORDS_MAX);
+
+#endif

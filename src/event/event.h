@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events of a process, from BPF programs or from a test: open, poll, close. The only user of
+ * libbpf. Needs root or CAP_BPF and CAP_PERFMON; Linux 5.10 or later with BTF.
+ *
+ * Events come in the order in which the records were made; calls at their exit. The ring buffer
+ * wakes its reader for rare events and when it fills up: call ev_poll at least every EV_POLL_MS.
+ * All that a live source attaches ends with ev_close, and with our process however it ends: links
+ * are held by file descriptors, nothing is pinned.
+ */
+#ifndef RSSCOPE_EVENT_EVENT_H
+#define RSSCOPE_EVENT_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "model/event.h"
+
+enum { EV_POLL_MS = 100 };
+
+enum ev_group {
+	EV_MAPPINGS = 1, /* mmap, munmap, mremap, brk with their callers; taxes every syscall */
+	EV_RSS = 2,	 /* steps of the resident set */
+	EV_GC = 4,	 /* ends of GC cycles; needs struct ev_gc */
+	EV_THREADS = 8,	 /* threads and processes start, end, exec */
+	EV_ALL = 15
+};
+
+/* A variable of the target: read at a GC cycle. size 0: not known, left out. */
+struct ev_word {
+	uint64_t addr;
+	uint32_t size; /* 1, 2, 4 or 8 bytes; taken as unsigned */
+};
+
+struct ev_gc {
+	/* The executable: a path that the kernel resolves to the mapped file, /proc/PID/exe. */
+	char path[64];
+	uint64_t offset; /* of runtime.prepareFreeWorkbufs in that file, bytes; 0: unknown */
+	struct ev_word words[GCV_COUNT];
+};
+
+/* How a Go program's thread gets to the goroutine that called into C: offsets in bytes, tls_g from
+ * the thread pointer. Off unless `on`. */
+struct ev_gopath {
+	bool on;
+	int64_t tls_g;
+	uint32_t g_m, m_curg, g_sched_pc, g_sched_bp;
+};
+
+struct ev_options {
+	pid_t pid;	      /* as seen in our pid namespace */
+	uint32_t groups;      /* EV_* */
+	size_t ring_bytes;    /* 0: 8 MiB; rounded up to a power of two of pages */
+	uint64_t rss_step;    /* bytes of RSS change that make an event; 0: 1 MiB */
+	uint32_t max_threads; /* threads whose calls can be under way at once; 0: 8192 */
+	struct ev_gc gc;
+	struct ev_gopath go;
+	bool fallbacks; /* for tests: take the fallback of every program that has one */
+};
+
+struct ev;
+
+/*
+ * Loads, attaches, arms. Groups whose programs this kernel lacks are left out and named by
+ * ev_programs (a group of which nothing works and which was asked for is an error only when it is
+ * the only one). -ESRCH no such process; -EPERM, -EACCES what is missing is named; -ENOENT no
+ * tracefs or no BTF, with what to do; -ENOTSUP.
+ */
+int ev_open(const struct ev_options *o, struct ev **out, struct err *e);
+void ev_close(struct ev *s); /* NULL-safe */
+
+/* Readable when ev_poll has work that should not wait; −1 when the source has no fd. Borrowed. */
+int ev_fd(const struct ev *s);
+
+/* Return 0 to go on; anything else ends ev_poll, which returns it. */
+typedef int ev_fn(void *ctx, const struct event *e);
+
+/* Waits up to timeout_ms for a wake-up and hands over all that is there. Returns the number of
+ * events, fn's value, or -errno (-ENODATA: a source that has ended). */
+int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx);
+
+/* Ends the stream: detaches everything; what is in the ring can still be polled. Idempotent. */
+void ev_detach(struct ev *s);
+
+/* A named count of what is missing or incomplete. */
+struct ev_counter {
+	const char *name, *what;
+	bool lost; /* events are missing; else parts of events */
+	uint64_t n;
+};
+
+/* Fills out[0..max), returns how many there are. */
+size_t ev_counters(const struct ev *s, struct ev_counter *out, size_t max);
+enum { EV_COUNTERS_MAX = 16 };
+
+/* Sum of those that lost events. */
+uint64_t ev_lost(const struct ev *s);
+
+/* One program of the attach table, for "what is attached" and for doctor. */
+struct ev_program {
+	const char *name;   /* of the BPF program */
+	const char *target; /* "tracepoint syscalls/sys_enter_mmap" */
+	enum ev_group group;
+	bool required; /* its group does not work without it */
+	bool attached;
+	bool is_fallback;
+	const char *reason; /* why it is not attached: "" when it is */
+};
+size_t ev_programs(const struct ev *s, const struct ev_program **out);
+
+/* Groups that work. */
+uint32_t ev_groups(const struct ev *s);
+
+/* What one syscall of any process costs more while we are attached, ns, measured by ourselves
+ * when attaching. false: not measured (no syscall tracepoints). */
+bool ev_syscall_tax(const struct ev *s, double *ns);
+
+/* ---- what this kernel can do, without a target: for doctor */
+enum ev_feature {
+	EVF_BTF,       /* /sys/kernel/btf/vmlinux */
+	EVF_LOAD,      /* BPF programs load: privilege, kernel.unprivileged_bpf_disabled */
+	EVF_RINGBUF,   /* BPF_MAP_TYPE_RINGBUF, Linux 5.8 */
+	EVF_TRACEFS,   /* tracefs or debugfs is mounted */
+	EVF_SYSCALLS,  /* tracepoints syscalls:sys_enter_mmap … (CONFIG_FTRACE_SYSCALLS) */
+	EVF_RSS_BTF,   /* tp_btf/rss_stat and a known shape of mm_struct.rss_stat */
+	EVF_RSS_TP,    /* tracepoint kmem:rss_stat, Linux 5.5 */
+	EVF_SCHED_BTF, /* tp_btf/sched_process_{fork,exit,exec} */
+	EVF_SCHED_TP,  /* tracepoints sched:sched_process_{fork,exit,exec} */
+	EVF_UPROBE,    /* perf's uprobe PMU */
+	EVF_COUNT
+};
+
+struct ev_features {
+	uint32_t have;		     /* bit per enum ev_feature */
+	char reason[EVF_COUNT][160]; /* why not, and what to do; "" when it is there */
+	bool rss_percpu; /* mm_struct.rss_stat is per CPU (Linux 6.2): figures lag a little */
+};
+const char *ev_feature_name(enum ev_feature f);
+
+/* 0 also when nothing works. -ENOMEM. */
+int ev_probe(struct ev_features *out);
+
+/* ---- sources for tests: records as bytes, as a ring would give them */
+struct ev_synth_record {
+	const void *p;
+	size_t n;
+};
+
+/* Records are borrowed. They pass the same decoder; counters[] (may be NULL) is indexed by
+ * enum rsc_counter. */
+int ev_open_synthetic(const struct ev_synth_record *r, size_t n, const uint64_t *counters,
+		      struct ev **out);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events of a process as values: what happened, when, who called. Decoded from the probes' records
+ * by event/, printed by out/. Nothing here points anywhere: an event can be kept and copied.
+ *
+ * A call has an entry and an exit time. Calls of different threads overlap, and they arrive in the
+ * order of their exits, which is not the order in which memory changed.
+ */
+#ifndef RSSCOPE_MODEL_EVENT_H
+#define RSSCOPE_MODEL_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum event_type {
+	EVENT_CALL,
+	EVENT_RSS,
+	EVENT_GC,
+	EVENT_THREAD_START,
+	EVENT_THREAD_EXIT,
+	EVENT_EXEC,
+	EVENT_TYPE_COUNT
+};
+
+enum event_callno { CALL_MMAP, CALL_MUNMAP, CALL_MREMAP, CALL_BRK, CALL_COUNT };
+
+enum { EVENT_STACK_MAX = 64 };
+
+struct event_call {
+	enum event_callno call;
+	uint64_t args[6]; /* as the kernel got them; event_call_nargs() of them mean something */
+	int64_t ret;
+	/* return addresses, innermost first: the thread's own stack, then (for calls from C or from
+	 * the runtime's system stack) the goroutine that it works for */
+	uint16_t nstack, ngo;
+	bool stack_failed, go_failed, stack_cut;
+	uint64_t stack[EVENT_STACK_MAX];
+};
+
+/* Bytes. */
+struct event_rss {
+	uint64_t file, anon, swap, shmem;
+	uint64_t high; /* highest file + anon + shmem since watching began */
+};
+
+/* What is read of the runtime when a GC cycle ends. Times are nanotime() (CLOCK_MONOTONIC ns),
+ * heaps in bytes. Order: the slots of struct rsc_target.words. */
+enum gc_value {
+	GCV_CYCLE,	 /* memstats.numgc: the number that gctrace prints */
+	GCV_SWEEP_TERM,	 /* work.tSweepTerm */
+	GCV_MARK,	 /* work.tMark */
+	GCV_MARK_TERM,	 /* work.tMarkTerm */
+	GCV_END,	 /* work.tEnd */
+	GCV_HEAP_START,	 /* work.heap0 */
+	GCV_HEAP_END,	 /* work.heap1 */
+	GCV_HEAP_MARKED, /* work.heap2 */
+	GCV_GOAL,	 /* gcController.lastHeapGoal or work.heapGoal: this cycle's goal */
+	GCV_PAUSE,	 /* work.pauseNS, ns */
+	GCV_FORCED,	 /* work.userForced */
+	GCV_COUNT
+};
+
+struct event_gc {
+	uint32_t have; /* bit per enum gc_value */
+	uint64_t v[GCV_COUNT];
+};
+
+static inline bool gc_has(const struct event_gc *g, enum gc_value i)
+{
+	return g->have >> i & 1;
+}
+
+struct event_task {
+	uint32_t by_tgid, by_tid; /* start: the creator; exec: by_tid is the id before */
+	bool new_process;	  /* start: a fork, not a thread */
+	bool group_dead;	  /* exit: the process ends with it */
+	uint32_t exit_code;	  /* as in wait(2) */
+	char comm[17];
+};
+
+struct event {
+	enum event_type type;
+	uint32_t tgid, tid, cpu;
+	uint32_t lost; /* events that this CPU lost so far (wraps): grows where something is missing
+			*/
+	uint64_t enter_ns, exit_ns; /* CLOCK_MONOTONIC; equal except for calls */
+	union {
+		struct event_call call;
+		struct event_rss rss;
+		struct event_gc gc;
+		struct event_task task;
+	};
+};
+
+/* "mmap", "rss", "gc", "thread_start", …: the `type` of JSON lines. */
+const char *event_name(const struct event *e);
+
+/* "mmap", "munmap", "mremap", "brk". */
+const char *event_call_name(enum event_callno c);
+unsigned int event_call_nargs(enum event_callno c);
+
+/* errno of a failed call, 0 when it worked. brk(2) in the kernel never returns an error but the
+ * unchanged break: -ENOMEM when that is not what was asked for. */
+int event_call_errno(const struct event_call *c);
+
+/* One frame of a stack, named. Strings are borrowed and may be NULL. */
+struct frame {
+	uint64_t addr;
+	const char *func;
+	const char *file; /* source file */
+	uint32_t line;
+	const char *module; /* the mapped file, or "[vdso]" */
+	bool go;	    /* Go code: func and line come from pclntab */
+};
+
+/* Index of the frame that a person would call the caller: the innermost one outside the wrappers
+ * around system calls (runtime, syscall, x/sys, libc's allocator). −1 when there are no frames. */
+int event_caller(const struct frame *f, size_t n);
+
+#endif
