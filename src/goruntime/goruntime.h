@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Go runtime's own books, read from outside. No symbols are needed: the binary gives pclntab,
+ * memory gives moduledata, and the globals are found by what they hold (discover.c).
+ *
+ * Sources: runtime/mheap.go, mpagealloc.go, mstats.go, metrics.go, mgcpacer.go of Go 1.19–1.27;
+ * offsets come from the layout table, never from code.
+ */
+#ifndef RSSCOPE_GORUNTIME_GORUNTIME_H
+#define RSSCOPE_GORUNTIME_GORUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/range.h"
+#include "base/vec.h"
+#include "binary/binary.h"
+#include "goruntime/layout.h"
+#include "proc/maps.h"
+#include "proc/memsrc.h"
+
+/* Run-time addresses of the runtime's globals; 0: not found (go_runtime.missing says which). */
+struct go_globals {
+	uint64_t moduledata, text, etext, noptrdata, end;
+	uint64_t mheap, memstats, gccontroller;
+	uint64_t allp;		    /* the slice header */
+	uint64_t allgs;		    /* the slice header */
+	uint64_t allm;		    /* the list head's address */
+	uint64_t persistent_chunks; /* likewise */
+	uint64_t gcbits_arenas;	    /* the struct {lock; free, next, current, previous} */
+	uint64_t buckhash;	    /* the pointer's address */
+};
+
+struct go_runtime {
+	struct memsrc *m; /* borrowed */
+	const struct go_layout *l;
+	uint64_t bias;
+	struct go_globals g;
+	char identified_by[160]; /* the witnesses that agreed */
+	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
+	char missing[160];	 /* globals not found, comma-separated; "" when none */
+};
+
+/*
+ * Finds the runtime of the process behind m. Layouts are tried in order of nearness to the
+ * version that the binary names; one is taken only when its self-check holds in the target
+ * (sizes of mspan and mcache in the fixallocs, the three sysStat pointers, moduledata against the
+ * ELF file). -ENOENT: no Go runtime, or none that any layout fits; the text says what was tried.
+ */
+int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
+		    struct go_runtime *out, struct err *e);
+
+/* ---- metrics */
+
+struct go_metric {
+	const char *name; /* static, runtime/metrics' */
+	uint64_t value;
+};
+
+struct go_metrics {
+	VEC(struct go_metric) v;
+	uint64_t total, live, goal, last_gc_unix_ns, last_pause_ns, gc_cycles;
+	bool has_live, has_goal, has_pause, has_gogc, has_limit;
+	int64_t gogc;	       /* percent, −1 off */
+	uint64_t memory_limit; /* bytes; has_limit false when math.MaxInt64 */
+	unsigned int retries;  /* torn reads that were thrown away */
+	bool torn;	       /* the last attempt was torn too: figures may mix two moments */
+};
+
+int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e);
+void go_metrics_free(struct go_metrics *g);
+
+/* ---- the heap: spans and pages */
+
+enum go_span_kind { GO_SPAN_OBJECTS, GO_SPAN_STACK, GO_SPAN_MANUAL, GO_SPAN_USERARENA };
+
+struct go_span {
+	uint64_t start;	    /* address */
+	uint64_t elemsize;  /* bytes; 0 for work buffers */
+	uint64_t allocbits; /* address of the bitmap, 0 when none is needed */
+	uint32_t npages;    /* runtime pages of 8 KiB */
+	uint16_t nelems, freeindex, alloccount;
+	uint8_t kind; /* enum go_span_kind */
+	uint8_t spanclass;
+};
+
+enum { GO_PAGE_SIZE = 8192 };
+
+/* Flags of go_heap.pages. */
+enum { GO_PAGES_FREE = 1, GO_PAGES_RELEASED = 2, GO_PAGES_CACHED = 4 };
+
+struct go_heap {
+	VEC(struct go_span) spans; /* in use or manual; sorted by start, no overlap */
+	range_vec inuse;	   /* address ranges that the page allocator manages */
+	range_vec pages;   /* free pages: GO_PAGES_FREE or _RELEASED, | _CACHED from a P's cache */
+	uint64_t nspans;   /* entries of allspans, dead ones included */
+	uint64_t bad;	   /* span structures that made no sense or overlapped (torn) */
+	uint64_t conflict; /* bytes that a span and a free bit both claim (torn) */
+};
+
+int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *out,
+		 struct err *e);
+void go_heap_free(struct go_heap *h);
+
+/* The span that holds addr, or NULL. */
+const struct go_span *go_heap_span(const struct go_heap *h, uint64_t addr);
+
+/* Of the bytes [start, end) inside span s: how many lie in allocated slots. Free slots, padding
+ * and the span's tail are the rest. Reads the alloc bits (present pages only); when they can't be
+ * read, *known is false and the answer comes from the count of allocated slots. */
+uint64_t go_span_objects(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
+			 uint64_t end, bool *known);
+
+/* ---- memory outside the heap */
+
+enum go_region_kind {
+	GO_REGION_PERSISTENT, /* persistentalloc chunk: the runtime's small immortal things */
+	GO_REGION_ARENA_INDEX,
+	GO_REGION_HEAP_ARENA,
+	GO_REGION_PAGE_SUMMARY,
+	GO_REGION_PAGE_BITMAP,
+	GO_REGION_SCAV_INDEX,
+	GO_REGION_ALLSPANS,
+	GO_REGION_GCBITS,
+	GO_REGION_BUCKHASH,
+	GO_REGION_ARENA_REST, /* of the newest arena, not yet in use */
+	/* inside persistent chunks */
+	GO_REGION_MSPAN,
+	GO_REGION_MCACHE,
+	GO_REGION_BUCKET,
+	GO_REGION_COUNT
+};
+
+struct go_region {
+	uint64_t start, end;
+	enum go_region_kind kind;
+};
+typedef VEC(struct go_region) go_region_vec;
+
+/* Appended to *out, unsorted; regions of the first group are page-aligned. Lists are walked with
+ * a bound and cycle check. 0, or -errno with what was read until then. */
+int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e);
+const char *go_region_name(enum go_region_kind k);
+
+/* ---- threads and goroutines */
+
+struct go_thread {
+	uint64_t m;		     /* address of the m */
+	uint64_t procid;	     /* thread id in the target's own pid namespace */
+	uint64_t stack_lo, stack_hi; /* of g0, as the runtime believes */
+};
+typedef VEC(struct go_thread) go_thread_vec;
+int go_threads_read(const struct go_runtime *rt, go_thread_vec *out, struct err *e);
+
+enum { GO_GSTATUS_COUNT = 12 };
+struct go_goroutines {
+	uint64_t total;			      /* without dead ones */
+	uint64_t by_status[GO_GSTATUS_COUNT]; /* runtime2.go: 0 idle, 1 runnable, 2 running, … */
+	bool truncated;			      /* more than were walked */
+};
+int go_goroutines_read(const struct go_runtime *rt, struct go_goroutines *out, struct err *e);
+const char *go_gstatus_name(unsigned int status);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside goruntime/: small reads of runtime structures by layout field. */
+#ifndef RSSCOPE_GORUNTIME_RD_H
+#define RSSCOPE_GORUNTIME_RD_H
+
+#include "base/cursor.h"
+#include "goruntime/goruntime.h"
+
+struct go_slice {
+	uint64_t ptr, len, cap;
+};
+
+static inline int rd(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t addr, void *buf,
+		     size_t n)
+{
+	return memsrc_read(rt->m, pass, addr, buf, n);
+}
+
+static inline int rd_u64(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t addr,
+			 uint64_t *out)
+{
+	return memsrc_read(rt->m, pass, addr, out, 8);
+}
+
+static inline int rd_slice(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t addr,
+			   struct go_slice *s)
+{
+	int r = memsrc_read(rt->m, pass, addr, s, sizeof(*s));
+
+	return r ? r : s->len > s->cap ? -EINVAL : 0;
+}
+
+/* A field of a structure that was read into buf of n bytes; 0 when the layout has no such field
+ * or it lies outside (a layout that does not fit the buffer). */
+static inline uint64_t get_u64(const struct go_layout *l, enum go_field f, const uint8_t *buf,
+			       size_t n)
+{
+	int64_t o = l->f[f];
+
+	return o < 0 || (size_t)o + 8 > n ? 0 : load_u64(buf + o);
+}
+
+static inline uint32_t get_u32(const struct go_layout *l, enum go_field f, const uint8_t *buf,
+			       size_t n)
+{
+	int64_t o = l->f[f];
+
+	return o < 0 || (size_t)o + 4 > n ? 0 : load_u32(buf + o);
+}
+
+static inline uint8_t get_u8(const struct go_layout *l, enum go_field f, const uint8_t *buf,
+			     size_t n)
+{
+	int64_t o = l->f[f];
+
+	return o < 0 || (size_t)o >= n ? 0 : buf[o];
+}
+
+/* An integer of the given width: fields such as mspan.nelems shrank from 8 to 2 bytes. */
+static inline uint64_t get_uint(const struct go_layout *l, enum go_field f, enum go_field width,
+				const uint8_t *buf, size_t n)
+{
+	int64_t o = l->f[f], w = l->f[width];
+	uint64_t x = 0;
+
+	if (o < 0 || w < 1 || w > 8 || (size_t)(o + w) > n)
+		return 0;
+	memcpy(&x, buf + o, w);
+	return x;
+}
+
+static inline uint64_t page_down(const struct go_runtime *rt, uint64_t a)
+{
+	return a & ~(uint64_t)(memsrc_page_size(rt->m) - 1);
+}
+
+static inline uint64_t page_up(const struct go_runtime *rt, uint64_t a)
+{
+	return page_down(rt, a + memsrc_page_size(rt->m) - 1);
+}
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The runtime's memory outside the heap: what sysAlloc and persistentalloc gave it.
+ *
+ * Sources: runtime/malloc.go (arenas, persistentalloc), mpagealloc_64bit.go (summaries),
+ * mgcscavenge.go (index), mheap.go (allspans, gcBitsArenas), mprof.go (buckhash).
+ */
+#include "goruntime/goruntime.h"
+
+#include <stdio.h>
+
+#include "goruntime/rd.h"
+
+enum { MAX_ARENAS = 1 << 22, MAX_LIST = 1 << 20, MAX_BUCKETS = 1 << 21 };
+
+const char *go_region_name(enum go_region_kind k)
+{
+	static const char *const name[GO_REGION_COUNT] = {
+		[GO_REGION_PERSISTENT] = "persistentalloc",
+		[GO_REGION_ARENA_INDEX] = "arena index",
+		[GO_REGION_HEAP_ARENA] = "arena metadata",
+		[GO_REGION_PAGE_SUMMARY] = "page summaries",
+		[GO_REGION_PAGE_BITMAP] = "page bitmaps",
+		[GO_REGION_SCAV_INDEX] = "scavenge index",
+		[GO_REGION_ALLSPANS] = "span table",
+		[GO_REGION_GCBITS] = "mark and alloc bits",
+		[GO_REGION_BUCKHASH] = "profile hash table",
+		[GO_REGION_ARENA_REST] = "arena, not yet in use",
+		[GO_REGION_MSPAN] = "mspan structures",
+		[GO_REGION_MCACHE] = "mcache structures",
+		[GO_REGION_BUCKET] = "profile buckets",
+	};
+
+	return k < GO_REGION_COUNT && name[k] ? name[k] : "?";
+}
+
+static int put(go_region_vec *out, uint64_t start, uint64_t end, enum go_region_kind kind)
+{
+	/* mspans and buckets come by the hundred thousand, most of them side by side */
+	if (out->n && out->v[out->n - 1].end == start && out->v[out->n - 1].kind == kind &&
+	    kind >= GO_REGION_MSPAN) {
+		out->v[out->n - 1].end = end;
+		return 0;
+	}
+	return start < end ? vec_push(out, (struct go_region){ start, end, kind }) : 0;
+}
+
+static int put_pages(const struct go_runtime *rt, go_region_vec *out, uint64_t start, uint64_t size,
+		     enum go_region_kind kind)
+{
+	if (!start || !size || start + size < start || size > (1ULL << 46))
+		return 0;
+	return put(out, page_down(rt, start), page_up(rt, start + size), kind);
+}
+
+/* A list whose elements hold the next one's address at `next`. */
+static int put_list(const struct go_runtime *rt, go_region_vec *out, uint64_t head, int64_t next,
+		    uint64_t size, enum go_region_kind kind)
+{
+	for (unsigned int i = 0; head; i++) {
+		int r;
+
+		if (i == MAX_LIST)
+			return -ELOOP;
+		r = put_pages(rt, out, head, size, kind);
+		if (!r)
+			r = rd_u64(rt, PASS_BOOKS, head + next, &head);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int arenas_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	const struct go_layout *l = rt->l;
+	uint64_t l2, cur[2], size = l->f[GO_SIZE_HEAPARENA];
+	struct go_slice all;
+	int r = rd_u64(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_ARENAS], &l2);
+
+	if (!r)
+		r = rd_slice(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_ALLARENAS], &all);
+	if (!r)
+		r = rd(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_CURARENA], cur, sizeof(cur));
+	if (r)
+		return r;
+	if (all.len > MAX_ARENAS)
+		return -EINVAL;
+	/* 48 bits of address, 64 MiB arenas, one L1 entry (malloc.go: linux/amd64 and arm64) */
+	r = put_pages(rt, out, l2, (1ULL << 48) / l->f[GO_CONST_HEAPARENABYTES] * 8,
+		      GO_REGION_ARENA_INDEX);
+	for (uint64_t i = 0; i < all.len && !r; i++) {
+		uint64_t idx = 0, ha;
+
+		/* arenaIdx is a uint */
+		if (rd_u64(rt, PASS_BOOKS, all.ptr + 8 * i, &idx) || idx >= MAX_ARENAS ||
+		    rd_u64(rt, PASS_BOOKS, l2 + 8 * idx, &ha))
+			continue;
+		r = put_pages(rt, out, ha, size, GO_REGION_HEAP_ARENA);
+	}
+	if (all.cap * 8 >= memsrc_page_size(rt->m) && !r)
+		r = put_pages(rt, out, all.ptr, all.cap * 8, GO_REGION_ARENA_INDEX);
+	if (!r && cur[0] < cur[1] && cur[1] - cur[0] <= (1ULL << 40))
+		r = put(out, cur[0], cur[1], GO_REGION_ARENA_REST);
+	return r;
+}
+
+static int pagealloc_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	const struct go_layout *l = rt->l;
+	uint64_t pages = rt->g.mheap + l->f[GO_MHEAP_PAGES], at;
+	uint64_t nl1 = 1ULL << l->f[GO_CONST_PALLOCCHUNKS_L1BITS];
+	uint64_t l2size = (1ULL << l->f[GO_CONST_PALLOCCHUNKS_L2BITS]) * l->f[GO_SIZE_PALLOCDATA];
+	struct go_slice s;
+	int r = 0;
+
+	for (int i = 0; i < l->f[GO_CONST_SUMMARYLEVELS] && !r; i++) {
+		r = rd_slice(rt, PASS_BOOKS, pages + l->f[GO_PAGEALLOC_SUMMARY] + 24 * i, &s);
+		if (!r) /* pallocSum is a uint64 */
+			r = put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_PAGE_SUMMARY);
+	}
+	for (uint64_t i = 0; i < nl1 && i < 65536 && !r; i++) {
+		r = rd_u64(rt, PASS_BOOKS, pages + l->f[GO_PAGEALLOC_CHUNKS] + 8 * i, &at);
+		if (!r)
+			r = put_pages(rt, out, at, l2size, GO_REGION_PAGE_BITMAP);
+	}
+	if (!r && go_has(l, GO_PAGEALLOC_SCAVINDEX) && go_has(l, GO_SCAVINDEX_CHUNKS)) {
+		uint64_t elem = go_has(l, GO_SIZE_SCAVCHUNK) ? l->f[GO_SIZE_SCAVCHUNK] : 1;
+
+		at = pages + l->f[GO_PAGEALLOC_SCAVINDEX] + l->f[GO_SCAVINDEX_CHUNKS];
+		r = rd_slice(rt, PASS_BOOKS, at, &s);
+		if (!r)
+			r = put_pages(rt, out, s.ptr, s.cap * elem, GO_REGION_SCAV_INDEX);
+	}
+	return r;
+}
+
+static int by_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int mspans_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	const struct go_layout *l = rt->l;
+	_free_ uint64_t *ptr = NULL;
+	struct go_slice s;
+	uint64_t prev = 0;
+	int r = rd_slice(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_ALLSPANS], &s);
+
+	if (r)
+		return r;
+	r = put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_ALLSPANS);
+	if (r || s.len > (1 << 26))
+		return r ? r : -EINVAL;
+	ptr = malloc(s.len * 8 + 8);
+	if (!ptr)
+		return -ENOMEM;
+	r = rd(rt, PASS_BOOKS, s.ptr, ptr, s.len * 8);
+	if (r && r != -ENODATA)
+		return r;
+	qsort(ptr, s.len, 8, by_u64);
+	for (uint64_t i = 0; i < s.len; i++) {
+		if (!ptr[i] || ptr[i] < prev)
+			continue;
+		prev = ptr[i] + l->f[GO_SIZE_MSPAN];
+		if (put(out, ptr[i], prev, GO_REGION_MSPAN))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int mcaches_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	struct go_slice allp;
+	int r;
+
+	if (!rt->g.allp)
+		return 0;
+	r = rd_slice(rt, PASS_BOOKS, rt->g.allp, &allp);
+	for (uint64_t i = 0; !r && i < allp.len && i < 65536; i++) {
+		uint64_t p, c;
+
+		if (rd_u64(rt, PASS_BOOKS, allp.ptr + 8 * i, &p) ||
+		    rd_u64(rt, PASS_BOOKS, p + rt->l->f[GO_P_MCACHE], &c) || !c)
+			continue;
+		if (put(out, c, c + rt->l->f[GO_SIZE_MCACHE], GO_REGION_MCACHE))
+			return -ENOMEM;
+	}
+	return r;
+}
+
+/* A bucket: header, nstk program counters, then a record whose size depends on its type
+ * (mprof.go: newBucket; 1 memory, 2 block, 3 mutex). */
+static uint64_t bucket_size(const struct go_layout *l, const uint8_t *b, size_t n)
+{
+	uint64_t nstk = get_u64(l, GO_BUCKET_NSTK, b, n), typ = get_u64(l, GO_BUCKET_TYP, b, n);
+
+	if (nstk > 4096 || typ < 1 || typ > 3)
+		return 0;
+	return l->f[GO_SIZE_BUCKET] + 8 * nstk + (typ == 1 ? l->f[GO_SIZE_MEMRECORD] : 16);
+}
+
+static int buckets_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	const struct go_layout *l = rt->l;
+	uint64_t at, size = l->f[GO_CONST_BUCKHASHSIZE], n = 0;
+	_free_ uint64_t *t = NULL;
+	uint8_t b[64];
+	int r;
+
+	if (!rt->g.buckhash)
+		return 0;
+	r = rd_u64(rt, PASS_BOOKS, rt->g.buckhash, &at);
+	if (r || !at)
+		return r;
+	r = put_pages(rt, out, at, size * 8, GO_REGION_BUCKHASH);
+	t = calloc(size, 8);
+	if (r || !t)
+		return -ENOMEM;
+	r = rd(rt, PASS_BOOKS, at, t, size * 8);
+	if (r && r != -ENODATA)
+		return r;
+	for (uint64_t i = 0; i < size; i++) {
+		for (uint64_t p = t[i]; p && n < MAX_BUCKETS; n++) {
+			uint64_t len;
+
+			if (rd(rt, PASS_BOOKS, p, b, l->f[GO_SIZE_BUCKET]))
+				break;
+			len = bucket_size(l, b, sizeof(b));
+			if (len && put(out, p, p + len, GO_REGION_BUCKET))
+				return -ENOMEM;
+			p = get_u64(l, GO_BUCKET_NEXT, b, sizeof(b));
+		}
+	}
+	return 0;
+}
+
+int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e)
+{
+	const struct go_layout *l = rt->l;
+	const char *what = "the arenas";
+	uint64_t head;
+	int r = arenas_read(rt, out);
+
+	if (!r) {
+		what = "the page allocator";
+		r = pagealloc_read(rt, out);
+	}
+	if (!r) {
+		what = "the span structures";
+		r = mspans_read(rt, out);
+	}
+	if (!r) {
+		what = "the mcaches";
+		r = mcaches_read(rt, out);
+	}
+	if (!r && rt->g.persistent_chunks) {
+		what = "the persistent chunks";
+		r = rd_u64(rt, PASS_BOOKS, rt->g.persistent_chunks, &head);
+		if (!r)
+			r = put_list(rt, out, head, 0, l->f[GO_CONST_PERSISTENTCHUNK],
+				     GO_REGION_PERSISTENT);
+	}
+	for (int i = 1; i < 5 && !r && rt->g.gcbits_arenas; i++) {
+		what = "the mark bits";
+		r = rd_u64(rt, PASS_BOOKS, rt->g.gcbits_arenas + 8 * i, &head);
+		if (!r)
+			r = put_list(rt, out, head, l->f[GO_GCBITSARENA_NEXT],
+				     l->f[GO_CONST_GCBITSCHUNK], GO_REGION_GCBITS);
+	}
+	if (!r) {
+		what = "the profile buckets";
+		r = buckets_read(rt, out);
+	}
+	return r ? err_set(e, r, "reading %s of the Go runtime: %s", what, strerror(-r)) : 0;
+}
