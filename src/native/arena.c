@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * glibc's heaps, recognised by their headers; the chunks inside are not walked here.
+ *
+ * heap_info (malloc/arena.c, 2.26–2.41): {mstate ar_ptr; heap_info *prev; size_t size,
+ * mprotect_size; [size_t pagesize]}, at a multiple of HEAP_MAX_SIZE = 64 MiB on 64-bit. The first
+ * heap of an arena holds the arena right behind it. An mmapped chunk (malloc.c): {prev_size = 0,
+ * size | IS_MMAPPED} at the start of a page, size a multiple of the page.
+ */
+#include "native/arena.h"
+
+#include "base/cursor.h"
+
+#define HEAP_ALIGN (64ULL << 20)
+
+enum {
+	IS_MMAPPED = 2,
+	SIZE_BITS = 7,
+	MIN_MMAPPED = 16 << 10, /* the threshold starts at 128 KiB, but memalign splits */
+	MAX_LOOKS = 16384,	/* resident pages looked at for chunk headers */
+	TLS_MAX = 256 << 10,
+};
+
+static bool heap_is_sane(struct memsrc *m, uint64_t base, const uint64_t h[4])
+{
+	uint64_t page = memsrc_page_size(m), ar = h[0], prev = h[1], size = h[2], prot = h[3];
+
+	if (!size || size > HEAP_ALIGN || size % page || prot < size || prot > HEAP_ALIGN ||
+	    prot % page)
+		return false;
+	if (!prev)
+		return ar > base && ar - base >= 0x20 && ar - base <= 0x80;
+	return prev % HEAP_ALIGN == 0 && prev != base && ar >= HEAP_ALIGN && ar % 16 == 0;
+}
+
+int native_read_arenas(struct memsrc *m, const struct maps *maps, struct native *out)
+{
+	for (size_t i = 0; i < maps->vma.n; i++) {
+		const struct vma *v = &maps->vma.v[i];
+		uint64_t h[4];
+
+		if (v->inode || v->name[0] || (v->flags & (VMA_R | VMA_W)) != (VMA_R | VMA_W) ||
+		    v->end < HEAP_ALIGN)
+			continue;
+		for (uint64_t a = (v->start + HEAP_ALIGN - 1) & ~(HEAP_ALIGN - 1); a < v->end;
+		     a += HEAP_ALIGN) {
+			if (memsrc_read(m, PASS_NATIVE, a, h, sizeof(h)) ||
+			    !heap_is_sane(m, a, h) || h[3] > v->end - a)
+				continue;
+			if (vec_push(&out->v,
+				     (struct native_extent){ a, a + h[3], NATIVE_ARENA, 0, "" }))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* The size of the mmapped chunk that starts at addr, 0 when there is none. */
+static uint64_t chunk_at(struct memsrc *m, uint64_t addr, uint64_t end)
+{
+	uint64_t h[2], size;
+
+	if (memsrc_read(m, PASS_NATIVE, addr, h, sizeof(h)))
+		return 0;
+	size = h[1] & ~(uint64_t)SIZE_BITS;
+	return !h[0] && (h[1] & SIZE_BITS) == IS_MMAPPED && size >= MIN_MMAPPED &&
+			       size % memsrc_page_size(m) == 0 && size <= end - addr
+		       ? size
+		       : 0;
+}
+
+/* tcbhead_t on amd64: {void *tcb; dtv_t *dtv; void *self; …} with tcb == self == its own address,
+ * 64-byte aligned. Looked for in the resident pages of a small mapping. */
+static bool has_tcb(struct memsrc *m, const struct range *gap)
+{
+	uint64_t n = gap->end - gap->start;
+	_free_ uint8_t *buf = n <= TLS_MAX ? calloc(1, n) : NULL;
+	int r;
+
+	if (!buf)
+		return false;
+	r = memsrc_read(m, PASS_NATIVE, gap->start, buf, n);
+	if (r && r != -ENODATA)
+		return false;
+	for (uint64_t o = (64 - gap->start % 64) % 64; o + 24 <= n; o += 64)
+		if (load_u64(buf + o) == gap->start + o && load_u64(buf + o + 16) == gap->start + o)
+			return true;
+	return false;
+}
+
+static int blocks_in(struct memsrc *m, const struct range *gap, const range_vec *resident,
+		     unsigned int *looks, struct native *out)
+{
+	uint64_t page = memsrc_page_size(m), at = gap->start;
+	size_t i = range_lower(resident->v, resident->n, at);
+
+	while (at < gap->end && i < resident->n && resident->v[i].start < gap->end) {
+		uint64_t size;
+
+		if (at < resident->v[i].start)
+			at = resident->v[i].start;
+		if (at >= gap->end)
+			break;
+		if (!(resident->v[i].flags & PAGE_PRESENT)) {
+			at = resident->v[i].end;
+			i++;
+			continue;
+		}
+		if (!(*looks)--) {
+			*looks = 0;
+			out->truncated = true;
+			return 0;
+		}
+		size = chunk_at(m, at, gap->end);
+		if (size && vec_push(&out->v, (struct native_extent){ at, at + size, NATIVE_MMAPPED,
+								      0, "" }))
+			return -ENOMEM;
+		at += size ? size : page;
+		while (i < resident->n && resident->v[i].end <= at)
+			i++;
+	}
+	return 0;
+}
+
+int native_read_blocks(struct memsrc *m, const range_vec *gaps, const range_vec *resident,
+		       struct native *out, struct err *e)
+{
+	unsigned int looks = MAX_LOOKS;
+
+	for (size_t i = 0; i < gaps->n; i++) {
+		const struct range *g = &gaps->v[i];
+		int r = 0;
+
+		if (has_tcb(m, g))
+			r = vec_push(&out->v,
+				     (struct native_extent){ g->start, g->end, NATIVE_TLS, 0, "" });
+		else
+			r = blocks_in(m, g, resident, &looks, out);
+		if (r)
+			return err_set(e, r, "looking for malloc's blocks: %s", strerror(-r));
+	}
+	return 0;
+}
