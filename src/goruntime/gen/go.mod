@@ -1,0 +1,3 @@
+module rsscope/golayouts
+
+go 1.19

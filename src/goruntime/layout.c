@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "goruntime/layout.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A layout's elements override those of the layout it starts from: that is how the table works. */
+#pragma GCC diagnostic push
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Winitializer-overrides"
+#else
+#pragma GCC diagnostic ignored "-Woverride-init"
+#endif
+#include "goruntime/layouts.inc"
+#pragma GCC diagnostic pop
+
+const size_t go_nlayouts = sizeof(go_layouts) / sizeof(go_layouts[0]);
+
+enum {
+	PER_MINOR = 10000,
+	MAX_MINOR = 9999,
+	MAX_PATCH = 4999,
+	/* below the release itself, above any patch release of the minor before */
+	BEFORE_BETA = 2000,
+	BEFORE_RC = 1000,
+	MAX_PRE = 999,
+};
+
+/* Reads decimal digits, at most up to limit; −1 when there are none or too much. */
+static int parse_number(const char **s, int limit)
+{
+	const char *p = *s;
+	int n = 0;
+
+	while (*p >= '0' && *p <= '9') {
+		n = n * 10 + (*p++ - '0');
+		if (n > limit)
+			return -1;
+	}
+	if (p == *s)
+		return -1;
+	*s = p;
+	return n;
+}
+
+static int skip_word(const char **s, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (strncmp(*s, word, n))
+		return 0;
+	*s += n;
+	return 1;
+}
+
+int go_version_number(const char *version)
+{
+	int minor, n = 0, before = 0;
+
+	if (!version || !skip_word(&version, "go1."))
+		return -1;
+	minor = parse_number(&version, MAX_MINOR);
+	if (minor < 0)
+		return -1;
+	if (skip_word(&version, "."))
+		n = parse_number(&version, MAX_PATCH);
+	else if (skip_word(&version, "rc"))
+		before = BEFORE_RC, n = parse_number(&version, MAX_PRE);
+	else if (skip_word(&version, "beta"))
+		before = BEFORE_BETA, n = parse_number(&version, MAX_PRE);
+	if (n < 0)
+		return -1;
+	/* What vendors append: "go1.19.8-x", "go1.22.5 (…)", "go1.26.8 X:…", "go1.21.3+auto". */
+	if (*version && !strchr(" -+_", *version))
+		return -1;
+	return minor * PER_MINOR - before + n;
+}
+
+/* Calls a release list's words one by one: *len is the word's length, NULL at the end. */
+static const char *next_release(const char *at, size_t *len)
+{
+	at += strspn(at, " ");
+	*len = strcspn(at, " ");
+	return *len ? at : NULL;
+}
+
+static int has_release(const struct go_layout *l, const char *version, size_t n)
+{
+	const char *r = l->releases;
+	size_t len;
+
+	while ((r = next_release(r, &len))) {
+		if (len == n && !memcmp(r, version, n))
+			return 1;
+		r += len;
+	}
+	return 0;
+}
+
+const struct go_layout *go_layout_find(const char *version, const char *arch)
+{
+	size_t n = strcspn(version, " ");
+
+	for (size_t i = 0; i < go_nlayouts; i++)
+		if (!strcmp(go_layouts[i].arch, arch) && has_release(&go_layouts[i], version, n))
+			return &go_layouts[i];
+	return NULL;
+}
+
+/*
+ * How far a layout is from a version: that of its nearest release. Minors count before patches; of
+ * two equally far the older comes first, since layouts change more often in a later minor.
+ */
+static int distance(const struct go_layout *l, int version)
+{
+	int minor = (version + BEFORE_BETA) / PER_MINOR, best = INT_MAX;
+	const char *r = l->releases;
+	size_t len;
+
+	while ((r = next_release(r, &len))) {
+		int n = go_version_number(r), d;
+
+		r += len;
+		if (n / PER_MINOR == minor)
+			d = abs(n - version);
+		else
+			/* the last patches of an older minor, the first of a newer one */
+			d = PER_MINOR * abs(n / PER_MINOR - minor) +
+			    (n < version ? MAX_PATCH - n % PER_MINOR : n % PER_MINOR);
+		d = 2 * d + (n > version);
+		if (d < best)
+			best = d;
+	}
+	return best;
+}
+
+size_t go_layout_candidates(const char *version, const char *arch, const struct go_layout **out,
+			    size_t max)
+{
+	int number = go_version_number(version), *dist;
+	size_t n = 0;
+
+	if (number < 0 || !max)
+		return 0;
+	dist = calloc(max, sizeof(*dist));
+	if (!dist)
+		return 0;
+	/* insertion into the max best so far; the table has some dozens */
+	for (size_t i = 0; i < go_nlayouts; i++) {
+		int d;
+		size_t at;
+
+		if (strcmp(go_layouts[i].arch, arch))
+			continue;
+		d = distance(&go_layouts[i], number);
+		for (at = n; at > 0 && dist[at - 1] > d; at--)
+			;
+		if (at == max)
+			continue;
+		if (n < max)
+			n++;
+		memmove(&dist[at + 1], &dist[at], (n - at - 1) * sizeof(*dist));
+		memmove(&out[at + 1], &out[at], (n - at - 1) * sizeof(*out));
+		dist[at] = d;
+		out[at] = &go_layouts[i];
+	}
+	free(dist);
+	return n;
+}
