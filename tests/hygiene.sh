@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# hygiene.sh [ROOT]: what every file of the project owes; prints offences, exit 1 if there is one.
+# hygiene.sh --test: proves that offences are found.
+set -u
+
+files() { # PATTERN…: tracked files when this is a checkout, else all but build/
+	if [ -e .git ]; then
+		git -c safe.directory='*' ls-files -- "$@"
+	else
+		for p in "$@"; do find . -path ./build -prune -o -type f -path "./$p" -print; done
+	fi
+}
+
+check() {
+	cd "$1" || exit 2
+	{
+		files '*.c' '*.h' '*.sh' '*.go' '*.mk' '*.def' Makefile | while read -r f; do
+			[ -s "$f" ] && ! head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ' &&
+				echo "$f: no SPDX-License-Identifier in the first lines"
+		done
+		files 'bpf/*.c' 'bpf/*.h' 'include/*.h' 'vmlinux/*.h' | while read -r f; do
+			head -n 3 "$f" | grep -q 'SPDX-License-Identifier: .*GPL-2.0-only OR BSD-2-Clause' ||
+				echo "$f: not GPL-2.0-only OR BSD-2-Clause"
+		done
+		# Paths of somebody's machine.
+		home=/home
+		files '*' | xargs -r grep -nIE -e "(^|[^[:alnum:]_./-])(/work|$home/[a-z]+|/Users)/" \
+			-e "^$(pwd)/" /dev/null | sed 's/$/   <- a local path/' |
+			grep -v '^tests/hygiene.sh:'
+		# exit() belongs to the commands: what is below returns an error.
+		files 'src/*.c' | grep -vE '^(\./)?src/(cli/|main\.c)' |
+			xargs -r grep -nE '(^|[^[:alnum:]_])(_exit|exit|abort)\(' /dev/null |
+			grep -vE ':[[:space:]]*(/?\*|//)' | sed 's/$/   <- exit() below src\/cli/'
+	} | sort -u | {
+		! grep .
+	}
+}
+
+offend() { # FILE TEXT: a tree with that file must be refused
+	rm -rf "$dir/t"
+	mkdir -p "$dir/t/$(dirname "$1")"
+	printf '%s\n' "$2" >"$dir/t/$1"
+	if (check "$dir/t") >/dev/null; then
+		echo "FAIL $1 is accepted: $2"
+		failed=$((failed + 1))
+	else
+		passed=$((passed + 1))
+	fi
+}
+self_test() {
+	dir=$(mktemp -d) || exit 2
+	trap 'rm -rf "$dir"' EXIT
+	passed=0 failed=0
+	spdx='/* SPDX-License-Identifier: BSD-2-Clause */'
+	offend src/base/a.c 'int x;'
+	offend bpf/a.bpf.c "$spdx"
+	offend src/base/a.h "$spdx
+/* see /work/notes */"
+	offend doc/a.md "see $(printf '/home')/somebody/notes"
+	offend src/base/a.c "$spdx
+	exit(1);"
+	mkdir -p "$dir/good/src/base"
+	printf '%s\nint x; /* /proc/PID/root/ may exit */\n' "$spdx" >"$dir/good/src/base/a.c"
+	if (check "$dir/good"); then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+	echo "$passed passed, $failed failed, 0 skipped"
+	[ $failed = 0 ]
+}
+
+case ${1:-.} in
+--test) self_test ;;
+*) check "${1:-.}" ;;
+esac
