@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Everything that tests: included by the Makefile.
 
+# ---- unit tests: one program
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(OUTPUT)/%.o)
 UNIT := $(OUTPUT)/tests/unit/unit
@@ -12,7 +13,64 @@ $(UNIT): $(UNIT_OBJ) $(LIB)
 check-unit: $(UNIT)
 	$(Q)$(UNIT)
 
+# ---- replay: checked-in captures against checked-in reports. UPDATE=1 writes the reports anew.
+check-replay: $(PROG)
+	$(Q)UPDATE=$(UPDATE) sh tests/golden/replay.sh $(PROG)
+
+# ---- targets that tests look at
 include tests/targets/targets.mk
 
+# ---- fuzzing: `make fuzz FUZZ_SECONDS=600`. With clang's libFuzzer, else with a driver of ours.
+FUZZ_SECONDS ?= 10
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(OUTPUT)/fuzz/%)
+FUZZ_LIB := $(OUTPUT)/fuzz/build/librsscope.a
+FUZZ_RT := $(shell $(CLANG) -print-file-name=libclang_rt.fuzzer-$(shell uname -m).a 2>/dev/null | grep / || \
+  ls $$($(CLANG) -print-resource-dir 2>/dev/null)/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a 2>/dev/null)
+ifneq ($(FUZZ_RT),)
+  FUZZ_CC := $(CLANG)
+  FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+  FUZZ_LINK := -fsanitize=fuzzer,address,undefined
+else
+  FUZZ_CC := $(CC)
+  FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+  FUZZ_LINK := tests/fuzz/driver.c -fsanitize=address,undefined
+endif
+
+$(FUZZ_LIB): FORCE
+	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/fuzz/build CC=$(FUZZ_CC) CFLAGS='$(FUZZ_CFLAGS)' $@
+$(FUZZ_BIN): $(OUTPUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(FUZZ_LIB)
+	$(say) FUZZ $@
+	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) -std=gnu11 $(WARN) $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_LINK) $(FUZZ_LIB) $(PC_LIBS)
+
+fuzz: $(FUZZ_BIN)
+	$(Q)sh tests/fuzz/run.sh $(OUTPUT)/fuzz $(FUZZ_SECONDS)
+
+# ---- everything; the packages first, so this Makefile is read again once they are there
+check:
+	$(Q)sh tests/deps.sh test || [ "$$(id -u)" != 0 ]
+	$(Q)$(MAKE) --no-print-directory check-all
+
+check-all:
+	$(Q)GO='$(GO)' MAKE='$(MAKE)' bash tests/check.sh $(OUTPUT) $(STEPS)
+
+check-e2e: $(PROG) targets
+	$(Q)bash tests/e2e/run.sh $(OUTPUT) $(E2E)
+
+demo:
+	$(Q)sh tests/deps.sh demo
+	$(Q)$(MAKE) --no-print-directory demo-run
+
+demo-run: $(PROG) $(T)/demo
+	$(Q)bash tests/demo.sh $(OUTPUT)
+
+bench: $(PROG) targets $(OUTPUT)/bench/bench
+	$(Q)bash tests/bench/run.sh $(OUTPUT)
+
+$(OUTPUT)/bench/bench: tests/bench/bench.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -O2 -g -o $@ $<
+
 -include $(UNIT_OBJ:.o=.d)
-.PHONY: check-unit
+.PHONY: check-unit check-replay fuzz check check-all check-e2e demo demo-run bench
