@@ -90,6 +90,13 @@ $(OUTPUT)/gen/version.h: FORCE
 	$(Q)printf '#define RSSCOPE_VERSION "%s"\n#define RSSCOPE_GITREV "%s"\n' '$(VERSION)' '$(GITREV)' >$@.new; \
 	  cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
+
+# The JSON Schema as a C string.
+$(OUTPUT)/gen/report.schema.inc: src/out/report.schema.json
+	$(Q)mkdir -p $(@D)
+	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< >$@
+$(OUTPUT)/src/out/json.o: $(OUTPUT)/gen/report.schema.inc
+
 $(CLI_OBJ) $(LIB_OBJ): | $(OUTPUT)/gen/version.h
 
 include bpf/bpf.mk

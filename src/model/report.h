@@ -123,8 +123,9 @@ struct report {
 	bool partial; /* exit code 5: something that was asked for could not be read */
 };
 
+/* Empties it; whoever fills it calls ledger_init(&r->ledger). */
 void report_init(struct report *r);
-void report_free(struct report *r);
+void report_free(struct report *r); /* all it owns; safe after report_init alone */
 
 /* Names an absence. 0 or -ENOMEM. */
 int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "out/json_build.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "out/text_utf8.h"
+
+void jput(struct jbuild *b, json_t *object, const char *key, json_t *value)
+{
+	_text_ struct text clean = { 0 };
+
+	if (utf8_clean(key, &clean) || json_object_set_new(object, clean.p, value))
+		b->failed = true;
+}
+
+void jput_text(struct jbuild *b, json_t *object, const char *key, const char *s)
+{
+	_text_ struct text clean = { 0 };
+
+	if (utf8_clean(s, &clean))
+		b->failed = true;
+	else
+		jput(b, object, key, json_stringn(clean.p, clean.n));
+}
+
+void jput_known(struct jbuild *b, json_t *object, const char *key, const char *s)
+{
+	if (s && *s)
+		jput_text(b, object, key, s);
+}
+
+void jput_u64(struct jbuild *b, json_t *object, const char *key, uint64_t v)
+{
+	if (v <= INT64_MAX)
+		jput(b, object, key, json_integer((json_int_t)v));
+}
+
+void jput_opt(struct jbuild *b, json_t *object, const char *key, struct opt_u64 v)
+{
+	if (v.has)
+		jput_u64(b, object, key, v.v);
+}
+
+void jput_time(struct jbuild *b, json_t *object, const char *key, uint64_t unix_ns)
+{
+	time_t s = unix_ns / 1000000000;
+	char day[32], buf[64];
+	struct tm tm;
+
+	if (!unix_ns || !gmtime_r(&s, &tm) || !strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm))
+		return;
+	snprintf(buf, sizeof(buf), "%s.%09uZ", day, (unsigned int)(unix_ns % 1000000000));
+	jput_text(b, object, key, buf);
+}
+
+json_t *jput_object(struct jbuild *b, json_t *object, const char *key)
+{
+	json_t *o = json_object();
+
+	jput(b, object, key, o);
+	return b->failed ? NULL : o;
+}
+
+json_t *jput_array(struct jbuild *b, json_t *object, const char *key)
+{
+	json_t *a = json_array();
+
+	jput(b, object, key, a);
+	return b->failed ? NULL : a;
+}
+
+json_t *jadd_object(struct jbuild *b, json_t *array)
+{
+	json_t *o = json_object();
+
+	if (json_array_append_new(array, o))
+		b->failed = true;
+	return b->failed ? NULL : o;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Building jansson values without a check a line: failure is sticky and asked for once. */
+#ifndef RSSCOPE_OUT_JSON_BUILD_H
+#define RSSCOPE_OUT_JSON_BUILD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/report.h"
+
+struct jbuild {
+	bool failed; /* out of memory */
+};
+
+/* Takes the value. A NULL value is a failure. */
+void jput(struct jbuild *b, json_t *object, const char *key, json_t *value);
+void jput_text(struct jbuild *b, json_t *object, const char *key, const char *s);
+
+/* Left out when absent, empty, NULL or beyond 2^63−1. */
+void jput_u64(struct jbuild *b, json_t *object, const char *key, uint64_t v);
+void jput_opt(struct jbuild *b, json_t *object, const char *key, struct opt_u64 v);
+void jput_known(struct jbuild *b, json_t *object, const char *key, const char *s);
+
+/* "2026-11-21T21:54:00.000000000Z"; left out when 0. */
+void jput_time(struct jbuild *b, json_t *object, const char *key, uint64_t unix_ns);
+
+/* Puts a new object or array and returns it (borrowed), or NULL; the functions above take NULL. */
+json_t *jput_object(struct jbuild *b, json_t *object, const char *key);
+json_t *jput_array(struct jbuild *b, json_t *object, const char *key);
+json_t *jadd_object(struct jbuild *b, json_t *array);
+
+/* One report as a value, NULL when out of memory. The caller decrefs it. */
+json_t *json_report_value(const struct report *r);
+
+#endif

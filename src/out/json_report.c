@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One report as a JSON value: what stands under reports[] in report.schema.json. */
+#include <stdlib.h>
+
+#include "model/findings.h"
+#include "out/json_build.h"
+
+static void put_named(struct jbuild *b, json_t *o, const char *key, const named_vec *v)
+{
+	json_t *list;
+
+	if (!v->n)
+		return;
+	list = jput_object(b, o, key);
+	for (size_t i = 0; i < v->n; i++)
+		jput_u64(b, list, v->v[i].name, v->v[i].v);
+}
+
+static void put_target(struct jbuild *b, json_t *top, const struct report_target *t)
+{
+	json_t *o = jput_object(b, top, "target");
+
+	jput(b, o, "pid", json_integer(t->pid));
+	if (t->ns_pid)
+		jput(b, o, "ns_pid", json_integer(t->ns_pid));
+	jput_text(b, o, "comm", t->comm);
+	jput_known(b, o, "exe", t->exe);
+	jput_known(b, o, "cmdline", t->cmdline);
+	jput_time(b, o, "start_time", t->start_time_unix_ns);
+	jput(b, o, "go", json_boolean(t->is_go));
+	jput_known(b, o, "go_version", t->go_version);
+	jput_known(b, o, "module", t->module);
+	jput_known(b, o, "build_id", t->build_id);
+	if (t->has_binary) {
+		jput(b, o, "stripped", json_boolean(t->stripped));
+		jput(b, o, "pie", json_boolean(t->pie));
+	}
+	if (t->has_binary && t->is_go)
+		jput(b, o, "cgo", json_boolean(t->cgo));
+	jput_known(b, o, "cgroup", t->cgroup);
+	jput_known(b, o, "container_id", t->container_id);
+}
+
+static void put_rss(struct jbuild *b, json_t *top, const struct report *r)
+{
+	json_t *o = jput_object(b, top, "rss");
+
+	jput_opt(b, o, "before", r->rss.before);
+	jput_opt(b, o, "after", r->rss.after);
+	jput_u64(b, o, "scanned", r->rss.scanned);
+	jput_opt(b, o, "high_water", r->rss.high_water);
+	jput_opt(b, o, "churn", r->rss.churn);
+	jput_known(b, o, "observed_by", r->rss.observed_by);
+}
+
+static void put_row(struct jbuild *b, json_t *rows, const struct ledger_row *row)
+{
+	json_t *o = jadd_object(b, rows);
+
+	jput_text(b, o, "name", row->name);
+	jput_text(b, o, "kind", row_kind_name(row->kind));
+	jput_u64(b, o, "resident", row->resident);
+	jput_u64(b, o, "virtual", row->virtual_);
+	jput_u64(b, o, "swap", row->swap);
+	jput_u64(b, o, "huge", row->huge);
+	if (row->has_pss)
+		jput_u64(b, o, "pss", row->pss);
+	if (row->unexplained)
+		jput(b, o, "unexplained", json_true());
+}
+
+static void put_category(struct jbuild *b, json_t *list, const struct ledger *l, enum category cat,
+			 const uint32_t *order, size_t n)
+{
+	const struct ledger_cat *c = &l->cat[cat];
+	json_t *o, *rows;
+
+	if (!c->resident && !c->virtual_ && !c->swap && !c->uncertainty && cat != CAT_UNKNOWN)
+		return;
+	o = jadd_object(b, list);
+	jput_text(b, o, "category", category_name(cat));
+	jput_u64(b, o, "resident", c->resident);
+	jput_u64(b, o, "virtual", c->virtual_);
+	jput_u64(b, o, "swap", c->swap);
+	jput_u64(b, o, "huge", c->huge);
+	if (c->has_pss)
+		jput_u64(b, o, "pss", c->pss);
+	jput_text(b, o, "method", method_name(ledger_cat_method(c)));
+	jput_u64(b, o, "uncertainty", c->uncertainty);
+	rows = jput_array(b, o, "rows");
+	for (size_t i = 0; i < n; i++) {
+		const struct ledger_row *row = &l->rows.v[order[i]];
+
+		if (row->resident || row->virtual_ || row->swap)
+			put_row(b, rows, row);
+	}
+}
+
+static void put_ledger(struct jbuild *b, json_t *top, const struct ledger *l)
+{
+	json_t *list = jput_array(b, top, "ledger");
+	_free_ uint32_t *order = calloc(l->rows.n + 1, sizeof(*order));
+	size_t at = 0;
+
+	if (!order) {
+		b->failed = true;
+		return;
+	}
+	ledger_order(l, order);
+	for (int cat = 0; cat < CAT_COUNT; cat++) {
+		size_t first = at;
+
+		while (at < l->rows.n && l->rows.v[order[at]].cat == (enum category)cat)
+			at++;
+		put_category(b, list, l, cat, order + first, at - first);
+	}
+	jput_u64(b, top, "unknown", l->cat[CAT_UNKNOWN].resident);
+	jput_u64(b, top, "unexplained", l->unexplained);
+	jput_u64(b, top, "uncertainty", l->uncertainty);
+	jput_u64(b, top, "conflict", l->conflict);
+}
+
+static void put_go(struct jbuild *b, json_t *top, const struct report_go *g)
+{
+	json_t *o, *gc;
+
+	if (!g->known)
+		return;
+	o = jput_object(b, top, "go");
+	jput_known(b, o, "identified_by", g->identified_by);
+	jput_known(b, o, "layout", g->layout);
+	put_named(b, o, "metrics", &g->metrics);
+	gc = jput_object(b, o, "gc");
+	jput_opt(b, gc, "cycles", g->cycles);
+	jput_opt(b, gc, "last_end_unix_ns", g->last_end_unix_ns);
+	jput_opt(b, gc, "last_pause_ns", g->last_pause_ns);
+	jput_opt(b, gc, "goal", g->goal);
+	jput_opt(b, gc, "live", g->live);
+	if (g->has_gogc)
+		jput(b, gc, "gogc", json_integer(g->gogc));
+	jput_opt(b, gc, "memory_limit", g->memory_limit);
+	if (g->goroutines.has) {
+		json_t *gs = jput_object(b, o, "goroutines");
+
+		jput_opt(b, gs, "total", g->goroutines);
+		put_named(b, gs, "by_state", &g->by_state);
+	}
+	jput_opt(b, o, "spans", g->spans);
+	jput_opt(b, o, "retries", g->retries);
+}
+
+static void put_kernel(struct jbuild *b, json_t *top, const struct report_kernel *k)
+{
+	json_t *o;
+
+	if (!k->page_tables.has && !k->kernel_stacks.has && !k->threads.has &&
+	    !k->kernel_stack_size.has)
+		return;
+	o = jput_object(b, top, "kernel");
+	jput_opt(b, o, "page_tables", k->page_tables);
+	jput_opt(b, o, "kernel_stacks", k->kernel_stacks);
+	jput_opt(b, o, "threads", k->threads);
+	jput_opt(b, o, "kernel_stack_size", k->kernel_stack_size);
+}
+
+static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)
+{
+	static const char *const reclaim[] = { "no", "yes", "part" };
+	const struct report_cgroup *c = &r->cgroup;
+	json_t *o, *rows;
+
+	if (!c->version)
+		return;
+	o = jput_object(b, top, "cgroup");
+	jput(b, o, "version", json_integer(c->version));
+	jput_known(b, o, "path", c->path);
+	jput_opt(b, o, "usage", c->usage);
+	jput_opt(b, o, "limit", c->limit);
+	jput_opt(b, o, "effective_limit", c->effective_limit);
+	jput_opt(b, o, "headroom", findings_headroom(r));
+	rows = jput_array(b, o, "rows");
+	for (size_t i = 0; i < c->rows.n; i++) {
+		json_t *row = jadd_object(b, rows);
+
+		jput_text(b, row, "name", c->rows.v[i].name);
+		jput_u64(b, row, "bytes", c->rows.v[i].bytes);
+		jput_text(b, row, "reclaimable", reclaim[c->rows.v[i].reclaimable]);
+	}
+}
+
+static void put_findings(struct jbuild *b, json_t *top, const struct report *r)
+{
+	json_t *list = jput_array(b, top, "findings");
+
+	for (size_t i = 0; i < r->findings.n; i++) {
+		const struct finding *f = &r->findings.v[i];
+		json_t *o = jadd_object(b, list), *ev, *advice;
+
+		jput_text(b, o, "id", f->id);
+		jput_text(b, o, "severity", severity_name(f->severity));
+		jput_text(b, o, "summary", f->summary);
+		ev = jput_array(b, o, "evidence");
+		for (size_t k = 0; k < f->evidence.n; k++) {
+			json_t *e = jadd_object(b, ev);
+
+			jput_text(b, e, "name", f->evidence.v[k].name);
+			jput_u64(b, e, "value", f->evidence.v[k].value);
+			jput_text(b, e, "source", f->evidence.v[k].source);
+		}
+		advice = jput_array(b, o, "advice");
+		for (size_t k = 0; k < f->advice.n; k++)
+			if (json_array_append_new(advice, json_string(f->advice.v[k])))
+				b->failed = true;
+	}
+}
+
+static void put_missing(struct jbuild *b, json_t *top, const struct report *r)
+{
+	json_t *list = jput_array(b, top, "missing");
+
+	for (size_t i = 0; i < r->missing.n; i++) {
+		json_t *o = jadd_object(b, list);
+
+		jput_text(b, o, "path", r->missing.v[i].path);
+		jput_text(b, o, "reason", r->missing.v[i].reason);
+		jput_text(b, o, "needs", r->missing.v[i].needs);
+	}
+}
+
+static void put_losses_and_cost(struct jbuild *b, json_t *top, const struct report *r)
+{
+	json_t *losses = jput_object(b, top, "losses"), *cost;
+
+	for (size_t i = 0; i < r->losses.n; i++)
+		jput_u64(b, losses, r->losses.v[i].name, r->losses.v[i].v);
+	cost = jput_object(b, top, "cost");
+	jput_opt(b, cost, "wall_ns", r->cost.wall_ns);
+	jput_opt(b, cost, "cpu_ns", r->cost.cpu_ns);
+	jput_opt(b, cost, "probes", r->cost.probes);
+	jput_opt(b, cost, "max_rss", r->cost.max_rss);
+}
+
+json_t *json_report_value(const struct report *r)
+{
+	_text_ struct text verdict = { 0 };
+	struct jbuild b = { 0 };
+	json_t *top = json_object();
+
+	if (!top || findings_sentence(r, &verdict))
+		b.failed = true;
+	else
+		jput_text(&b, top, "verdict", verdict.p);
+	put_target(&b, top, &r->target);
+	put_rss(&b, top, r);
+	put_ledger(&b, top, &r->ledger);
+	put_go(&b, top, &r->go);
+	put_kernel(&b, top, &r->kernel);
+	put_cgroup(&b, top, r);
+	put_findings(&b, top, r);
+	put_missing(&b, top, r);
+	put_losses_and_cost(&b, top, r);
+	if (!b.failed)
+		return top;
+	json_decref(top);
+	return NULL;
+}
