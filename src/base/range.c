@@ -45,6 +45,22 @@ int range_append(range_vec *v, uint64_t start, uint64_t end, uint32_t flags)
 	return vec_push(v, (struct range){ start, end, flags });
 }
 
+void range_unite(range_vec *v)
+{
+	size_t k = 0;
+
+	range_sort(v->v, v->n);
+	for (size_t i = 0; i < v->n; i++) {
+		if (k && v->v[i].start <= v->v[k - 1].end) {
+			if (v->v[i].end > v->v[k - 1].end)
+				v->v[k - 1].end = v->v[i].end;
+			continue;
+		}
+		v->v[k++] = (struct range){ v->v[i].start, v->v[i].end, 0 };
+	}
+	v->n = k;
+}
+
 uint64_t range_sum(const struct range *r, size_t n, uint32_t mask)
 {
 	uint64_t sum = 0;

@@ -48,6 +48,24 @@ TEST(range_find_and_merge)
 	vec_free(&v);
 }
 
+TEST(range_unite_merges_overlaps)
+{
+	range_vec v = { 0 };
+
+	CHECK_INT(vec_push(&v, (struct range){ 5, 9, 1 }), 0);
+	CHECK_INT(vec_push(&v, (struct range){ 1, 3, 2 }), 0);
+	CHECK_INT(vec_push(&v, (struct range){ 2, 4, 1 }), 0);
+	CHECK_INT(vec_push(&v, (struct range){ 6, 7, 1 }), 0);
+	CHECK_INT(vec_push(&v, (struct range){ 9, 10, 1 }), 0);
+	range_unite(&v);
+	CHECK_INT(v.n, 2);
+	CHECK_INT(v.v[0].start, 1);
+	CHECK_INT(v.v[0].end, 4);
+	CHECK_INT(v.v[1].start, 5);
+	CHECK_INT(v.v[1].end, 10);
+	vec_free(&v);
+}
+
 TEST(text_fields_and_numbers)
 {
 	uint64_t x = 7;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The books beside the ledger: the runtime's metrics, the kernel's memory, the cgroup's. */
+#include "collect/look.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proc/cgroup.h"
+
+/* Kernel stack of one thread: THREAD_SIZE, 16 KiB on amd64 (arch/x86/include/asm/
+ * page_64_types.h, without KASAN) and on arm64 with 4 and 16 KiB pages (memory.h). */
+static uint64_t kernel_stack_size(const struct look *k)
+{
+	uint64_t page = memsrc_page_size(k->m);
+
+	return page > 16384 ? page : 16384;
+}
+
+static int copy_metrics(struct look *k, const struct go_metrics *m)
+{
+	struct report_go *g = &k->r->go;
+
+	for (size_t i = 0; i < m->v.n; i++)
+		if (named_add(&g->metrics, m->v.v[i].name, m->v.v[i].value))
+			return -ENOMEM;
+	g->cycles = OPT(m->gc_cycles);
+	if (m->last_gc_unix_ns)
+		g->last_end_unix_ns = OPT(m->last_gc_unix_ns);
+	if (m->has_pause)
+		g->last_pause_ns = OPT(m->last_pause_ns);
+	if (m->has_goal)
+		g->goal = OPT(m->goal);
+	if (m->has_live)
+		g->live = OPT(m->live);
+	if (m->has_limit)
+		g->memory_limit = OPT(m->memory_limit);
+	g->has_gogc = m->has_gogc;
+	g->gogc = m->gogc;
+	g->retries = OPT(m->retries);
+	return m->torn ? report_missing(k->r, "go.metrics", "a quieter moment",
+					"the runtime's figures changed during each of %u reads: "
+					"they may mix two moments",
+					m->retries + 1)
+		       : 0;
+}
+
+static int read_goroutines(struct look *k)
+{
+	struct report_go *g = &k->r->go;
+	struct go_goroutines n;
+	struct err e = { 0 };
+	int r = go_goroutines_read(&k->rt, &n, &e);
+
+	if (r)
+		return report_missing(k->r, "go.goroutines", "", "%s",
+				      e.text[0] ? e.text : "the goroutine table was not found");
+	g->goroutines = OPT(n.total);
+	for (unsigned int i = 0; i < GO_GSTATUS_COUNT; i++)
+		if (n.by_status[i] && named_add(&g->by_state, go_gstatus_name(i), n.by_status[i]))
+			return -ENOMEM;
+	return n.truncated ? report_missing(k->r, "go.goroutines", "",
+					    "more goroutines than are counted")
+			   : 0;
+}
+
+int look_metrics(struct look *k)
+{
+	struct report_go *g = &k->r->go;
+	struct go_metrics m;
+	struct err e = { 0 };
+	int r;
+
+	g->known = true;
+	snprintf(g->identified_by, sizeof(g->identified_by), "%s", k->rt.identified_by);
+	snprintf(g->layout, sizeof(g->layout), "%s", k->rt.layout);
+	if (k->rt.missing[0] &&
+	    report_missing(k->r, "go", "", "not found in the runtime's data: %s", k->rt.missing))
+		return -ENOMEM;
+	r = go_metrics_read(&k->rt, &m, &e);
+	if (r)
+		r = report_missing(k->r, "go.metrics", "", "%s", e.text);
+	else
+		r = copy_metrics(k, &m);
+	go_metrics_free(&m);
+	return r ? r : read_goroutines(k);
+}
+
+static int copy_cgroup(struct look *k, const struct cgroup *c)
+{
+	static const enum reclaim reclaim[] = {
+		[RECLAIM_NO] = RECLAIM_ROW_NO,
+		[RECLAIM_YES] = RECLAIM_ROW_YES,
+		[RECLAIM_PART] = RECLAIM_ROW_PART,
+	};
+	struct report_cgroup *o = &k->r->cgroup;
+
+	o->version = c->version;
+	o->path = strdup(c->path);
+	k->r->target.cgroup = strdup(c->path);
+	if (!o->path || !k->r->target.cgroup)
+		return -ENOMEM;
+	snprintf(k->r->target.container_id, sizeof(k->r->target.container_id), "%s",
+		 c->container_id);
+	if (c->has_usage)
+		o->usage = OPT(c->usage);
+	if (c->has_limit)
+		o->limit = OPT(c->limit);
+	if (c->has_effective_limit)
+		o->effective_limit = OPT(c->effective_limit);
+	for (size_t i = 0; i < c->rows.n; i++) {
+		struct cgroup_out_row row = { .bytes = c->rows.v[i].bytes,
+					      .reclaimable = reclaim[c->rows.v[i].reclaimable] };
+
+		snprintf(row.name, sizeof(row.name), "%s", c->rows.v[i].name);
+		if (vec_push(&o->rows, row))
+			return -ENOMEM;
+	}
+	return c->missing[0] ? report_missing(k->r, "cgroup", "", "%s", c->missing) : 0;
+}
+
+int look_kernel(struct look *k)
+{
+	struct report_kernel *o = &k->r->kernel;
+	struct proc_status st;
+	struct cgroup c = { 0 };
+	struct err e = { 0 };
+	int r;
+
+	if (!proc_status_read(k->m, 1, &st, &e) && st.vm_rss) {
+		o->page_tables = OPT(st.vm_pte);
+		o->threads = OPT(st.threads);
+		o->kernel_stack_size = OPT(kernel_stack_size(k));
+		o->kernel_stacks = OPT(st.threads * kernel_stack_size(k));
+		k->r->rss.high_water = OPT(st.vm_hwm);
+	} else {
+		r = report_missing(k->r, "kernel", "a live process or a capture", "%s",
+				   e.text[0] ? e.text : "no memory figures in /proc/PID/status");
+		if (r)
+			return r;
+	}
+	r = cgroup_read(k->m, &c, &e);
+	r = r ? report_missing(k->r, "cgroup", "", "%s", e.text) : copy_cgroup(k, &c);
+	cgroup_free(&c);
+	return r;
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the kernel says of each mapping, what the ELF files say of its parts, and what C's
+ * structures say of anonymous memory.
+ */
+#include "collect/look.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "binary/binary.h"
+#include "collect/files.h"
+
+#define NAMED_ANON (1ULL << 20) /* anonymous mappings from this size have a row of their own */
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+static bool is_exe(const struct look *k, const struct vma *v)
+{
+	return v->inode && k->exe[0] && !strcmp(v->name, k->exe);
+}
+
+static bool is_shm(const struct vma *v)
+{
+	return has_prefix(v->name, "/memfd:") || has_prefix(v->name, "/SYSV") ||
+	       has_prefix(v->name, "/dev/shm/") || has_prefix(v->name, "/dev/zero") ||
+	       has_prefix(v->name, "[anon_shmem:") || (v->inode && !v->name[0]);
+}
+
+/* A library: it has code mapped, or is called so. */
+static bool is_lib(const struct look *k, const struct vma *v)
+{
+	const char *base = strrchr(v->name, '/');
+
+	base = base ? base + 1 : v->name;
+	if (strstr(base, ".so.") || (strlen(base) > 3 && !strcmp(base + strlen(base) - 3, ".so")))
+		return true;
+	for (size_t i = 0; i < k->maps.vma.n; i++) {
+		const struct vma *w = &k->maps.vma.v[i];
+
+		if ((w->flags & VMA_X) && w->inode == v->inode && w->dev_major == v->dev_major &&
+		    w->dev_minor == v->dev_minor && !strcmp(w->name, v->name))
+			return true;
+	}
+	return false;
+}
+
+struct verdict {
+	enum category cat;
+	enum row_kind kind;
+	bool unexplained;
+	char name[4096];
+};
+
+static void judge_special(const struct vma *v, struct verdict *d)
+{
+	*d = (struct verdict){ .cat = CAT_NATIVE_MMAP, .kind = ROW_ORIGIN };
+	snprintf(d->name, sizeof(d->name), "%s", v->name);
+	if (!strcmp(v->name, "[heap]")) {
+		d->cat = CAT_NATIVE_MALLOC;
+		d->kind = ROW_ARENA;
+		snprintf(d->name, sizeof(d->name), "main arena (brk)");
+	} else if (has_prefix(v->name, "[stack")) {
+		d->cat = CAT_NATIVE_STACKS;
+		d->kind = ROW_THREAD;
+		snprintf(d->name, sizeof(d->name), "main thread");
+	} else if (!strcmp(v->name, "[uprobes]")) {
+		d->cat = CAT_OBSERVER;
+	} else if (has_prefix(v->name, "[anon: glibc: pthread")) {
+		d->cat = CAT_NATIVE_STACKS;
+		d->kind = ROW_THREAD;
+	} else if (has_prefix(v->name, "[anon: glibc:")) {
+		d->cat = CAT_NATIVE_MALLOC;
+		d->kind = ROW_ARENA;
+	} else if (has_prefix(v->name, "[anon: Go:")) {
+		/* runtime/mem.go names its mappings from 1.25 on; here the rest that no book lists
+		 */
+		d->cat = CAT_GO_RUNTIME;
+	} else if (!has_prefix(v->name, "[anon:")) {
+		d->cat = CAT_LIBS; /* [vdso] and its like */
+		d->kind = ROW_FILE;
+	}
+}
+
+static void judge_anon(const struct vma *v, struct verdict *d)
+{
+	*d = (struct verdict){ .cat = CAT_NATIVE_MMAP, .kind = ROW_ORIGIN, .unexplained = true };
+	if (v->end - v->start >= NAMED_ANON)
+		snprintf(d->name, sizeof(d->name), "anonymous %" PRIx64 "-%" PRIx64, v->start,
+			 v->end);
+	else
+		snprintf(d->name, sizeof(d->name), "anonymous, each below 1 MiB");
+}
+
+static void judge(const struct look *k, const struct vma *v, struct verdict *d)
+{
+	if (!v->inode && v->name[0] == '[') {
+		judge_special(v, d);
+		return;
+	}
+	if (!v->inode && !v->name[0]) {
+		judge_anon(v, d);
+		return;
+	}
+	*d = (struct verdict){ .kind = ROW_FILE };
+	snprintf(d->name, sizeof(d->name), "%s", v->name[0] ? v->name : "shared anonymous");
+	if (is_exe(k, v))
+		d->cat = v->flags & VMA_X   ? CAT_BINARY_TEXT
+			 : v->flags & VMA_W ? CAT_BINARY_DATA
+					    : CAT_BINARY_RODATA;
+	else if (is_shm(v))
+		d->cat = CAT_SHM;
+	else
+		d->cat = is_lib(k, v) ? CAT_LIBS : CAT_FILES;
+}
+
+static int claim_vma(struct look *k, const struct vma *v, uint64_t start, uint64_t end)
+{
+	struct ledger *l = &k->r->ledger;
+	struct verdict d;
+	uint32_t row;
+	int r;
+
+	if (vma_outside_rss(v))
+		return 0;
+	judge(k, v, &d);
+	r = ledger_row(l, d.cat, d.kind, d.name, &row);
+	if (r)
+		return r;
+	l->rows.v[row].unexplained = d.unexplained;
+	return ledger_claim(l, LEVEL_VMA, start, end, row, METHOD_MEASURED, 0);
+}
+
+/* ---- ELF files */
+
+static int claim_part(struct look *k, enum category cat, const char *name, uint64_t start,
+		      uint64_t end)
+{
+	uint32_t row;
+	int r = ledger_row(&k->r->ledger, cat, ROW_FILE, name, &row);
+
+	return r ? r
+		 : ledger_claim(&k->r->ledger, LEVEL_OBJECT, start, end, row, METHOD_MEASURED, 0);
+}
+
+/* A PT_LOAD: the file's part to the page before it, zeros (bss) up to the page after it. */
+static int claim_segment(struct look *k, const struct bin_segment *s, uint64_t bias,
+			 enum category file, enum category bss, const char *name)
+{
+	uint64_t page = memsrc_page_size(k->m), start = (bias + s->vaddr) & ~(page - 1);
+	uint64_t fend = bias + s->vaddr + s->filesz, end = bias + s->vaddr + s->memsz;
+	int r;
+
+	end = (end + page - 1) & ~(page - 1);
+	if (end < start || end - start > (1ULL << 40))
+		return 0;
+	if (s->memsz <= s->filesz)
+		return claim_part(k, file, name, start, end);
+	r = claim_part(k, file, name, start, fend);
+	return r ? r : claim_part(k, bss, name, fend, end);
+}
+
+static int claim_exe(struct look *k)
+{
+	const struct bin_segment *s;
+	size_t n = k->bin ? bin_segments(k->bin, &s) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		enum category c = s[i].flags & BIN_SEG_X   ? CAT_BINARY_TEXT
+				  : s[i].flags & BIN_SEG_W ? CAT_BINARY_DATA
+							   : CAT_BINARY_RODATA;
+		int r = claim_segment(k, &s[i], k->bias, c, CAT_BINARY_BSS, k->exe);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* A library's zeroed variables are an anonymous mapping behind its data, which may have merged
+ * with whatever lies above. */
+static int claim_lib(struct look *k, const struct vma *low)
+{
+	const struct bin_segment *s;
+	struct bin *b = NULL;
+	struct err e = { 0 };
+	uint64_t bias;
+	size_t n;
+	int r = look_open_file(k, low->name, low->start, low->end, &b, &e);
+
+	if (r)
+		return report_missing(k->r, "ledger[libs]",
+				      "the file, or CAP_SYS_ADMIN for map_files",
+				      "zeroed variables of a library: %s", e.text);
+	bias = bin_bias(b, low->start, low->offset);
+	n = bin_segments(b, &s);
+	for (size_t i = 0; i < n && !r; i++)
+		if (s[i].memsz > s[i].filesz && (s[i].flags & BIN_SEG_W))
+			r = claim_segment(k, &s[i], bias, CAT_LIBS, CAT_LIBS, low->name);
+	bin_close(b);
+	return r;
+}
+
+static int claim_libs(struct look *k)
+{
+	const char *done = "";
+
+	for (size_t i = 0; i < k->maps.vma.n; i++) {
+		const struct vma *v = &k->maps.vma.v[i];
+		int r;
+
+		/* a library's first mapping shows its start; its others follow */
+		if (!v->inode || v->offset || is_exe(k, v) || is_shm(v) || v->name[0] != '/' ||
+		    (v->flags & VMA_SHARED) || !strcmp(done, v->name) || !is_lib(k, v))
+			continue;
+		done = v->name;
+		r = claim_lib(k, v);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Code pages that turned anonymous: somebody wrote into them, as a uprobe does. */
+static int claim_copied_text(struct look *k)
+{
+	struct ledger *l = &k->r->ledger;
+	uint32_t row;
+
+	for (size_t i = 0; i < k->maps.vma.n; i++) {
+		const struct vma *v = &k->maps.vma.v[i];
+
+		if (!v->inode || !(v->flags & VMA_X) || (v->flags & (VMA_W | VMA_SHARED)))
+			continue;
+		for (size_t p = range_lower(k->pages.v, k->pages.n, v->start);
+		     p < k->pages.n && k->pages.v[p].start < v->end; p++) {
+			const struct range *g = &k->pages.v[p];
+			uint64_t a = g->start > v->start ? g->start : v->start;
+			uint64_t z = g->end < v->end ? g->end : v->end;
+
+			if (!(g->flags & PAGE_PRESENT) || (g->flags & PAGE_FILE))
+				continue;
+			if (ledger_row(l, CAT_OBSERVER, ROW_FILE, "copied text pages", &row) ||
+			    ledger_claim(l, LEVEL_OVER, a, z, row, METHOD_MEASURED, 0))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int look_claim_vmas(struct look *k)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < k->maps.vma.n && !r; i++)
+		r = claim_vma(k, &k->maps.vma.v[i], k->maps.vma.v[i].start, k->maps.vma.v[i].end);
+	if (!r)
+		r = claim_exe(k);
+	if (!r)
+		r = claim_libs(k);
+	return r ? r : claim_copied_text(k);
+}
+
+/* Mappings that appeared while the page map was read. */
+int look_claim_new_vmas(struct look *k, const struct maps *after)
+{
+	size_t i = 0;
+
+	for (size_t j = 0; j < after->vma.n; j++) {
+		const struct vma *v = &after->vma.v[j];
+		uint64_t at = v->start;
+
+		while (at < v->end) {
+			uint64_t end = v->end;
+			int r;
+
+			while (i < k->maps.vma.n && k->maps.vma.v[i].end <= at)
+				i++;
+			if (i < k->maps.vma.n && k->maps.vma.v[i].start <= at) {
+				at = k->maps.vma.v[i].end;
+				continue;
+			}
+			if (i < k->maps.vma.n && k->maps.vma.v[i].start < end)
+				end = k->maps.vma.v[i].start;
+			r = claim_vma(k, v, at, end);
+			if (r)
+				return r;
+			at = end;
+		}
+	}
+	return 0;
+}
+
+/* ---- C's structures */
+
+static bool is_go_stack(const struct look *k, const struct native_extent *x)
+{
+	for (size_t i = 0; i < k->threads.n; i++) {
+		const struct go_thread *t = &k->threads.v[i];
+
+		if (t->stack_hi > x->start && t->stack_hi <= x->end)
+			return true;
+	}
+	return false;
+}
+
+static int claim_native_extent(struct look *k, const struct native_extent *x)
+{
+	enum category cat = CAT_NATIVE_MALLOC;
+	enum row_kind kind = ROW_ARENA;
+	char name[64];
+	uint32_t row;
+	int r;
+
+	switch (x->kind) {
+	case NATIVE_ARENA:
+		snprintf(name, sizeof(name), "thread arena %" PRIx64, x->start);
+		break;
+	case NATIVE_MMAPPED:
+		snprintf(name, sizeof(name), "blocks with a mapping of their own");
+		break;
+	case NATIVE_STACK:
+		cat = is_go_stack(k, x) ? CAT_GO_THREAD_STACKS : CAT_NATIVE_STACKS;
+		kind = ROW_THREAD;
+		if (x->tid)
+			snprintf(name, sizeof(name), "thread %d %s", x->tid, x->comm);
+		else
+			snprintf(name, sizeof(name), "thread running, or ended and kept by glibc");
+		break;
+	case NATIVE_TLS:
+		cat = CAT_LIBS;
+		kind = ROW_FILE;
+		snprintf(name, sizeof(name), "thread-local storage of the main thread");
+		break;
+	}
+	r = ledger_row(&k->r->ledger, cat, kind, name, &row);
+	return r ? r
+		 : ledger_claim(&k->r->ledger, LEVEL_OBJECT, x->start, x->end, row, METHOD_MEASURED,
+				0);
+}
+
+/* Writable anonymous memory that no claim above LEVEL_VMA covers. */
+static int find_gaps(struct look *k, range_vec *gaps)
+{
+	struct ledger *l = &k->r->ledger;
+	range_vec cover = { 0 };
+	int r = 0;
+
+	for (int level = LEVEL_OBJECT; level <= LEVEL_REGION && !r; level++)
+		for (size_t i = 0; i < l->claims[level].n && !r; i++)
+			r = vec_push(&cover, (struct range){ l->claims[level].v[i].start,
+							     l->claims[level].v[i].end, 0 });
+	range_sort(cover.v, cover.n);
+	for (size_t i = 0, c = 0; i < k->maps.vma.n && !r; i++) {
+		const struct vma *v = &k->maps.vma.v[i];
+		uint64_t at = v->start;
+
+		if (v->inode || v->name[0] || !(v->flags & VMA_W) || !(v->flags & VMA_R))
+			continue;
+		while (c < cover.n && cover.v[c].end <= v->start)
+			c++;
+		for (size_t j = c; at < v->end && !r; j++) {
+			uint64_t stop = j < cover.n && cover.v[j].start < v->end ? cover.v[j].start
+										 : v->end;
+
+			if (stop > at)
+				r = vec_push(gaps, (struct range){ at, stop, 0 });
+			if (stop == v->end)
+				break;
+			at = cover.v[j].end > at ? cover.v[j].end : at;
+		}
+	}
+	vec_free(&cover);
+	return r;
+}
+
+int look_claim_native(struct look *k)
+{
+	range_vec gaps = { 0 };
+	struct err e = { 0 };
+	size_t n;
+	int r = 0;
+
+	for (size_t i = 0; i < k->native.v.n && !r; i++)
+		r = claim_native_extent(k, &k->native.v.v[i]);
+	n = k->native.v.n;
+	if (!r)
+		r = find_gaps(k, &gaps);
+	if (!r && native_read_blocks(k->m, &gaps, &k->pages, &k->native, &e))
+		r = report_missing(k->r, "ledger[native/malloc]", "", "%s", e.text);
+	for (; n < k->native.v.n && !r; n++)
+		r = claim_native_extent(k, &k->native.v.v[n]);
+	if (!r && k->native.truncated)
+		r = report_missing(k->r, "ledger[native/malloc]", "",
+				   "more anonymous pages than are searched for malloc's large "
+				   "blocks: some may count as native/mmap");
+	vec_free(&gaps);
+	return r;
+}

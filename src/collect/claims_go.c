@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the Go runtime's books say, as claims; and how sure that is. */
+#include "collect/look.h"
+
+#include <stdio.h>
+
+static enum category region_category(enum go_region_kind kind)
+{
+	switch (kind) {
+	case GO_REGION_GCBITS:
+		return CAT_GO_GC;
+	case GO_REGION_BUCKHASH:
+	case GO_REGION_BUCKET:
+		return CAT_GO_PROFILER;
+	case GO_REGION_PERSISTENT:
+		return CAT_GO_RUNTIME;
+	case GO_REGION_ARENA_REST:
+		return CAT_GO_HEAP_RELEASED;
+	default:
+		return CAT_GO_ALLOCATOR;
+	}
+}
+
+static int claim_regions(struct look *k)
+{
+	struct ledger *l = &k->r->ledger;
+
+	for (size_t i = 0; i < k->regions.n; i++) {
+		const struct go_region *g = &k->regions.v[i];
+		uint32_t row;
+		int r = ledger_row(l, region_category(g->kind), ROW_TYPE, go_region_name(g->kind),
+				   &row);
+
+		if (!r)
+			r = ledger_claim(l, g->kind >= GO_REGION_MSPAN ? LEVEL_PAGES : LEVEL_REGION,
+					 g->start, g->end, row, METHOD_MEASURED, 0);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int claim_free_pages(struct look *k)
+{
+	struct ledger *l = &k->r->ledger;
+	uint32_t free_row, cached_row, released_row;
+
+	if (ledger_row(l, CAT_GO_HEAP_FREE, ROW_TYPE, "free spans", &free_row) ||
+	    ledger_row(l, CAT_GO_HEAP_FREE, ROW_TYPE, "page caches", &cached_row) ||
+	    ledger_row(l, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", &released_row))
+		return -ENOMEM;
+	for (size_t i = 0; i < k->heap.pages.n; i++) {
+		const struct range *p = &k->heap.pages.v[i];
+		uint32_t row = p->flags & GO_PAGES_RELEASED ? released_row
+			       : p->flags & GO_PAGES_CACHED ? cached_row
+							    : free_row;
+
+		if (ledger_claim(l, LEVEL_PAGES, p->start, p->end, row, METHOD_MEASURED, 0))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int claim_spans(struct look *k)
+{
+	struct ledger *l = &k->r->ledger;
+	uint32_t unused, stacks, manual, arena;
+
+	if (ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", &k->objects_row) ||
+	    ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", &arena) ||
+	    ledger_row(l, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", &unused) ||
+	    ledger_row(l, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", &stacks) ||
+	    ledger_row(l, CAT_GO_GC, ROW_TYPE, "work buffers", &manual))
+		return -ENOMEM;
+	for (size_t i = 0; i < k->heap.spans.n; i++) {
+		const struct go_span *s = &k->heap.spans.v[i];
+		uint64_t end = s->start + (uint64_t)s->npages * GO_PAGE_SIZE;
+		uint32_t row = unused, splitter = 0;
+
+		if (s->kind == GO_SPAN_STACK)
+			row = stacks;
+		else if (s->kind == GO_SPAN_MANUAL)
+			row = manual;
+		else if (s->kind == GO_SPAN_USERARENA)
+			row = arena;
+		else if (s->elemsize * s->nelems == end - s->start && s->alloccount == s->nelems)
+			row = k->objects_row; /* full, no tail: one owner, no bits needed */
+		else
+			splitter = i + 1;
+		if (ledger_claim(l, LEVEL_FINE, s->start, end, row, METHOD_MEASURED, splitter))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Pages that the page allocator manages and nothing below explains stay unknown, by name. */
+static int claim_heap_ranges(struct look *k)
+{
+	struct ledger *l = &k->r->ledger;
+	uint32_t row;
+
+	if (ledger_row(l, CAT_UNKNOWN, ROW_TYPE, "Go heap pages without a span", &row))
+		return -ENOMEM;
+	for (size_t i = 0; i < k->heap.inuse.n; i++)
+		if (ledger_claim(l, LEVEL_REGION, k->heap.inuse.v[i].start, k->heap.inuse.v[i].end,
+				 row, METHOD_MEASURED, 0))
+			return -ENOMEM;
+	return 0;
+}
+
+int look_claim_go(struct look *k)
+{
+	int r = claim_heap_ranges(k);
+
+	if (!r)
+		r = claim_regions(k);
+	if (!r)
+		r = claim_free_pages(k);
+	return r ? r : claim_spans(k);
+}
+
+void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t end,
+		     ledger_post_fn *post, void *arg)
+{
+	struct look *k = ctx;
+	const struct go_span *s = &k->heap.spans.v[c->splitter - 1];
+	bool known;
+	uint64_t n = go_span_objects(&k->rt, s, start, end, &known);
+
+	k->unread_bits += !known;
+	post(arg, k->objects_row, n);
+}
+
+/* ---- uncertainty: the heap as of before and after the page map */
+
+enum owner { OWNER_NONE, OWNER_FREE, OWNER_RELEASED, OWNER_SPAN };
+
+/* Spans and free pages of one reading as one sorted list; flags = owner. */
+static int flatten(const struct go_heap *h, range_vec *out)
+{
+	size_t i = 0, j = 0;
+	uint64_t at = 0;
+
+	while (i < h->spans.n || j < h->pages.n) {
+		const struct go_span *s = i < h->spans.n ? &h->spans.v[i] : NULL;
+		const struct range *p = j < h->pages.n ? &h->pages.v[j] : NULL;
+		uint64_t a, z;
+		uint32_t f;
+
+		if (s && (!p || s->start <= p->start)) {
+			a = s->start;
+			z = a + (uint64_t)s->npages * GO_PAGE_SIZE;
+			f = OWNER_SPAN + s->kind;
+			i++;
+		} else {
+			a = p->start;
+			z = p->end;
+			f = p->flags & GO_PAGES_RELEASED ? OWNER_RELEASED : OWNER_FREE;
+			j++;
+		}
+		a = a > at ? a : at;
+		if (a < z && range_append(out, a, z, f))
+			return -ENOMEM;
+		at = z > at ? z : at;
+	}
+	return 0;
+}
+
+static uint32_t owner_at(const range_vec *v, size_t *i, uint64_t at, uint64_t *next)
+{
+	while (*i < v->n && v->v[*i].end <= at)
+		(*i)++;
+	if (*i == v->n)
+		return OWNER_NONE;
+	if (v->v[*i].start > at) {
+		*next = v->v[*i].start < *next ? v->v[*i].start : *next;
+		return OWNER_NONE;
+	}
+	*next = v->v[*i].end < *next ? v->v[*i].end : *next;
+	return v->v[*i].flags;
+}
+
+/* Ranges in which two lists differ, appended to *out. */
+static int differences(const range_vec *a, const range_vec *b, range_vec *out)
+{
+	size_t i = 0, j = 0;
+	uint64_t at = 0;
+
+	while (at != UINT64_MAX) {
+		uint64_t next = UINT64_MAX;
+		uint32_t x = owner_at(a, &i, at, &next), y = owner_at(b, &j, at, &next);
+
+		if (x != y && range_append(out, at, next, 0))
+			return -ENOMEM;
+		at = next;
+	}
+	return 0;
+}
+
+static int flatten_maps(const struct maps *m, range_vec *out)
+{
+	for (size_t i = 0; i < m->vma.n; i++) {
+		const struct vma *v = &m->vma.v[i];
+		/* identity: the file, or anonymous */
+		uint32_t id = 1 + (uint32_t)(v->inode * 31 + v->dev_major * 7 + v->dev_minor);
+
+		if (range_append(out, v->start, v->end, id))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Posts the resident bytes inside diff to the uncertainty of whoever owns them in the ledger. */
+static void post_uncertain(struct look *k, const range_vec *diff)
+{
+	struct ledger *l = &k->r->ledger;
+	uint64_t page = memsrc_page_size(k->m);
+
+	for (size_t i = 0; i < diff->n; i++) {
+		const struct range *d = &diff->v[i];
+
+		for (size_t p = range_lower(k->pages.v, k->pages.n, d->start);
+		     p < k->pages.n && k->pages.v[p].start < d->end; p++) {
+			const struct range *g = &k->pages.v[p];
+			uint64_t a = g->start > d->start ? g->start : d->start;
+			uint64_t z = g->end < d->end ? g->end : d->end;
+
+			if (!(g->flags & PAGE_PRESENT) || (g->flags & PAGE_ZERO))
+				continue;
+			for (; a < z; a += page) {
+				uint64_t n = z - a < page ? z - a : page;
+				enum category c = l->rows.v[ledger_owner(l, a)].cat;
+
+				l->cat[c].uncertainty += n;
+				l->uncertainty += n;
+			}
+		}
+	}
+}
+
+int look_uncertainty(struct look *k, const struct go_heap *again, const struct maps *maps_again)
+{
+	range_vec a = { 0 }, b = { 0 }, diff = { 0 };
+	int r = flatten_maps(&k->maps, &a);
+
+	if (!r)
+		r = flatten_maps(maps_again, &b);
+	if (!r)
+		r = differences(&a, &b, &diff);
+	a.n = b.n = 0;
+	if (!r && again)
+		r = flatten(&k->heap, &a);
+	if (!r && again)
+		r = flatten(again, &b);
+	if (!r && again)
+		r = differences(&a, &b, &diff);
+	if (!r) {
+		range_unite(&diff);
+		post_uncertain(k, &diff);
+	}
+	vec_free(&a);
+	vec_free(&b);
+	vec_free(&diff);
+	return r;
+}

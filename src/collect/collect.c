@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The order of one look; see collect.h. */
+#include "collect/collect.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "binary/binary.h"
+#include "collect/look.h"
+#include "collect/pss.h"
+#include "model/findings.h"
+
+struct counters {
+	struct proc_rollup roll;
+	struct proc_stat stat;
+	bool has_roll, has_stat;
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static int read_counters(struct look *k, unsigned int seq, struct counters *c)
+{
+	struct err e = { 0 };
+	int r = proc_rollup_read(k->m, seq, &c->roll, &e);
+
+	c->has_roll = !r;
+	if (r && !seq &&
+	    report_missing(k->r, "rss.before", "smaps_rollup (kernel 4.14)", "%s", e.text))
+		return -ENOMEM;
+	c->has_stat = !proc_stat_read(k->m, seq + 1, &c->stat, NULL);
+	return 0;
+}
+
+static uint64_t unmapped_bytes(const struct maps *before, const struct maps *after)
+{
+	uint64_t sum = 0;
+	size_t j = 0;
+
+	for (size_t i = 0; i < before->vma.n; i++) {
+		const struct vma *v = &before->vma.v[i];
+		uint64_t at = v->start;
+
+		while (at < v->end) {
+			uint64_t end = v->end;
+
+			while (j < after->vma.n && after->vma.v[j].end <= at)
+				j++;
+			if (j < after->vma.n && after->vma.v[j].start <= at) {
+				at = after->vma.v[j].end;
+				continue;
+			}
+			if (j < after->vma.n && after->vma.v[j].start < end)
+				end = after->vma.v[j].start;
+			sum += end - at;
+			at = end;
+		}
+	}
+	return sum;
+}
+
+/* What may have moved between the brackets: faults (a huge one brings a huge page), what was
+ * unmapped, and what was given back beyond that. */
+static void note_rss(struct look *k, const struct counters *a, const struct counters *b,
+		     uint64_t unmapped)
+{
+	uint64_t faulted, huge, gone;
+
+	if (a->has_roll)
+		k->r->rss.before = OPT(a->roll.rss);
+	if (b->has_roll)
+		k->r->rss.after = OPT(b->roll.rss);
+	if (!a->has_roll || !b->has_roll || !a->has_stat || !b->has_stat)
+		return;
+	faulted = (b->stat.minflt - a->stat.minflt + b->stat.majflt - a->stat.majflt) *
+		  memsrc_page_size(k->m);
+	huge = a->roll.anon_huge > b->roll.anon_huge ? a->roll.anon_huge - b->roll.anon_huge
+						     : b->roll.anon_huge - a->roll.anon_huge;
+	gone = a->roll.rss + faulted > b->roll.rss ? a->roll.rss + faulted - b->roll.rss : 0;
+	k->r->rss.churn = OPT(faulted + huge + (gone > unmapped ? gone : unmapped));
+}
+
+static int open_runtime(struct look *k)
+{
+	const struct bin_go *g = k->bin ? bin_go(k->bin) : NULL;
+	struct err e = { 0 };
+	int r;
+
+	if (!g || !g->is_go)
+		return 0;
+	r = go_runtime_open(k->m, k->bin, k->bias, &k->maps, &k->rt, &e);
+	if (r == -ESRCH)
+		return r;
+	k->has_go = !r;
+	if (!r)
+		return 0;
+	k->r->partial = true;
+	return report_missing(k->r, "go", "", "%s", e.text);
+}
+
+static int read_heap(struct look *k)
+{
+	struct err e = { 0 };
+	int r = go_heap_read(&k->rt, PASS_SPANS, &k->heap, &e);
+
+	if (!r)
+		r = go_regions_read(&k->rt, &k->regions, &e);
+	if (!r)
+		r = go_threads_read(&k->rt, &k->threads, &e);
+	k->r->go.spans = OPT(k->heap.nspans);
+	if (!r || r == -ESRCH || r == -ENOMEM)
+		return r;
+	k->r->partial = true;
+	return report_missing(k->r, "ledger[go]", "a quieter moment", "%s", e.text);
+}
+
+/* The page map, without mappings that RSS never counts. */
+static int read_pages(struct look *k)
+{
+	range_vec all = { 0 };
+	uint64_t end = 0;
+	size_t v = 0;
+	int r;
+
+	for (size_t i = 0; i < k->maps.vma.n; i++)
+		if (!(k->maps.vma.v[i].end >> 56))
+			end = k->maps.vma.v[i].end;
+	/* the kernel maps libraries and stacks at the top: leave room for what comes while we look
+	 */
+	end = end < (1ULL << 47) - (1 << 20) ? (1ULL << 47) - 4096 : end;
+	r = memsrc_pages(k->m, 0, 0, end, &all);
+	for (size_t i = 0; i < all.n && !r; i++) {
+		uint64_t at = all.v[i].start;
+
+		while (at < all.v[i].end && !r) {
+			uint64_t stop = all.v[i].end;
+
+			while (v < k->maps.vma.n && k->maps.vma.v[v].end <= at)
+				v++;
+			if (v < k->maps.vma.n && k->maps.vma.v[v].end < stop)
+				stop = k->maps.vma.v[v].end;
+			if (v < k->maps.vma.n && k->maps.vma.v[v].start > at &&
+			    k->maps.vma.v[v].start < stop)
+				stop = k->maps.vma.v[v].start;
+			if (v == k->maps.vma.n || k->maps.vma.v[v].start > at ||
+			    !vma_outside_rss(&k->maps.vma.v[v]))
+				r = range_append(&k->pages, at, stop, all.v[i].flags);
+			at = stop;
+		}
+	}
+	vec_free(&all);
+	return r;
+}
+
+static int read_native(struct look *k)
+{
+	_free_ uint64_t *hints = calloc(k->threads.n + 1, sizeof(*hints));
+	struct err e = { 0 };
+	int r;
+
+	if (!hints)
+		return -ENOMEM;
+	for (size_t i = 0; i < k->threads.n; i++)
+		hints[i] = k->threads.v[i].stack_hi - 1;
+	r = native_read(k->m, &k->maps, hints, k->threads.n, &k->native, &e);
+	if (!r || r == -ESRCH || r == -ENOMEM)
+		return r;
+	return report_missing(k->r, "ledger[native]", "", "%s", e.text);
+}
+
+static int sweep(struct look *k)
+{
+	range_vec pages = { 0 }, vmas = { 0 };
+	struct ledger_input in = {
+		.page_size = memsrc_page_size(k->m),
+		.split = look_split_span,
+		.split_ctx = k,
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < k->pages.n && !r; i++) {
+		const struct range *p = &k->pages.v[i];
+		uint32_t f = 0;
+
+		if ((p->flags & PAGE_PRESENT) && !(p->flags & PAGE_ZERO))
+			f = LR_RESIDENT | (p->flags & PAGE_HUGE ? LR_HUGE : 0);
+		else if (p->flags & PAGE_SWAPPED)
+			f = LR_SWAP;
+		if (f)
+			r = range_append(&pages, p->start, p->end, f);
+	}
+	for (size_t i = 0; i < k->maps.vma.n && !r; i++)
+		if (!vma_outside_rss(&k->maps.vma.v[i]))
+			r = range_append(&vmas, k->maps.vma.v[i].start, k->maps.vma.v[i].end, 0);
+	in.pages = pages.v;
+	in.npages = pages.n;
+	in.vmas = vmas.v;
+	in.nvmas = vmas.n;
+	if (!r)
+		r = ledger_sweep(&k->r->ledger, &in);
+	k->r->rss.scanned = k->r->ledger.scanned;
+	vec_free(&pages);
+	vec_free(&vmas);
+	return r;
+}
+
+static int build_ledger(struct look *k, const struct maps *after, const struct go_heap *again)
+{
+	int r = ledger_init(&k->r->ledger);
+
+	if (!r)
+		r = look_claim_vmas(k);
+	if (!r)
+		r = look_claim_new_vmas(k, after);
+	if (!r && k->has_go)
+		r = look_claim_go(k);
+	if (!r)
+		r = look_claim_native(k);
+	if (!r)
+		r = sweep(k);
+	if (!r)
+		r = look_uncertainty(k, k->has_go ? again : NULL, after);
+	if (!r && k->unread_bits)
+		r = report_missing(k->r, "ledger[go/heap/objects]", "",
+				   "alloc bits of some spans are not resident: their free slots "
+				   "below the last allocation count as unused");
+	return r;
+}
+
+/* Everything between and after the brackets. */
+static int look_memory(struct look *k, struct err *e)
+{
+	struct counters before = { 0 }, after = { 0 };
+	struct go_heap again = { 0 };
+	struct maps maps_after = { 0 };
+	int r;
+
+	memsrc_flush(k->m);
+	r = read_counters(k, 0, &before);
+	if (!r && k->has_go)
+		r = look_metrics(k);
+	maps_free(&k->maps);
+	if (!r)
+		r = maps_read(k->m, 1, &k->maps, e);
+	if (!r && k->has_go)
+		r = read_heap(k);
+	if (!r)
+		r = read_pages(k);
+	if (!r)
+		r = read_counters(k, 1, &after);
+	memsrc_flush(k->m);
+	if (!r)
+		r = maps_read(k->m, 2, &maps_after, e);
+	if (!r && k->has_go && go_heap_read(&k->rt, PASS_AGAIN, &again, NULL))
+		r = report_missing(k->r, "ledger[].uncertainty", "a quieter moment",
+				   "the span table could not be read a second time");
+	if (!r) {
+		note_rss(k, &before, &after, unmapped_bytes(&k->maps, &maps_after));
+		r = read_native(k);
+	}
+	if (!r)
+		r = build_ledger(k, &maps_after, &again);
+	go_heap_free(&again);
+	maps_free(&maps_after);
+	return r;
+}
+
+static void look_free(struct look *k)
+{
+	bin_close(k->bin);
+	maps_free(&k->maps);
+	go_heap_free(&k->heap);
+	vec_free(&k->regions);
+	vec_free(&k->threads);
+	native_free(&k->native);
+	vec_free(&k->pages);
+}
+
+static int note_cost(struct look *k, uint64_t wall, uint64_t cpu)
+{
+	struct rusage ru = { 0 };
+	struct {
+		const char *name;
+		struct opt_u64 *out;
+		uint64_t v;
+	} n[] = {
+		{ "cost_wall_ns", &k->r->cost.wall_ns, clock_ns(CLOCK_MONOTONIC) - wall },
+		{ "cost_cpu_ns", &k->r->cost.cpu_ns, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu },
+		{ "cost_max_rss", &k->r->cost.max_rss, 0 },
+	};
+	int r = 0;
+
+	getrusage(RUSAGE_SELF, &ru);
+	n[2].v = ru.ru_maxrss * 1024;
+	for (size_t i = 0; i < ARRAY_LEN(n) && !r; i++) {
+		/* a source without notes (a core) has no look of its own to tell the cost of */
+		if (!memsrc_note(k->m, n[i].name, &n[i].v))
+			*n[i].out = OPT(n[i].v);
+	}
+	k->r->cost.probes = OPT(0);
+	return r;
+}
+
+static int describe_source(struct look *k)
+{
+	static const char *const name[] = { "live", "capture", "core" };
+	struct report *r = k->r;
+	uint64_t now = clock_ns(CLOCK_REALTIME);
+	int kind = memsrc_kind(k->m);
+
+	/* a capture replays the look it was taken with, in every word */
+	snprintf(r->source, sizeof(r->source), "%s", kind == MEMSRC_CAPTURE ? "live" : name[kind]);
+	snprintf(r->rss.observed_by, sizeof(r->rss.observed_by), "none");
+	if (!memsrc_note(k->m, "time_unix_ns", &now))
+		r->time_unix_ns = now;
+	return 0;
+}
+
+int collect_report(struct memsrc *m, const struct collect_opts *o, struct report *out,
+		   struct err *e)
+{
+	struct look k = { .m = m, .r = out, .pss = o && o->pss };
+	uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	int r;
+
+	report_init(out);
+	if (e)
+		*e = (struct err){ 0 };
+	r = describe_source(&k);
+	if (!r)
+		r = look_target(&k, e);
+	if (!r)
+		r = open_runtime(&k);
+	if (!r)
+		r = look_memory(&k, e);
+	if (!r)
+		r = look_kernel(&k);
+	if (!r)
+		r = collect_pss(&k);
+	if (!r)
+		r = findings_make(out);
+	if (!r)
+		r = note_cost(&k, wall, cpu);
+	if (r && e && !e->text[0])
+		err_set(e, r, "looking at process %d: %s", memsrc_pid(m), strerror(-r));
+	if (r && memsrc_alive(m) == -ESRCH)
+		r = err_set(e, -ESRCH, "process %d went away while it was looked at",
+			    memsrc_pid(m));
+	look_free(&k);
+	return r;
+}

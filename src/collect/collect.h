@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One look at one target: reads in the order that keeps the books together, claims every byte,
+ * and fills a report. Nothing here depends on where the facts come from (live, capture, core).
+ *
+ * Order: identity and binary; finding the runtime; [RSS, faults] metrics, mappings, spans, page
+ * map [RSS, faults]; the span table and mappings again for the uncertainty; C's structures and
+ * object bits; kernel and cgroup.
+ */
+#ifndef RSSCOPE_COLLECT_COLLECT_H
+#define RSSCOPE_COLLECT_COLLECT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "model/report.h"
+#include "proc/memsrc.h"
+
+struct collect_opts {
+	bool pss; /* read smaps, after the look, for proportional sizes */
+};
+
+/*
+ * Fills *out (report_init is done here; the caller frees it also on failure).
+ * 0; -ESRCH the target went away before anything was known; -EACCES, -EPERM not permitted;
+ * -errno. A part that can't be had is named in out->missing and sets out->partial, and is not an
+ * error.
+ */
+int collect_report(struct memsrc *m, const struct collect_opts *o, struct report *out,
+		   struct err *e);
+
+#endif

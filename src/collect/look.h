@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside collect/: what one look holds while it is made. */
+#ifndef RSSCOPE_COLLECT_LOOK_H
+#define RSSCOPE_COLLECT_LOOK_H
+
+#include "collect/collect.h"
+#include "goruntime/goruntime.h"
+#include "native/native.h"
+#include "proc/maps.h"
+#include "proc/status.h"
+
+struct look {
+	struct memsrc *m;
+	struct report *r;
+	bool pss;
+
+	char exe[4096]; /* /proc/PID/exe, as maps shows it */
+	struct bin *bin;
+	uint64_t bias;
+	struct maps maps; /* as of the page map */
+
+	bool has_go;
+	struct go_runtime rt;
+	struct go_heap heap;
+	go_region_vec regions;
+	go_thread_vec threads;
+	struct native native;
+	range_vec pages; /* resident and swapped, of all mappings that count */
+
+	uint32_t objects_row; /* for the split of spans */
+	uint64_t unread_bits; /* spans whose alloc bits could not be read */
+};
+
+/* target.c: who it is. Fills r->target, r->host; opens the binary. */
+int look_target(struct look *k, struct err *e);
+
+/* claims.c: what the kernel's mappings and the ELF files say; C's structures. */
+int look_claim_vmas(struct look *k);
+int look_claim_native(struct look *k);
+int look_claim_new_vmas(struct look *k, const struct maps *after);
+
+/* claims_go.c: the runtime's regions, pages and spans. */
+int look_claim_go(struct look *k);
+ledger_split_fn look_split_span;
+
+/* Bytes whose owner changed between two readings of the heap: into the ledger's uncertainty. */
+int look_uncertainty(struct look *k, const struct go_heap *again, const struct maps *maps_again);
+
+/* books.c: runtime metrics, kernel memory, cgroup, findings' raw material. */
+int look_metrics(struct look *k);
+int look_kernel(struct look *k);
+
+#endif
