@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Functions, names, files and lines from pclntab (src/debug/gosym/pclntab.go; runtime/symtab.go
+ * funcline1, pcvalue, step). Everything is read through the block cache where it lies: the table
+ * of a large program has tens of megabytes.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "binary/internal.h"
+
+enum {
+	NAME_MAX_LEN = 4096,
+	PCVALUE_MAX =
+		4 << 20, /* bytes of one pc-value table; the longest functions have 100s of KB */
+	/* _func: entry (8 bytes when wide, else 4), then 4 bytes each */
+	FUNC_NAME = 0,
+	FUNC_PCFILE = 4,
+	FUNC_PCLN = 5,
+	FUNC_CU = 7,
+};
+
+static int tab_read(const struct bin *b, uint64_t at, void *buf, size_t n)
+{
+	const struct pcln *p = &b->pcln;
+
+	if (at > p->size || n > p->size - at)
+		return -EINVAL;
+	return io_read(b->io, p->off + at, buf, n);
+}
+
+static int tab_u32(const struct bin *b, uint64_t at, uint32_t *out)
+{
+	return tab_read(b, at, out, 4);
+}
+
+/* ---- ftab */
+
+static int put_entry(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off)
+{
+	struct pcln *p = ctx;
+	uint64_t at = vaddr - (p->vaddr + p->ftab);
+
+	if (vaddr >= p->vaddr + p->ftab && at / 16 <= p->nfunc && at % 16 == 0)
+		p->entries[at / 16] = addend;
+	return 0;
+}
+
+/* Up to 1.17 ftab holds addresses: in a PIE the loader fills them in. */
+static int load_entries(struct bin *b)
+{
+	struct pcln *p = &b->pcln;
+	uint64_t *entries;
+	int r = 0;
+
+	if (!p->wide || !bin_is_pie(b) || p->entries)
+		return 0;
+	entries = calloc(p->nfunc + 1, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	for (uint64_t i = 0; i <= p->nfunc && !r; i++)
+		r = tab_read(b, p->ftab + i * 16, &entries[i], 8);
+	p->entries = entries;
+	io_allow(b->io, io_size(b->io));
+	return r ? r : image_rela(b, put_entry, p);
+}
+
+/* Entry of function i (nfunc: the end of the last), from `text`. */
+static int entry_pc(const struct bin *b, uint64_t text, uint64_t i, uint64_t *pc)
+{
+	const struct pcln *p = &b->pcln;
+	uint32_t off;
+	int r;
+
+	if (p->entries) {
+		*pc = p->entries[i];
+		return 0;
+	}
+	if (p->wide)
+		return tab_read(b, p->ftab + i * 16, pc, 8);
+	r = tab_u32(b, p->ftab + i * 8, &off);
+	*pc = text + off;
+	return r;
+}
+
+static int func_off(const struct bin *b, uint64_t i, uint64_t *off)
+{
+	const struct pcln *p = &b->pcln;
+	uint64_t x = 0;
+	int r = p->wide ? tab_read(b, p->ftab + i * 16 + 8, &x, 8)
+			: tab_read(b, p->ftab + i * 8 + 4, &x, 4);
+
+	if (!r && x > p->size - p->funcdata)
+		return -EINVAL;
+	*off = p->funcdata + x;
+	return r;
+}
+
+static int func_field(const struct bin *b, uint64_t func, unsigned int field, uint32_t *out)
+{
+	return tab_u32(b, func + (b->pcln.wide ? 8 : 4) + 4 * field, out);
+}
+
+/* Checks that there is a table and finds what its offsets count from. */
+static int table_ready(struct bin *b, uint64_t *text)
+{
+	struct pcln *p = &b->pcln;
+
+	if (!p->nfunc)
+		return -ENOENT;
+	if (p->wide)
+		return load_entries(b);
+	if (!*text && !p->text && !p->tried_text) {
+		p->tried_text = true;
+		io_allow(b->io, 2 * io_size(b->io));
+		moduledata_text(b, p, &p->text);
+	}
+	if (!*text)
+		*text = p->text;
+	return *text ? 0 : -ENOENT;
+}
+
+struct func {
+	uint64_t entry, end;
+	uint64_t at; /* of _func in the table */
+};
+
+static int find_func(struct bin *b, uint64_t text, uint64_t pc, struct func *out)
+{
+	uint64_t lo = 0, hi = b->pcln.nfunc, x;
+	int r;
+
+	while (lo + 1 < hi) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		r = entry_pc(b, text, mid, &x);
+		if (r)
+			return r;
+		if (x <= pc)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	r = entry_pc(b, text, lo, &out->entry);
+	if (!r)
+		r = entry_pc(b, text, lo + 1, &out->end);
+	if (r)
+		return r;
+	if (pc < out->entry || pc >= out->end)
+		return -ENOENT;
+	return func_off(b, lo, &out->at);
+}
+
+int bin_go_func(struct bin *b, uint64_t text, uint64_t pc, struct bin_func *out)
+{
+	const struct pcln *p = &b->pcln;
+	const char *name;
+	struct func f;
+	uint32_t at;
+	int r = table_ready(b, &text);
+
+	if (!r)
+		r = find_func(b, text, pc, &f);
+	if (!r)
+		r = func_field(b, f.at, FUNC_NAME, &at);
+	if (!r)
+		r = intern_get(&b->names, b->io, p->off + p->funcname + at, p->off + p->size,
+			       &name);
+	if (!r)
+		*out = (struct bin_func){ .name = name, .entry = f.entry, .end = f.end };
+	return r;
+}
+
+/* ---- by name */
+
+struct name_scan {
+	const char *name;
+	size_t n;
+	uint64_t start; /* of the name table, in the file */
+	uint64_t found; /* offset in it */
+};
+
+static int scan_name(void *ctx, uint64_t off, const uint8_t *p, size_t n)
+{
+	struct name_scan *s = ctx;
+	const uint8_t *at = p, *end = p + n;
+
+	while ((at = memmem(at, end - at, s->name, s->n + 1))) {
+		uint64_t where = off + (at - p);
+
+		if (where == s->start || (at > p && !at[-1])) {
+			s->found = where - s->start;
+			return 1;
+		}
+		at++;
+	}
+	return 0;
+}
+
+/*
+ * From 1.16 names have a table of their own, each once: found by one pass over it, after which the
+ * functions need only be compared by offset. 1 found, 0 not.
+ */
+static int name_offset(const struct bin *b, const char *name, size_t n, uint64_t *out)
+{
+	const struct pcln *p = &b->pcln;
+	uint64_t end = p->cutab > p->funcname ? p->cutab : p->size;
+	struct name_scan s = { .name = name, .n = n, .start = p->off + p->funcname };
+	int r;
+
+	io_allow(b->io, p->size);
+	r = io_scan(b->io, s.start, end - p->funcname, n + 1, scan_name, &s);
+	*out = s.found;
+	return r;
+}
+
+static int func_has_name(const struct bin *b, uint64_t func, const char *name, size_t n,
+			 uint64_t want)
+{
+	const struct pcln *p = &b->pcln;
+	uint32_t at;
+	int r = func_field(b, func, FUNC_NAME, &at);
+
+	if (r)
+		return r;
+	if (p->magic != PCLN_12)
+		return at == want;
+	if (at > p->size || n + 1 > p->size - at)
+		return 0;
+	return io_streq(b->io, p->off + at, name, n);
+}
+
+int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
+{
+	uint64_t want = 0;
+	size_t n = strlen(name);
+	int r = table_ready(b, &text);
+
+	if (r)
+		return r;
+	if (!n || n > NAME_MAX_LEN)
+		return -ENOENT;
+	if (b->pcln.magic != PCLN_12) {
+		r = name_offset(b, name, n, &want);
+		if (r <= 0)
+			return r ? r : -ENOENT;
+	}
+	for (uint64_t i = 0; i < b->pcln.nfunc; i++) {
+		uint64_t func, pc;
+
+		if (func_off(b, i, &func) || func_has_name(b, func, name, n, want) != 1)
+			continue;
+		r = entry_pc(b, text, i, &pc);
+		return r ? r : bin_go_func(b, text, pc, out);
+	}
+	return -ENOENT;
+}
+
+/* ---- lines */
+
+/* A byte stream over a pc-value table. */
+struct stream {
+	struct bin *b;
+	uint64_t at, end; /* file offsets */
+	const uint8_t *p;
+	size_t n;
+};
+
+static int stream_u32(struct stream *s, uint32_t *out)
+{
+	*out = 0;
+	for (unsigned int shift = 0; shift < 35; shift += 7) {
+		uint8_t x;
+
+		if (!s->n) {
+			s->p = s->at < s->end ? io_peek(s->b->io, s->at, &s->n) : NULL;
+			if (!s->p)
+				return -EINVAL;
+			if (s->n > s->end - s->at)
+				s->n = s->end - s->at;
+			s->at += s->n;
+		}
+		x = *s->p++;
+		s->n--;
+		*out |= (uint32_t)(x & 0x7f) << (shift & 31);
+		if (!(x & 0x80))
+			return 0;
+	}
+	return -EINVAL;
+}
+
+/* The value that the table at `tab` has for pc. -ENOENT when none. */
+static int pc_value(struct bin *b, uint32_t tab, uint64_t entry, uint64_t pc, int32_t *out)
+{
+	const struct pcln *p = &b->pcln;
+	uint64_t at = entry, from = p->pctab + tab;
+	struct stream s = { .b = b };
+	uint32_t val = -1;
+
+	if (!tab || from >= p->size)
+		return -ENOENT;
+	s.at = p->off + from;
+	s.end = p->size - from < PCVALUE_MAX ? p->off + p->size : s.at + PCVALUE_MAX;
+	for (bool first = true;; first = false) {
+		uint32_t dv, dpc;
+
+		if (stream_u32(&s, &dv))
+			return -EINVAL;
+		if (!dv && !first)
+			return -ENOENT;
+		if (stream_u32(&s, &dpc))
+			return -EINVAL;
+		val += dv & 1 ? ~(dv >> 1) : dv >> 1; /* zig-zag */
+		at += (uint64_t)(uint32_t)(dpc * p->quantum);
+		if (pc < at) {
+			*out = val;
+			return 0;
+		}
+	}
+}
+
+/* File offset of the name of a function's file number. */
+static int file_name(struct bin *b, uint64_t func, int32_t no, uint64_t *out)
+{
+	const struct pcln *p = &b->pcln;
+	uint32_t cu, at;
+	int r;
+
+	if (p->magic == PCLN_12) {
+		if (no <= 0 || (uint64_t)no >= p->nfile)
+			return -ENOENT;
+		r = tab_u32(b, p->filetab + 4ULL * no, &at);
+		*out = p->off + at;
+		return r;
+	}
+	if (no < 0)
+		return -ENOENT;
+	r = func_field(b, func, FUNC_CU, &cu);
+	if (!r)
+		r = tab_u32(b, p->cutab + ((uint64_t)cu + no) * 4, &at);
+	if (!r && at == UINT32_MAX)
+		return -ENOENT;
+	*out = p->off + p->filetab + at;
+	return r;
+}
+
+int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, uint32_t *line)
+{
+	uint32_t pcfile, pcln;
+	int32_t no, ln;
+	struct func f;
+	const char *s;
+	uint64_t at;
+	int r = table_ready(b, &text);
+
+	if (!r)
+		r = find_func(b, text, pc, &f);
+	if (!r)
+		r = func_field(b, f.at, FUNC_PCFILE, &pcfile);
+	if (!r)
+		r = func_field(b, f.at, FUNC_PCLN, &pcln);
+	if (!r)
+		r = pc_value(b, pcfile, f.entry, pc, &no);
+	if (!r)
+		r = pc_value(b, pcln, f.entry, pc, &ln);
+	if (!r && ln < 0)
+		r = -ENOENT;
+	if (!r)
+		r = file_name(b, f.at, no, &at);
+	if (!r)
+		r = intern_get(&b->names, b->io, at, b->pcln.off + b->pcln.size, &s);
+	if (r)
+		return r;
+	*file = s;
+	*line = ln;
+	return 0;
+}

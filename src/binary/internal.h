@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of binary/ share. Link-time addresses are "vaddr", file offsets "off". */
+#ifndef RSSCOPE_BINARY_INTERNAL_H
+#define RSSCOPE_BINARY_INTERNAL_H
+
+#include "base/vec.h"
+#include "binary/binary.h"
+#include "binary/io.h"
+
+struct bin_sec {
+	const char *name; /* into bin.secnames, never NULL */
+	uint64_t addr, size, off, flags, entsize;
+	uint32_t type, link;
+};
+
+/* A program header that is no PT_LOAD; size 0: none. */
+struct bin_part {
+	uint64_t vaddr, off, filesz, memsz, align;
+};
+
+/* Magics of pclntab (internal/abi/symtab.go); the number is the first Go release that wrote it. */
+enum pcln_magic {
+	PCLN_12 = 0xfffffffb,
+	PCLN_116 = 0xfffffffa,
+	PCLN_118 = 0xfffffff0,
+	PCLN_120 = 0xfffffff1,
+};
+
+/* The table's parts as offsets from its start, all checked to lie below size. */
+struct pcln {
+	uint64_t vaddr, off;
+	uint64_t size; /* upper bound: of the section, or to the end of the segment */
+	uint32_t magic;
+	uint8_t quantum; /* PC deltas count in these */
+	bool wide;	 /* ftab holds 8-byte addresses (≤1.17), else 4-byte offsets from text */
+	uint64_t nfunc, nfile;
+	uint64_t text; /* 1.18–1.25: the header's textStart; 0 unknown */
+	uint64_t funcname, cutab, filetab, pctab, funcdata, ftab;
+	bool tried_text;   /* moduledata was looked for */
+	uint64_t *entries; /* wide and PIE: nfunc + 1 entries with relocations applied, lazily */
+};
+
+struct bin_sym {
+	uint64_t addr, size;
+	uint32_t name; /* offset in the string table */
+	uint16_t shndx;
+	uint8_t rank; /* of several at one address the highest wins */
+};
+
+struct symtab {
+	bool loaded;
+	uint64_t str_off, str_end; /* file offsets of the string table */
+	VEC(struct bin_sym) v;	   /* by address, then rank descending */
+};
+
+struct bin {
+	struct bin_io *io;
+	uint16_t type, machine; /* e_type, e_machine */
+	VEC(struct bin_segment) seg;
+	VEC(struct bin_sec) sec;
+	VEC(struct bin_part) note;
+	char *secnames;
+	bool interp;
+	struct bin_part dynamic, relro, tls;
+	char build_id[2 * 64 + 1];
+	struct bin_go go;
+	struct pcln pcln;
+	struct symtab syms;
+	struct intern names;
+};
+
+/* ---- headers.c */
+/* Fills b from the ELF, program and section headers and the notes. */
+int headers_read(struct bin *b, struct err *e);
+const struct bin_sec *section_find(const struct bin *b, const char *name);
+
+/* ---- image.c */
+/* File offset of vaddr; *avail = bytes of the file that follow in its segment. -EFAULT. */
+int image_off(const struct bin *b, uint64_t vaddr, uint64_t *off, uint64_t *avail);
+
+/* n 8-byte words at vaddr as the loader leaves them (bias 0): in a PIE the addends of RELATIVE
+ * relocations, else the file's bytes. One pass over the relocations. */
+int image_words(const struct bin *b, uint64_t vaddr, uint64_t *out, size_t n);
+
+/* Calls fn for each R_*_RELATIVE entry (none unless ET_DYN) until it returns non-zero. `off` is
+ * the entry's place in the file. */
+typedef int rela_fn(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off);
+int image_rela(const struct bin *b, rela_fn *fn, void *ctx);
+enum { RELA_ENTRY = 24 };
+
+/* Calls fn for each aligned word of the file-backed data (not executable) that may be a pointer
+ * into [lo, hi): from the file, or a relocation's addend. `off` is the place in the file that
+ * tells (noted by fn when it matters), `vaddr` where the pointer lies. */
+typedef int pointer_fn(void *ctx, uint64_t vaddr, uint64_t value, uint64_t off, size_t len);
+int image_pointers(const struct bin *b, uint64_t lo, uint64_t hi, pointer_fn *fn, void *ctx);
+
+/* ---- buildinfo.c */
+int buildinfo_read(struct bin *b);
+/* Without build info: the version string in rodata. Needs pclntab. */
+int version_search(struct bin *b);
+
+/* ---- pclntab.c */
+int pclntab_find(struct bin *b);
+/* moduledata.text of the file whose pclntab is p. -ENOENT. */
+int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text);
+
+/* ---- symbols.c */
+/* Whether .dynsym has a symbol that only cgo makes. Reads a bounded part, while recording. */
+bool symbols_cgo(struct bin *b);
+
+#endif

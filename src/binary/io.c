@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "binary/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+
+enum {
+	BLOCK = 16 << 10,
+	NBLOCK = 32,
+	SCAN_BUF = 256 << 10,
+	STRING_MAX = 64 << 10,
+	STRINGS_MAX = 64 << 20,
+	SCAN_MAX = 2047u << 20,
+	PIECES_MAX = 1 << 16, /* reads are few; a hostile file must not make them many */
+};
+
+struct block {
+	uint64_t no; /* of BLOCK bytes, + 1; 0: empty */
+	uint32_t n;
+	uint8_t *p;
+};
+
+struct bin_io {
+	int fd;
+	bool recording;
+	uint64_t size;
+	uint64_t scan_left; /* bytes */
+	range_vec pieces;
+	struct block block[NBLOCK];
+};
+
+int io_open(int fd, struct bin_io **out, struct err *e)
+{
+	struct bin_io *io;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_set(e, -errno, "cannot stat the file: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "not a regular file, so no ELF file");
+	io = calloc(1, sizeof(*io));
+	if (!io)
+		return err_set(e, -ENOMEM, "out of memory");
+	io->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (io->fd < 0) {
+		int r = -errno;
+
+		free(io);
+		return err_set(e, r, "cannot duplicate the file descriptor: %s", strerror(-r));
+	}
+	io->size = st.st_size;
+	io->recording = true;
+	*out = io;
+	return 0;
+}
+
+void io_close(struct bin_io *io)
+{
+	if (!io)
+		return;
+	for (size_t i = 0; i < NBLOCK; i++)
+		free(io->block[i].p);
+	vec_free(&io->pieces);
+	close(io->fd);
+	free(io);
+}
+
+int io_fd(const struct bin_io *io)
+{
+	return io->fd;
+}
+
+uint64_t io_size(const struct bin_io *io)
+{
+	return io->size;
+}
+
+/* As many of n bytes as there are; -errno. */
+static ssize_t pread_some(int fd, void *buf, size_t n, uint64_t off)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t r = pread(fd, (char *)buf + done, n - done, off + done);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		if (!r)
+			break;
+		done += r;
+	}
+	return done;
+}
+
+const uint8_t *io_peek(struct bin_io *io, uint64_t off, size_t *n)
+{
+	uint64_t no = off / BLOCK;
+	struct block *b = &io->block[no % NBLOCK];
+
+	if (off >= io->size)
+		return NULL;
+	if (b->no != no + 1) {
+		ssize_t r;
+
+		if (!b->p)
+			b->p = malloc(BLOCK);
+		if (!b->p)
+			return NULL;
+		b->no = 0;
+		r = pread_some(io->fd, b->p, BLOCK, no * BLOCK);
+		if (r < 0)
+			return NULL;
+		b->no = no + 1;
+		b->n = r;
+	}
+	if (off % BLOCK >= b->n)
+		return NULL;
+	*n = b->n - off % BLOCK;
+	return b->p + off % BLOCK;
+}
+
+int io_read(struct bin_io *io, uint64_t off, void *buf, size_t len)
+{
+	if (off > io->size || len > io->size - off)
+		return -EFAULT;
+	if (io->recording) {
+		int r = io_note(io, off, len);
+
+		if (r)
+			return r;
+	}
+	if (len > BLOCK) {
+		ssize_t r = pread_some(io->fd, buf, len, off);
+
+		return r < 0 ? (int)r : (size_t)r < len ? -EFAULT : 0;
+	}
+	while (len) {
+		size_t n;
+		const uint8_t *p = io_peek(io, off, &n);
+
+		if (!p)
+			return -EFAULT;
+		if (n > len)
+			n = len;
+		memcpy(buf, p, n);
+		buf = (char *)buf + n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+void io_allow(struct bin_io *io, uint64_t bytes)
+{
+	io->scan_left = bytes < SCAN_MAX ? bytes : SCAN_MAX;
+}
+
+int io_scan(struct bin_io *io, uint64_t off, uint64_t len, size_t overlap, io_scan_fn *fn,
+	    void *ctx)
+{
+	_free_ uint8_t *buf = NULL;
+	size_t kept = 0;
+	uint64_t end;
+
+	if (off >= io->size || !len)
+		return 0;
+	end = len > io->size - off ? io->size : off + len;
+	buf = malloc(SCAN_BUF + overlap);
+	if (!buf)
+		return -ENOMEM;
+	while (off < end) {
+		size_t want = end - off < SCAN_BUF ? end - off : SCAN_BUF;
+		ssize_t got = pread_some(io->fd, buf + kept, want, off);
+		size_t n;
+		int r;
+
+		if (got <= 0)
+			return got;
+		if ((size_t)got > io->scan_left)
+			return -EFBIG;
+		io->scan_left -= got;
+		n = kept + got;
+		r = fn(ctx, off - kept, buf, n);
+		if (r)
+			return r;
+		kept = n < overlap ? n : overlap;
+		memmove(buf, buf + n - kept, kept);
+		off += got;
+	}
+	return 0;
+}
+
+/* ---- what was read */
+
+int io_note(struct bin_io *io, uint64_t off, uint64_t len)
+{
+	range_vec *v = &io->pieces;
+
+	if (!io->recording || !len || off >= io->size)
+		return 0;
+	if (len > io->size - off)
+		len = io->size - off;
+	if (v->n && off >= v->v[v->n - 1].start && off <= v->v[v->n - 1].end) {
+		if (off + len > v->v[v->n - 1].end)
+			v->v[v->n - 1].end = off + len;
+		return 0;
+	}
+	if (v->n >= PIECES_MAX)
+		return -ENOSPC;
+	return vec_push(v, (struct range){ .start = off, .end = off + len });
+}
+
+void io_record_end(struct bin_io *io)
+{
+	range_vec *v = &io->pieces;
+	size_t n = 0;
+
+	io->recording = false;
+	range_sort(v->v, v->n);
+	for (size_t i = 0; i < v->n; i++) {
+		if (n && v->v[i].start <= v->v[n - 1].end) {
+			if (v->v[i].end > v->v[n - 1].end)
+				v->v[n - 1].end = v->v[i].end;
+		} else {
+			v->v[n++] = v->v[i];
+		}
+	}
+	v->n = n;
+}
+
+const range_vec *io_pieces(const struct bin_io *io)
+{
+	return &io->pieces;
+}
+
+/* ---- strings */
+
+int io_streq(struct bin_io *io, uint64_t off, const char *s, size_t n)
+{
+	size_t left = n + 1; /* the NUL too */
+
+	while (left) {
+		size_t k;
+		const uint8_t *p = io_peek(io, off, &k);
+
+		if (!p)
+			return -EFAULT;
+		if (k > left)
+			k = left;
+		if (memcmp(p, s, k))
+			return 0;
+		s += k;
+		off += k;
+		left -= k;
+	}
+	return 1;
+}
+
+static int read_string(struct bin_io *io, uint64_t off, uint64_t end, char **out)
+{
+	_text_ struct text t = { 0 };
+
+	while (off < end && t.n <= STRING_MAX) {
+		size_t n;
+		const uint8_t *p = io_peek(io, off, &n), *nul;
+		int r;
+
+		if (!p)
+			break;
+		if (n > end - off)
+			n = end - off;
+		nul = memchr(p, 0, n);
+		r = text_add(&t, p, nul ? (size_t)(nul - p) : n);
+		if (r)
+			return r;
+		if (nul) {
+			*out = strdup(t.p); /* not t.p: that has room to grow */
+			return *out ? 0 : -ENOMEM;
+		}
+		off += n;
+	}
+	return -EINVAL;
+}
+
+static struct intern_slot *intern_slot(struct intern_slot *slot, size_t cap, uint64_t off)
+{
+	size_t i = (off * 0x9e3779b97f4a7c15ULL) >> 32 & (cap - 1);
+
+	while (slot[i].s && slot[i].off != off)
+		i = (i + 1) & (cap - 1);
+	return &slot[i];
+}
+
+static int intern_grow(struct intern *t)
+{
+	size_t cap = t->cap ? t->cap * 2 : 64;
+	struct intern_slot *slot = calloc(cap, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->cap; i++)
+		if (t->slot[i].s)
+			*intern_slot(slot, cap, t->slot[i].off) = t->slot[i];
+	free(t->slot);
+	t->slot = slot;
+	t->cap = cap;
+	return 0;
+}
+
+int intern_get(struct intern *t, struct bin_io *io, uint64_t off, uint64_t end, const char **out)
+{
+	struct intern_slot *slot;
+	char *s = NULL;
+	int r;
+
+	if (t->n * 4 >= t->cap * 3) {
+		r = intern_grow(t);
+		if (r)
+			return r;
+	}
+	slot = intern_slot(t->slot, t->cap, off);
+	if (!slot->s) {
+		r = read_string(io, off, end, &s);
+		if (r)
+			return r;
+		if (t->bytes + strlen(s) > STRINGS_MAX) {
+			free(s);
+			return -ENOSPC;
+		}
+		t->bytes += strlen(s) + 1;
+		*slot = (struct intern_slot){ .off = off, .s = s };
+		t->n++;
+	}
+	*out = slot->s;
+	return 0;
+}
+
+void intern_free(struct intern *t)
+{
+	for (size_t i = 0; i < t->cap; i++)
+		free(t->slot[i].s);
+	free(t->slot);
+	*t = (struct intern){ 0 };
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bounded reads of one file, with a small block cache and a record of what was read.
+ *
+ * pread, never mmap: a shared library can be overwritten or truncated in place while we look, and
+ * a mapping would turn that into SIGBUS. Memory is constant (the cache), whatever the file's size.
+ */
+#ifndef RSSCOPE_BINARY_IO_H
+#define RSSCOPE_BINARY_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/range.h"
+
+struct bin_io;
+
+/* Duplicates fd. -EINVAL when it is no regular file. */
+int io_open(int fd, struct bin_io **out, struct err *e);
+void io_close(struct bin_io *io); /* NULL-safe */
+
+int io_fd(const struct bin_io *io);
+uint64_t io_size(const struct bin_io *io); /* bytes */
+
+/* All len bytes at off, or -EFAULT (outside the file, or it shrank) or -errno of pread. Recorded
+ * while recording is on. */
+int io_read(struct bin_io *io, uint64_t off, void *buf, size_t len);
+
+/* The cached bytes from off to the end of its block: *n of them, at least 1, valid until the next
+ * call. NULL outside the file. Not recorded. */
+const uint8_t *io_peek(struct bin_io *io, uint64_t off, size_t *n);
+
+/*
+ * Calls fn over [off, off + len), clamped to the file, in windows that overlap by `overlap` bytes
+ * (so that nothing shorter than overlap + 1 is missed at a border) until it returns non-zero.
+ * Not recorded: fn notes its hits. -EFBIG once the allowance is used up.
+ */
+typedef int io_scan_fn(void *ctx, uint64_t off, const uint8_t *p, size_t n);
+int io_scan(struct bin_io *io, uint64_t off, uint64_t len, size_t overlap, io_scan_fn *fn,
+	    void *ctx);
+
+/* How many bytes io_scan may go over from now on (at most 2 GiB): a hostile file has segments that
+ * overlap, or is a terabyte of holes. */
+void io_allow(struct bin_io *io, uint64_t bytes);
+
+/* Recording: on from io_open until io_record_end, which sorts and merges. */
+int io_note(struct bin_io *io, uint64_t off, uint64_t len);
+void io_record_end(struct bin_io *io);
+const range_vec *io_pieces(const struct bin_io *io); /* by file offset; flags 0 */
+
+/* Strings of the file that were given out: one copy each, kept until intern_free. */
+struct intern_slot {
+	uint64_t off;
+	char *s; /* NULL: free slot */
+};
+struct intern {
+	struct intern_slot *slot;
+	size_t n, cap; /* cap is a power of two */
+	size_t bytes;
+};
+
+/* The NUL-terminated string at file offset off that ends before `end`. -EINVAL when it does not
+ * (or is longer than 64 KiB), -ENOSPC when 64 MiB of strings are out, -ENOMEM. */
+int intern_get(struct intern *t, struct bin_io *io, uint64_t off, uint64_t end, const char **out);
+void intern_free(struct intern *t);
+
+/* 1 when the NUL-terminated string at off is `s` (of n bytes), 0 when not, -EFAULT outside. */
+int io_streq(struct bin_io *io, uint64_t off, const char *s, size_t n);
+
+#endif
