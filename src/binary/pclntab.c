@@ -207,7 +207,7 @@ static int find_scan(struct bin *b)
 	for (int exec = 0; exec < 2; exec++)
 		for (size_t i = 0; i < b->seg.n && !r; i++) {
 			s.seg = &b->seg.v[i];
-			if (!(s.seg->flags & BIN_SEG_R) || !(s.seg->flags & BIN_SEG_X) == exec)
+			if (!(s.seg->flags & BIN_SEG_R) || !!(s.seg->flags & BIN_SEG_X) != exec)
 				continue;
 			r = io_scan(b->io, s.seg->offset, s.seg->filesz, 7, scan_magic, &s);
 		}
