@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
+#include "proc/memsrc.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,11 @@ struct maps {
 /* Parses `text` (copied). -EINVAL with the line number in e when a line is not a mapping, or the
  * lines overlap or go backwards. */
 int maps_parse(const char *text, struct maps *out, struct err *e);
+
+/* Reads and parses "proc/maps". -errno of the text, or as above. */
+int maps_read(struct memsrc *m, unsigned int seq, struct maps *out, struct err *e);
+
+/* Safe on a zeroed struct, and twice. */
 void maps_free(struct maps *m);
 
 /* The VMA that holds addr, or NULL. */

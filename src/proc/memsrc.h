@@ -55,6 +55,7 @@ struct capture_writer;
 struct memsrc_stats {
 	uint64_t reads, read_bytes;
 	uint64_t not_resident; /* bytes asked for in pages that were absent */
+	uint64_t unmapped;     /* bytes asked for outside every mapping (bad pointers) */
 	uint64_t failed;       /* bytes whose read failed though the page map said present */
 };
 
@@ -86,7 +87,9 @@ int memsrc_alive(const struct memsrc *m);
  *   proc/task            the thread ids, one a line
  *   proc/task/TID/NAME   syscall, comm, stat
  *   cgroup/ABSOLUTE-PATH a file of the cgroup file systems
- *   host/NAME            boot_id, uname ("release\nmachine\n"), page_size
+ *                        (the path follows directly: "cgroup/sys/fs/cgroup/x/memory.stat")
+ *   host/NAME            boot_id, uname ("release\nmachine\n"), page_size, mountinfo (the
+ *                        observer's own), meminfo, thp, thp_size
  *   meta/NAME            what the look itself noted (see memsrc_note)
  * 0; -ENOENT, -EACCES, …; a capture repeats the errno that the live read gave.
  */
@@ -98,8 +101,9 @@ int memsrc_note(struct memsrc *m, const char *name, uint64_t *value);
 
 /*
  * Reads len bytes at addr. Bytes in absent pages come back as zeros.
- * 0 all read; -ENODATA some of it is not resident (the rest is filled in); -EFAULT not mapped;
- * -ESRCH target gone.
+ * 0 all read; -ENODATA some of it is not resident (the rest is filled in); -EFAULT some of it is
+ * not mapped or unreadable (likewise); -ESRCH target gone, or it has called execve. On a capture
+ * what was not saved counts as `failed` and gives -ENODATA.
  */
 int memsrc_read(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, void *buf, size_t len);
 
@@ -119,7 +123,8 @@ void memsrc_flush(struct memsrc *m);
  */
 int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out);
 
-/* How residency is known: "PAGEMAP_SCAN", "pagemap", "capture", "core (non-zero pages)". */
+/* How residency is known: "PAGEMAP_SCAN", "pagemap", "pagemap without PFNs" (not privileged: zero
+ * pages count as present), "core (non-zero pages)"; a capture repeats what the look said. */
 const char *memsrc_pages_how(const struct memsrc *m);
 
 /*

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proc/maps.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/* Takes an unsigned number in `base` (10 or 16) off *p; false when there is none or it overflows.
+ */
+static bool take_number(const char **p, unsigned int base, uint64_t *out)
+{
+	const char *s = *p;
+	uint64_t x = 0;
+
+	for (;; s++) {
+		unsigned int d;
+
+		if (*s >= '0' && *s <= '9')
+			d = *s - '0';
+		else if (base == 16 && *s >= 'a' && *s <= 'f')
+			d = *s - 'a' + 10;
+		else
+			break;
+		if (x > (UINT64_MAX - d) / base)
+			return false;
+		x = x * base + d;
+	}
+	if (s == *p)
+		return false;
+	*out = x;
+	*p = s;
+	return true;
+}
+
+static bool take_char(const char **p, char c)
+{
+	if (**p != c)
+		return false;
+	++*p;
+	return true;
+}
+
+static bool take_perms(const char **p, uint32_t *flags)
+{
+	static const char on[] = "rwx";
+	const char *s = *p;
+
+	*flags = 0;
+	for (int i = 0; i < 3; i++) {
+		if (s[i] != on[i] && s[i] != '-')
+			return false;
+		if (s[i] == on[i])
+			*flags |= 1U << i;
+	}
+	if (s[3] != 'p' && s[3] != 's')
+		return false;
+	if (s[3] == 's')
+		*flags |= VMA_SHARED;
+	*p += 4;
+	return true;
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+	size_t n = strlen(s), t = strlen(tail);
+
+	return n >= t && !strcmp(s + n - t, tail);
+}
+
+/* One line, already cut off at its newline. The name stays where it is. */
+static bool parse_line(const char *p, struct vma *v)
+{
+	uint64_t major, minor;
+
+	*v = (struct vma){ 0 };
+	if (!take_number(&p, 16, &v->start) || !take_char(&p, '-') ||
+	    !take_number(&p, 16, &v->end) || !take_char(&p, ' ') || !take_perms(&p, &v->flags) ||
+	    !take_char(&p, ' ') || !take_number(&p, 16, &v->offset) || !take_char(&p, ' ') ||
+	    !take_number(&p, 16, &major) || !take_char(&p, ':') || !take_number(&p, 16, &minor) ||
+	    !take_char(&p, ' ') || !take_number(&p, 10, &v->inode))
+		return false;
+	if (*p && *p != ' ')
+		return false;
+	while (*p == ' ')
+		p++;
+	v->dev_major = major;
+	v->dev_minor = minor;
+	v->name = p;
+	v->deleted = v->inode && ends_with(p, " (deleted)");
+	return v->start < v->end && major <= UINT32_MAX && minor <= UINT32_MAX;
+}
+
+int maps_parse(const char *text, struct maps *out, struct err *e)
+{
+	struct maps m = { .text = strdup(text) };
+	unsigned int line = 0;
+	uint64_t last = 0;
+	int rc = 0;
+
+	if (!m.text)
+		return -ENOMEM;
+	for (char *p = m.text, *next; *p && !rc; p = next) {
+		struct vma v;
+
+		line++;
+		next = strchrnul(p, '\n');
+		if (*next)
+			*next++ = 0;
+		if (!parse_line(p, &v))
+			rc = err_set(e, -EINVAL, "maps line %u is not a mapping: \"%.60s\"", line,
+				     p);
+		else if (v.start < last)
+			rc = err_set(e, -EINVAL, "maps line %u starts below the end of line %u",
+				     line, line - 1);
+		else
+			rc = vec_push(&m.vma, v);
+		last = v.end;
+	}
+	if (rc) {
+		maps_free(&m);
+		return rc;
+	}
+	*out = m;
+	return 0;
+}
+
+int maps_read(struct memsrc *m, unsigned int seq, struct maps *out, struct err *e)
+{
+	_text_ struct text t = { 0 };
+	int rc = memsrc_text(m, "proc/maps", seq, &t);
+
+	if (rc)
+		return err_set(e, rc, "maps of PID %d: %s", (int)memsrc_pid(m), strerror(-rc));
+	return maps_parse(t.p ? t.p : "", out, e);
+}
+
+void maps_free(struct maps *m)
+{
+	vec_free(&m->vma);
+	free(m->text);
+	m->text = NULL;
+}
+
+const struct vma *maps_find(const struct maps *m, uint64_t addr)
+{
+	size_t lo = 0, hi = m->vma.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->vma.v[mid].end > addr)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo < m->vma.n && m->vma.v[lo].start <= addr ? &m->vma.v[lo] : NULL;
+}
+
+static bool starts_with(const char *s, const char *head)
+{
+	return !strncmp(s, head, strlen(head));
+}
+
+bool vma_outside_rss(const struct vma *v)
+{
+	const char *n = v->name;
+
+	/* [vvar], [vvar_vclock]: VM_PFNMAP; [vsyscall]: no VMA of the process at all. */
+	if (starts_with(n, "[vvar") || !strcmp(n, "[vsyscall]"))
+		return true;
+	/* hugetlbfs: mmap(MAP_HUGETLB), and files under the customary mount points. */
+	if (starts_with(n, "/anon_hugepage") || starts_with(n, "/dev/hugepages/") ||
+	    starts_with(n, "/mnt/huge"))
+		return true;
+	if (!starts_with(n, "/dev/"))
+		return false;
+	return !starts_with(n, "/dev/shm/") && !starts_with(n, "/dev/zero");
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "test.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "proc/maps.h"
+
+static const char sample[] =
+	"00400000-00a1b000 r-xp 00000000 fe:01 1835                               /usr/bin/x\n"
+	"00a1b000-00a1c000 rw-p 0061a000 fe:01 1835                               /usr/bin/x\n"
+	"00a1c000-00a40000 rw-p 00000000 00:00 0 \n"
+	"01f00000-01f21000 rw-p 00000000 00:00 0                                  [heap]\n"
+	"c000000000-c000400000 rw-p 00000000 00:00 0 \n"
+	"7f0000000000-7f0000001000 rw-s 00001000 00:01 99                         /memfd:a b "
+	"(deleted)\n"
+	"7f0000001000-7f0000002000 ---p 00000000 00:00 0 \n"
+	"7ffd00000000-7ffd00004000 r--p 00000000 00:00 0                          [vvar]\n"
+	"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+
+TEST(maps_fields)
+{
+	_cleanup_(maps_free) struct maps m = { 0 };
+	const struct vma *v;
+
+	REQUIRE(!maps_parse(sample, &m, NULL));
+	CHECK_INT(m.vma.n, 9);
+	v = &m.vma.v[1];
+	CHECK_INT(v->start, 0xa1b000);
+	CHECK_INT(v->end, 0xa1c000);
+	CHECK_INT(v->offset, 0x61a000);
+	CHECK_INT(v->flags, VMA_R | VMA_W);
+	CHECK_INT(v->dev_major, 0xfe);
+	CHECK_INT(v->dev_minor, 1);
+	CHECK_INT(v->inode, 1835);
+	CHECK_STR(v->name, "/usr/bin/x");
+	CHECK(!vma_is_anon(v) && !v->deleted);
+	CHECK_STR(m.vma.v[2].name, "");
+	CHECK(vma_is_anon(&m.vma.v[2]) && vma_is_anon(&m.vma.v[3]));
+	v = &m.vma.v[5];
+	CHECK_INT(v->flags, VMA_R | VMA_W | VMA_SHARED);
+	CHECK_STR(v->name, "/memfd:a b (deleted)");
+	CHECK(v->deleted && !vma_is_anon(v));
+	CHECK_INT(m.vma.v[6].flags, 0);
+	CHECK_INT(m.vma.v[8].flags, VMA_X);
+}
+
+TEST(maps_find)
+{
+	_cleanup_(maps_free) struct maps m = { 0 };
+
+	REQUIRE(!maps_parse(sample, &m, NULL));
+	CHECK(!maps_find(&m, 0x3fffff));
+	CHECK(maps_find(&m, 0x400000) == &m.vma.v[0]);
+	CHECK(maps_find(&m, 0xa1afff) == &m.vma.v[0]);
+	CHECK(maps_find(&m, 0xa1b000) == &m.vma.v[1]);
+	CHECK(!maps_find(&m, 0xa40000));
+	CHECK(maps_find(&m, 0xffffffffff600fff) == &m.vma.v[8]);
+	CHECK(!maps_find(&m, UINT64_MAX));
+}
+
+TEST(maps_empty)
+{
+	_cleanup_(maps_free) struct maps m = { 0 };
+
+	CHECK_INT(maps_parse("", &m, NULL), 0);
+	CHECK_INT(m.vma.n, 0);
+	CHECK(!maps_find(&m, 0));
+}
+
+TEST(maps_refused)
+{
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{ "\n", "line 1" },
+		{ "400000-500000 r-xp 0 0:0 0\n600000-500000 r-xp 0 0:0 0\n", "line 2" },
+		{ "400000-400000 r-xp 0 0:0 0\n", "line 1" },
+		{ "400000-500000 r-xp 0 0:0 0\n4ff000-600000 r-xp 0 0:0 0\n", "line 2 starts" },
+		{ "500000-600000 r-xp 0 0:0 0\n400000-500000 r-xp 0 0:0 0\n", "line 2 starts" },
+		{ "400000-500000 r-x\n", "line 1" },
+		{ "400000-500000 rxwp 0 0:0 0\n", "line 1" },
+		{ "400000-500000 r-xq 0 0:0 0\n", "line 1" },
+		{ "400000-500000 r-xp 0 0:0\n", "line 1" },
+		{ "400000-500000 r-xp 0 0:0 1x\n", "line 1" },
+		{ "400000-500000 r-xp 0 100000000:0 1\n", "line 1" },
+		{ "400000-10000000000000000 r-xp 0 0:0 1\n", "line 1" },
+		{ "-500000 r-xp 0 0:0 1\n", "line 1" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct maps m = { 0 };
+		struct err e = { 0 };
+
+		CHECK_INT(maps_parse(bad[i].text, &m, &e), -EINVAL);
+		if (!strstr(e.text, bad[i].says))
+			test_failed(__FILE__, __LINE__, "case %zu says \"%s\"", i, e.text);
+		CHECK(!m.text && !m.vma.v);
+	}
+}
+
+TEST(maps_outside_rss)
+{
+	static const struct {
+		const char *name;
+		bool outside;
+	} t[] = {
+		{ "[vvar]", true },
+		{ "[vvar_vclock]", true },
+		{ "[vsyscall]", true },
+		{ "[vdso]", false }, /* ordinary pages: smaps shows them */
+		{ "[heap]", false },
+		{ "", false },
+		{ "/anon_hugepage (deleted)", true },
+		{ "/dev/nvidia0", true },
+		{ "/dev/shm/a", false },
+		{ "/dev/zero (deleted)", false },
+		{ "/memfd:x (deleted)", false },
+		{ "/device/x", false },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct vma v = { .name = t[i].name };
+
+		if (vma_outside_rss(&v) != t[i].outside)
+			test_failed(__FILE__, __LINE__, "%s", t[i].name);
+	}
+}
