@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The same for stripped programs from Debian's packages, at work between the rounds, and the demo.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_go
+need_tool jq unshare nsenter curl ip
+rounds=${ROUNDS:-200}
+said=
+
+rounds_of() { # NAME
+	local i rss limit worst=0 good=0 u
+	for ((i = 0; i < rounds; i++)); do
+		freeze "$TPID"
+		rss=$(rollup "$TPID" Rss)
+		report "$TPID" || continue
+		thaw "$TPID"
+		# One jq for all: the round is short that way.
+		read -r scanned sum u retries < <(q '"\(.rss.scanned) \([.ledger[].resident] | add) \(.unexplained) \(.go.known // 1)"')
+		equal "$1 round $i: scanned" "$scanned" "$rss"
+		equal "$1 round $i: sum" "$sum" "$rss"
+		limit=$((rss / 200 > 2 * PAGE ? rss / 200 : 2 * PAGE))
+		[ "$1" = demo ] && limit=$((limit + 12 * MIB)) # its anonymous mapping has no origin yet
+		between "$1 round $i: unexplained" 0 "$u" $limit
+		[ "$u" -gt "$worst" ] && worst=$u
+		[ "$scanned" = "$rss" ] && [ "$sum" = "$rss" ] && good=$((good + 1))
+	done
+	ledger_sane
+	said="$said$1 $good/$rounds (unexplained ≤ $worst of $rss B) "
+	echo "$said"
+}
+
+start_prometheus
+load_prometheus
+rounds_of prometheus
+stop "$TPID"
+start_etcd
+load_etcd
+rounds_of etcd
+stop "$TPID"
+start demo "$TMP/demo.dat"
+rounds_of demo
+finish "$said"

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Each row against what made it: a fixture with all of its heap and its executable touched, frozen.
+# Witnesses: its own runtime/metrics, its own sizes, mallinfo2, and smaps for the executable.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_go
+need_tool jq
+
+smaps_of() { # PID PERMS: resident bytes of the executable's mappings with these permissions
+	awk -v exe="$(readlink "/proc/$1/exe")" -v perms="$2" '
+		/^[0-9a-f]+-[0-9a-f]+ / {
+			split($1, a, "-")
+			bss = $6 == "" && a[1] == end && last
+			mine = $6 == exe || bss
+			last = mine
+			end = a[2]
+			hit = mine && $2 ~ perms
+		}
+		/^Rss:/ && hit { sum += $2 * 1024 }
+		END { print sum + 0 }' "/proc/$1/smaps"
+}
+
+for exe in "$T"/fixture-*; do
+	name=$(basename "$exe")
+	[ "$name" = fixture-386 ] && continue
+	for seed in 0 ${SEEDS:-1 2}; do
+		start "$name" -path "$TMP/file" -seed "$seed"
+		ask touch
+		freeze "$TPID"
+		report "$TPID" || continue
+		w="$name seed $seed"
+		heap=$(truth '.metrics | ."/memory/classes/heap/objects:bytes" + ."/memory/classes/heap/unused:bytes" + ."/memory/classes/heap/free:bytes" + ."/memory/classes/heap/released:bytes"')
+		equal "$w: go/heap" "$(resident go/heap)" $((heap - $(truth .heap_skipped)))
+		equal "$w: go/stacks" "$(resident go/stacks)" "$(truth '.metrics."/memory/classes/heap/stacks:bytes"')"
+		equal "$w: its file" "$(q "[.ledger[] | select(.category == \"files\") | .rows[] | select(.name | contains(\"$(basename "$TMP")/file\")) | .resident] | add // 0")" "$(truth .file.len)"
+		anon=$(truth '[.anon[]?.len] | add // 0')
+		equal "$w: native/mmap" "$(resident native/mmap)" "$anon"
+		# Bytes that belong to no one's text: relocation tables and the like are constants.
+		equal "$w: text" "$(resident binary/text)" "$(smaps_of "$TPID" x)"
+		equal "$w: rodata" "$(resident binary/rodata)" "$(smaps_of "$TPID" 'r--p')"
+		equal "$w: data and bss" "$(($(resident binary/data) + $(resident binary/bss)))" "$(smaps_of "$TPID" 'rw-p')"
+		if [ "$(truth .native)" != null ]; then
+			between "$w: native/malloc" "$(truth '.native.small + .native.large')" "$(resident native/malloc)" "$(truth '.native.arena + .native.hblkhd')"
+			stacks=$(truth '.native | .threads * (.thread_stack + .thread_local)')
+			# Its C threads: what they touched, and not more than a few pages each beside.
+			between "$w: C thread stacks" "$stacks" "$(($(resident native/stacks) + $(resident libs)))" $((stacks + 64 * MIB))
+		else
+			equal "$w: native/malloc" "$(resident native/malloc)" 0
+		fi
+		equal "$w: sum" "$(ledger_sum)" "$(rollup "$TPID" Rss)"
+		stop "$TPID"
+		rm -f "$TMP/file"
+	done
+done
+finish

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Ends of every kind: closed stdout, a full disk, SIGINT, targets that die while being read.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_go
+need_tool jq
+
+start fixture-cgo
+for args in "report --pid $TPID" "report --pid $TPID --json" "doctor" "--help" "report --help"; do
+	# shellcheck disable=SC2086
+	"$RSSCOPE" $args >/dev/full 2>"$TMP/err"
+	equal "exit of $args on a full disk" $? 1
+	[ -s "$TMP/err" ] || fail "$args on a full disk says nothing"
+	# A closed pipe ends quietly.
+	# shellcheck disable=SC2086
+	(trap '' PIPE && "$RSSCOPE" $args 2>"$TMP/err") | head -c0
+	[ -s "$TMP/err" ] && fail "$args into a closed pipe says: $(cat "$TMP/err")"
+	# shellcheck disable=SC2086
+	"$RSSCOPE" $args >&- 2>"$TMP/err"
+	rc=$?
+	[ $rc -le 5 ] || fail "$args with stdout closed exits $rc"
+done
+rs capture --pid "$TPID" -o /dev/full
+equal "exit of capture to a full disk" $RC 1
+[ -e "$TMP/part" ] && rm "$TMP/part"
+
+# SIGINT in the middle, at many places: ends by it or finishes; never hangs, never crashes.
+for delay in 0 0.002 0.005 0.01 0.02 0.03 0.05 0.08; do
+	"$RSSCOPE" report --pid "$TPID" --json >"$TMP/out" 2>"$TMP/err" &
+	p=$!
+	sleep $delay
+	kill -INT $p 2>/dev/null
+	wait $p
+	rc=$?
+	[[ $rc =~ ^(0|1|5|130)$ ]] || fail "report, SIGINT after $delay s: exit $rc: $(cat "$TMP/err")"
+	[ $rc = 0 ] && ! jq -e . "$TMP/out" >/dev/null && fail "report, SIGINT after $delay s: exit 0 with broken JSON"
+done
+stop "$TPID"
+
+# Targets that die while they are read, with enough mappings to be read for a while.
+declare -A seen=()
+for delay in 0 0 0.001 0.002 0.003 0.004 0.006 0.008 0.01 0.013 0.016 0.02 0.025 0.03 0.04 0.05; do
+	start fixture-cgo -heap 60
+	ask "maps 20000"
+	"$RSSCOPE" report --pid "$TPID" --json >"$TMP/out" 2>"$TMP/err" &
+	p=$!
+	sleep $delay
+	kill -KILL "$TPID"
+	wait $p
+	rc=$?
+	seen[$rc]=$((${seen[$rc]:-0} + 1))
+	[[ $rc =~ ^(0|3|5)$ ]] || fail "target killed after $delay s: exit $rc: $(cat "$TMP/err")"
+	if [ $rc = 3 ]; then
+		[ -s "$TMP/out" ] && fail "target killed after $delay s: exit 3, but prints data"
+		[ -s "$TMP/err" ] || fail "target killed after $delay s: exit 3 without a message"
+	elif [ "$(jq '.reports[0] | ([.ledger[].resident] | add) == .rss.scanned' "$TMP/out" 2>&1)" != true ]; then
+		fail "target killed after $delay s: exit $rc, the ledger does not balance"
+	fi
+	wait "$TPID" 2>/dev/null
+done
+finish "$(for k in "${!seen[@]}"; do echo -n "exit $k: ${seen[$k]} times; "; done)"
