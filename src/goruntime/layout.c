@@ -100,7 +100,7 @@ static int has_release(const struct go_layout *l, const char *version, size_t n)
 
 const struct go_layout *go_layout_find(const char *version, const char *arch)
 {
-	size_t n = strcspn(version, " ");
+	size_t n = version ? strcspn(version, " ") : 0;
 
 	for (size_t i = 0; i < go_nlayouts; i++)
 		if (!strcmp(go_layouts[i].arch, arch) && has_release(&go_layouts[i], version, n))
@@ -141,8 +141,11 @@ size_t go_layout_candidates(const char *version, const char *arch, const struct 
 	int number = go_version_number(version), *dist;
 	size_t n = 0;
 
-	if (number < 0 || !max)
+	if (!max)
 		return 0;
+	/* "devel …", or none at all: what is not a release is more likely newer than older */
+	if (number < 0)
+		number = MAX_MINOR * PER_MINOR;
 	dist = calloc(max, sizeof(*dist));
 	if (!dist)
 		return 0;

@@ -41,8 +41,9 @@ extern const size_t go_nlayouts;
 const struct go_layout *go_layout_find(const char *version, const char *arch);
 
 /* The layouts worth trying for a version, best guess first: its own, then by nearness of release.
- * An unknown patch release of a known minor gives the nearest one's first. Fills up to max,
- * returns how many. */
+ * An unknown patch release of a known minor gives the nearest one's first; a version that is not a
+ * release ("devel …", NULL) the newest first. Fills up to max, returns how many; 0 when there is no
+ * table for the architecture. */
 size_t go_layout_candidates(const char *version, const char *arch, const struct go_layout **out,
 			    size_t max);
 

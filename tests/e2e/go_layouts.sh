@@ -4,14 +4,14 @@
 # (GO, else the one in PATH; Debian's /usr/lib/go-1.*). For each of them and both architectures:
 # - what a compiled program's own DWARF says of every field must equal what the C table says;
 # - generating the release's row again from its GOROOT must leave layouts.inc as it is.
-# No root. A release that the table does not have is skipped: doc/go-releases.md adds it.
+# Before that, the generator's own tests. No root. A release that the table does not have is skipped: doc/go-releases.md adds it.
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 passed=0 failed=0 skipped=0
-export GO111MODULE=on GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 GOEXPERIMENT=
+export GO111MODULE=on GOTOOLCHAIN=local GOENV=off GOFLAGS= GOWORK=off CGO_ENABLED=0 GOEXPERIMENT=
 [ -n "${HOME:-}" ] || export GOCACHE="$dir/cache"
 
 pass() { passed=$((passed + 1)); }
@@ -113,11 +113,11 @@ check_dwarf() {
 }
 
 check_again() {
-	version=$("$1" env GOVERSION)
-	"$dir/table" amd64 "${version%% *}" >/dev/null || return
+	version=$("$1" version | awk '{ print $3 }')
+	"$dir/table" amd64 "$version" >/dev/null || return
 	cp "$top/src/goruntime/layouts.inc" "$dir/again.inc"
 	"$dir/gen" -fields "$top/src/goruntime/fields.def" -out "$dir/again.inc" \
-		-goroot "${version%% *}=$("$1" env GOROOT)" 2>"$dir/log" || {
+		-goroot "$version=$("$1" env GOROOT)" 2>"$dir/log" || {
 		fail "$version: generating its row: $(tail -n 1 "$dir/log")"
 		return
 	}
@@ -141,6 +141,11 @@ build_table || {
 	fail "building the generator with $("$go" version)"
 	finish
 }
+if (cd "$top/src/goruntime/gen" && "$go" test ./... >"$dir/log" 2>&1); then
+	pass
+else
+	fail "the generator's own tests: $(cat "$dir/log")"
+fi
 [ $# -gt 0 ] || set -- "$go" $(ls /usr/lib/go-1.*/bin/go 2>/dev/null)
 for g; do
 	for arch in amd64 arm64; do
