@@ -403,29 +403,35 @@ static int live_file(struct memsrc *m, const char *path, uint64_t start, uint64_
 
 	if (!strcmp(path, "exe")) {
 		f = open_regular(l->proc_fd, "exe", 0, &st);
-		return f < 0 ? f : (*fd = f, 0);
+		if (f >= 0)
+			*fd = f;
+		return f < 0 ? f : 0;
 	}
 	snprintf(name, sizeof(name), "map_files/%lx-%lx", (unsigned long)start, (unsigned long)end);
 	f = open_regular(l->proc_fd, name, 0, &st);
-	if (f >= 0)
-		return *fd = f, 0;
+	if (f >= 0) {
+		*fd = f;
+		return 0;
+	}
 	/* map_files takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, and the exact bounds. */
 	rc = f;
 	v = livemem_vma(&l->mem, start);
 	f = open_regular(l->proc_fd, "exe", 0, &st);
-	if (f >= 0 && same_file(&st, v))
-		return *fd = f, 0;
-	close_fd(&f);
-	if (*path != '/')
-		return rc;
-	f = open_by_path(l, path, &st);
-	if (f < 0)
-		return f;
-	if (!same_file(&st, v)) {
-		close(f);
-		return -ENOENT;
+	if (f < 0 || !same_file(&st, v)) {
+		close_fd(&f);
+		if (*path != '/')
+			return rc;
+		f = open_by_path(l, path, &st);
 	}
-	return *fd = f, 0;
+	if (f >= 0 && same_file(&st, v)) {
+		*fd = f;
+		return 0;
+	}
+	if (f < 0 && f != -ENOENT)
+		return f;
+	close_fd(&f);
+	/* deleted or replaced: privilege would have got it */
+	return rc == -EPERM ? rc : -ENOENT;
 }
 
 /* ---- life */
