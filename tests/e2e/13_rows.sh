@@ -33,7 +33,7 @@ for exe in "$T"/fixture-*; do
 		heap=$(truth '.metrics | ."/memory/classes/heap/objects:bytes" + ."/memory/classes/heap/unused:bytes" + ."/memory/classes/heap/free:bytes" + ."/memory/classes/heap/released:bytes"')
 		equal "$w: go/heap" "$(resident go/heap)" $((heap - $(truth .heap_skipped)))
 		equal "$w: go/stacks" "$(resident go/stacks)" "$(truth '.metrics."/memory/classes/heap/stacks:bytes"')"
-		equal "$w: its file" "$(q "[.ledger[] | select(.category == \"files\") | .rows[] | select(.name | contains(\"$(basename "$TMP")/file\")) | .resident] | add // 0")" "$(truth .file.len)"
+		equal "$w: its file" "$(q "[.ledger[] | select(.category == \"files\" or .category == \"shm\") | .rows[]? | select(.name | contains(\"$(basename "$TMP")/file\")) | .resident] | add // 0")" "$(truth .file.len)"
 		anon=$(truth '[.anon[]?.len] | add // 0')
 		equal "$w: native/mmap" "$(resident native/mmap)" "$anon"
 		# Bytes that belong to no one's text: relocation tables and the like are constants.
