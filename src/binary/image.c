@@ -45,25 +45,31 @@ struct rela_part {
 	uint64_t off, size; /* in the file */
 };
 
-/* The table that the loader would use: PT_DYNAMIC's, else (a static PIE without one) the
- * sections that are loaded. */
-static size_t rela_parts(const struct bin *b, struct rela_part *out)
+bool image_dynamic(const struct bin *b, int64_t tag, uint64_t *out)
 {
-	uint64_t rela = 0, size = 0, off, avail;
-	size_t n = 0;
-
 	for (size_t i = 0; i < DYN_MAX && (i + 1) * sizeof(Elf64_Dyn) <= b->dynamic.filesz; i++) {
 		Elf64_Dyn d;
 
 		if (io_read(b->io, b->dynamic.off + i * sizeof(d), &d, sizeof(d)) ||
 		    d.d_tag == DT_NULL)
-			break;
-		if (d.d_tag == DT_RELA)
-			rela = d.d_un.d_ptr;
-		if (d.d_tag == DT_RELASZ)
-			size = d.d_un.d_val;
+			return false;
+		if (d.d_tag == tag) {
+			*out = d.d_un.d_val;
+			return true;
+		}
 	}
-	if (rela && size && !image_off(b, rela, &off, &avail)) {
+	return false;
+}
+
+/* The table that the loader would use: PT_DYNAMIC's, else (a static PIE without one) the
+ * sections that are loaded. */
+static size_t rela_parts(const struct bin *b, struct rela_part *out)
+{
+	uint64_t rela, size, off, avail;
+	size_t n = 0;
+
+	if (image_dynamic(b, DT_RELA, &rela) && image_dynamic(b, DT_RELASZ, &size) &&
+	    !image_off(b, rela, &off, &avail)) {
 		out[0] = (struct rela_part){ off, size < avail ? size : avail };
 		return 1;
 	}
@@ -80,7 +86,7 @@ struct rela_walk {
 	rela_fn *fn;
 	void *ctx;
 	uint32_t relative;
-	uint64_t start, next; /* file offsets: of the table, of the next entry */
+	uint64_t next; /* file offset of the next entry */
 };
 
 static int walk_rela(void *ctx, uint64_t off, const uint8_t *p, size_t n)

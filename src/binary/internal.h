@@ -82,6 +82,9 @@ int image_off(const struct bin *b, uint64_t vaddr, uint64_t *off, uint64_t *avai
  * relocations, else the file's bytes. One pass over the relocations. */
 int image_words(const struct bin *b, uint64_t vaddr, uint64_t *out, size_t n);
 
+/* The value of the first PT_DYNAMIC entry with this tag; false when there is none. */
+bool image_dynamic(const struct bin *b, int64_t tag, uint64_t *out);
+
 /* Calls fn for each R_*_RELATIVE entry (none unless ET_DYN) until it returns non-zero. `off` is
  * the entry's place in the file. */
 typedef int rela_fn(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off);

@@ -208,22 +208,45 @@ int bin_symbol_addr(struct bin *b, const char *name, uint64_t *addr, uint64_t *s
 	return 0;
 }
 
+/* .dynsym by its section, else (no section headers) as the loader finds it: there its end is not
+ * told, but every linker puts the strings behind it. */
+static bool dynsym_place(const struct bin *b, struct bin_sec *sym, struct bin_sec *str)
+{
+	const struct bin_sec *strsec, *sec = sym_section(b, SHT_DYNSYM, &strsec);
+	uint64_t symtab, strtab, strsz, avail;
+
+	if (sec) {
+		*sym = *sec;
+		*str = *strsec;
+		return true;
+	}
+	*sym = *str = (struct bin_sec){ 0 };
+	if (!image_dynamic(b, DT_SYMTAB, &symtab) || !image_dynamic(b, DT_STRTAB, &strtab) ||
+	    !image_dynamic(b, DT_STRSZ, &strsz) || strtab <= symtab ||
+	    image_off(b, symtab, &sym->off, &sym->size) || image_off(b, strtab, &str->off, &avail))
+		return false;
+	if (strtab - symtab < sym->size)
+		sym->size = strtab - symtab;
+	str->size = strsz < avail ? strsz : avail;
+	return true;
+}
+
 bool symbols_cgo(struct bin *b)
 {
-	const struct bin_sec *str, *sec = sym_section(b, SHT_DYNSYM, &str);
+	struct bin_sec sym, str;
 	Elf64_Sym s;
 
-	if (!sec)
+	if (!dynsym_place(b, &sym, &str))
 		return false;
-	for (uint64_t i = 0; i < CGO_SYMS_MAX && (i + 1) * sizeof(s) <= sec->size; i++) {
+	for (uint64_t i = 0; i < CGO_SYMS_MAX && (i + 1) * sizeof(s) <= sym.size; i++) {
 		char name[CGO_NAME] = { 0 };
 
-		if (io_read(b->io, sec->off + i * sizeof(s), &s, sizeof(s)))
+		if (io_read(b->io, sym.off + i * sizeof(s), &s, sizeof(s)))
 			break;
 		/* runtime/cgo's exports: cgo_export_dynamic in callbacks.go */
-		if (s.st_shndx == SHN_UNDEF || s.st_name >= str->size)
+		if (s.st_shndx == SHN_UNDEF || s.st_name >= str.size)
 			continue;
-		if (!io_read(b->io, str->off + s.st_name, name, sizeof(name) - 1) &&
+		if (!io_read(b->io, str.off + s.st_name, name, sizeof(name) - 1) &&
 		    (!strncmp(name, "_cgo_", 5) || !strcmp(name, "crosscall2")))
 			return true;
 	}
