@@ -82,10 +82,13 @@ step shells shells
 step build m OUTPUT="$OUTPUT" all
 step clang clang_build
 step static m OUTPUT="$OUTPUT/static" STATIC=1 all
-step bpf-archs m OUTPUT="$OUTPUT" bpf-archs
+for arch in amd64 arm64; do
+	step bpf-$arch m OUTPUT="$OUTPUT/bpf-$arch" ARCH=$arch bpf
+done
 # Without root.
 step unit m OUTPUT="$OUTPUT" check-unit
 step sanitized sanitized
+step go-layouts sh tests/e2e/go_layouts.sh
 step replay m OUTPUT="$OUTPUT" check-replay
 step fuzz m OUTPUT="$OUTPUT" FUZZ_SECONDS="${FUZZ_SECONDS:-5}" fuzz
 # With root, for most of it.

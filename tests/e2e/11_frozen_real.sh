@@ -9,14 +9,14 @@ rounds=${ROUNDS:-200}
 said=
 
 rounds_of() { # NAME
-	local i rss limit worst=0 good=0 u
+	local i rss limit scanned sum u worst=0 good=0
 	for ((i = 0; i < rounds; i++)); do
 		freeze "$TPID"
 		rss=$(rollup "$TPID" Rss)
 		report "$TPID" || continue
 		thaw "$TPID"
 		# One jq for all: the round is short that way.
-		read -r scanned sum u retries < <(q '"\(.rss.scanned) \([.ledger[].resident] | add) \(.unexplained) \(.go.known // 1)"')
+		read -r scanned sum u < <(q '"\(.rss.scanned) \([.ledger[].resident] | add) \(.unexplained)"')
 		equal "$1 round $i: scanned" "$scanned" "$rss"
 		equal "$1 round $i: sum" "$sum" "$rss"
 		limit=$((rss / 200 > 2 * PAGE ? rss / 200 : 2 * PAGE))

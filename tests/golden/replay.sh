@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# replay.sh PROGRAM: each tests/captures/NAME.rsscap must give tests/golden/NAME.txt and NAME.json
+# replay.sh PROGRAM: each tests/captures/NAME.rsscap must give NAME.txt and NAME.json beside it
 # again, without root. UPDATE=1 writes them anew: read the difference before committing it.
 set -u
 program=$1
@@ -15,9 +15,9 @@ neutral() {
 }
 compare() { # NAME KIND
 	if [ "${UPDATE:-}" = 1 ]; then
-		cp "$dir/out" "tests/golden/$1.$2"
+		cp "$dir/out" "tests/captures/$1.$2"
 	fi
-	if diff -u "tests/golden/$1.$2" "$dir/out" >"$dir/diff" 2>&1; then
+	if diff -u "tests/captures/$1.$2" "$dir/out" >"$dir/diff" 2>&1; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
