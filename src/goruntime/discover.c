@@ -29,6 +29,7 @@ struct search {
 	unsigned int nspan, nbits;
 	uint64_t in_heap, released; /* heapStats, to recognise gcController */
 	unsigned int mstat_witnesses;
+	unsigned int chunks; /* length of the best candidate for persistentChunks */
 };
 
 static bool writable_anon(const struct search *s, uint64_t addr)
@@ -248,11 +249,13 @@ static int sample_spans(struct search *s)
 /* ---- the others */
 
 static bool chain_covers(struct search *s, uint64_t head, uint64_t next_off, uint64_t size,
-			 const uint64_t *want, unsigned int nwant, uint64_t *hits)
+			 const uint64_t *want, unsigned int nwant, uint64_t *hits,
+			 unsigned int *len)
 {
 	uint64_t at = head;
+	unsigned int i;
 
-	for (unsigned int i = 0; at; i++) {
+	for (i = 0; at; i++) {
 		if (i == MAX_LIST || at % memsrc_page_size(s->rt->m) || !readable(s, at, size))
 			return false;
 		for (unsigned int k = 0; k < nwant; k++)
@@ -261,6 +264,7 @@ static bool chain_covers(struct search *s, uint64_t head, uint64_t next_off, uin
 		if (rd_u64(s->rt, PASS_DISCOVER, at + next_off, &at))
 			return false;
 	}
+	*len = i;
 	return true;
 }
 
@@ -270,11 +274,11 @@ static uint64_t all_of(unsigned int n)
 }
 
 /* persistentChunks: every mspan is cut from one of the chunks (malloc.go, persistentalloc1). */
-static bool is_persistent_chunks(struct search *s, const uint64_t w[4])
+static bool is_persistent_chunks(struct search *s, const uint64_t w[4], unsigned int *len)
 {
 	uint64_t hits = 0, size = s->rt->l->f[GO_CONST_PERSISTENTCHUNK];
 
-	return chain_covers(s, w[0], 0, size, s->sample_span, s->nspan, &hits) &&
+	return chain_covers(s, w[0], 0, size, s->sample_span, s->nspan, &hits, len) &&
 	       hits == all_of(s->nspan);
 }
 
@@ -282,6 +286,7 @@ static bool is_persistent_chunks(struct search *s, const uint64_t w[4])
 static bool is_gcbits_arenas(struct search *s, uint64_t addr)
 {
 	uint64_t w[5], hits = 0, size = s->rt->l->f[GO_CONST_GCBITSCHUNK];
+	unsigned int len;
 
 	if (!s->nbits || memsrc_read(s->rt->m, PASS_DISCOVER, addr, w, sizeof(w)))
 		return false;
@@ -292,7 +297,7 @@ static bool is_gcbits_arenas(struct search *s, uint64_t addr)
 		return false;
 	for (int i = 1; i < 5; i++)
 		if (!chain_covers(s, w[i], s->rt->l->f[GO_GCBITSARENA_NEXT], size, s->sample_bits,
-				  s->nbits, &hits))
+				  s->nbits, &hits, &len))
 			return false;
 	return hits == all_of(s->nbits);
 }
@@ -380,21 +385,24 @@ static bool is_buckhash(struct search *s, const uint64_t w[4])
 	return found > 0;
 }
 
+/* The process goes on between two reads. */
 static bool near(uint64_t a, uint64_t b)
 {
 	uint64_t d = a > b ? a - b : b - a;
 
-	return d <= (4 << 20) + b / 8;
+	return d <= (1 << 20) + b / 4;
 }
 
-/* gcController counts heapInUse and heapReleased beside heapStats (mgcpacer.go, from 1.19). */
+/* gcController counts heapInUse, heapReleased and heapFree beside heapStats, in whole pages
+ * (mgcpacer.go, from 1.19). */
 static bool is_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	const struct go_layout *l = s->rt->l;
-	uint64_t base = addr - l->f[GO_GCC_HEAPINUSE], limit, mapped, heapfree, alloc[2];
+	uint64_t base = addr - l->f[GO_GCC_HEAPINUSE], limit, mapped, alloc[2], heapfree;
 	int32_t percent;
 
-	if (!near(w[0], s->in_heap) || !near(w[1], s->released) || base < s->rt->g.noptrdata)
+	if (w[0] % GO_PAGE_SIZE || w[1] % 4096 || !near(w[0], s->in_heap) ||
+	    !near(w[1], s->released) || base < s->rt->g.noptrdata)
 		return false;
 	if (memsrc_read(s->rt->m, PASS_DISCOVER, base + l->f[GO_GCC_GCPERCENT], &percent, 4) ||
 	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_MEMORYLIMIT], &limit) ||
@@ -403,9 +411,9 @@ static bool is_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4]
 	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TOTALALLOC], &alloc[0]) ||
 	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TOTALFREE], &alloc[1]))
 		return false;
-	return percent >= -1 && limit <= INT64_MAX && mapped >= w[0] && mapped < (1ULL << 47) &&
-	       mapped + (64 << 20) >= w[0] + heapfree && alloc[0] >= alloc[1] &&
-	       alloc[0] - alloc[1] <= w[0] + (64 << 20);
+	return percent >= -1 && limit && limit <= INT64_MAX && heapfree % 4096 == 0 &&
+	       mapped >= w[0] && mapped < (1ULL << 47) && alloc[0] >= alloc[1] && alloc[0] &&
+	       near(alloc[0] - alloc[1], w[0]);
 }
 
 /* When several places match, none is taken: a wrong address is worse than none. */
@@ -418,6 +426,7 @@ static int word_is_other(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	struct go_globals *g = &s->rt->g;
 	const struct go_layout *l = s->rt->l;
+	unsigned int len;
 
 	if (g->gccontroller != UINT64_MAX && go_has(l, GO_GCC_HEAPINUSE) &&
 	    is_gccontroller(s, addr, w))
@@ -425,8 +434,11 @@ static int word_is_other(struct search *s, uint64_t addr, const uint64_t w[4])
 	if (w[0] < 4096 || w[0] >> 56 || w[0] % 8) /* not a pointer */
 		return 0;
 	if (w[0] % memsrc_page_size(s->rt->m) == 0 && writable_anon(s, w[0])) {
-		if (is_persistent_chunks(s, w))
-			take(&g->persistent_chunks, addr);
+		/* the allocators' current chunks start chains too; the whole one is the longest */
+		if (is_persistent_chunks(s, w, &len) && len > s->chunks) {
+			g->persistent_chunks = addr;
+			s->chunks = len;
+		}
 		if (is_buckhash(s, w))
 			take(&g->buckhash, addr);
 		/* w[0] may be any of free, next, current, previous: take it as `next` */
@@ -494,7 +506,7 @@ static int try_layout(struct search *s)
 	int r;
 
 	memset(&rt->g, 0, sizeof(rt->g));
-	s->nspan = s->nbits = 0;
+	s->nspan = s->nbits = s->chunks = 0;
 	s->in_heap = s->released = 0;
 	r = find_moduledata(s);
 	if (r)
@@ -525,10 +537,9 @@ static void describe(struct go_runtime *rt, const struct search *s, const struct
 	else
 		snprintf(rt->layout, sizeof(rt->layout), "%s %s", first, rt->l->arch);
 	snprintf(rt->identified_by, sizeof(rt->identified_by),
-		 "%s %s, pclntab (%s), moduledata, allspans, sizes of mspan and mcache, %u sysStat "
-		 "pointers%s",
-		 bg->from_string ? "version string" : "build info", bg->version, bg->found_by,
-		 s->mstat_witnesses, tried > 1 ? "; the release's own layout did not fit" : "");
+		 "%s, pclntab (%.12s), moduledata, allspans, mspan and mcache sizes, %u sysStats%s",
+		 bg->from_string ? "version string" : "build info", bg->found_by,
+		 s->mstat_witnesses, tried > 1 ? "; not the release's own layout" : "");
 }
 
 int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
