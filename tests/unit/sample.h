@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reports made up for the tests of the outputs, and golden files to hold the outputs against. */
+#ifndef RSSCOPE_TEST_SAMPLE_H
+#define RSSCOPE_TEST_SAMPLE_H
+
+#include "model/report.h"
+
+/* A Go program with cgo in a cgroup with a limit: every field is filled. */
+void sample_full(struct report *r);
+
+/* A C program, of which nothing more than the ledger is known. */
+void sample_bare(struct report *r);
+
+/* Everything that a target can name, named with bytes that are hostile to terminals and readers. */
+void sample_hostile(struct report *r);
+
+/*
+ * Compares with tests/golden/NAME (the tests run in the project's root). With UPDATE_GOLDEN in the
+ * environment (`make check-unit UPDATE_GOLDEN=1`) it writes the file instead and the test counts as
+ * skipped.
+ */
+void check_golden(const char *name, const char *text);
+
+#endif
