@@ -293,8 +293,6 @@ static bool is_gcbits_arenas(struct search *s, uint64_t addr)
 	for (int i = 1; i < 5; i++)
 		if (w[i] && (w[i] % memsrc_page_size(s->rt->m) || !writable_anon(s, w[i])))
 			return false;
-	if (!w[2]) /* `next` is never empty once a span exists */
-		return false;
 	for (int i = 1; i < 5; i++)
 		if (!chain_covers(s, w[i], s->rt->l->f[GO_GCBITSARENA_NEXT], size, s->sample_bits,
 				  s->nbits, &hits, &len))
@@ -441,9 +439,10 @@ static int word_is_other(struct search *s, uint64_t addr, const uint64_t w[4])
 		}
 		if (is_buckhash(s, w))
 			take(&g->buckhash, addr);
-		/* w[0] may be any of free, next, current, previous: take it as `next` */
-		if (addr >= 16 && !g->gcbits_arenas && is_gcbits_arenas(s, addr - 16))
-			g->gcbits_arenas = addr - 16;
+		/* w[0] may be any of free, next, current, previous; each may be empty */
+		for (uint64_t i = 1; i < 5 && !g->gcbits_arenas; i++)
+			if (is_gcbits_arenas(s, addr - 8 * i))
+				g->gcbits_arenas = addr - 8 * i;
 	}
 	if (!g->allp && is_allp(s, w))
 		g->allp = addr;

@@ -11,7 +11,8 @@
 
 #include "goruntime/rd.h"
 
-enum { MAX_ARENAS = 1 << 22, MAX_LIST = 1 << 20, MAX_BUCKETS = 1 << 21 };
+enum { MAX_ARENAS = 1 << 22, MAX_LIST = 1 << 20, MAX_BUCKETS = 1 << 21,
+       MAX_BLOCK = 64 << 10 /* persistentalloc takes more straight from sysAlloc */ };
 
 const char *go_region_name(enum go_region_kind k)
 {
@@ -98,7 +99,7 @@ static int arenas_read(const struct go_runtime *rt, go_region_vec *out)
 			continue;
 		r = put_pages(rt, out, ha, size, GO_REGION_HEAP_ARENA);
 	}
-	if (all.cap * 8 >= memsrc_page_size(rt->m) && !r)
+	if (all.cap * 8 > MAX_BLOCK && !r) /* else it lies in a persistent chunk */
 		r = put_pages(rt, out, all.ptr, all.cap * 8, GO_REGION_ARENA_INDEX);
 	if (!r && cur[0] < cur[1] && cur[1] - cur[0] <= (1ULL << 40))
 		r = put(out, cur[0], cur[1], GO_REGION_ARENA_REST);
