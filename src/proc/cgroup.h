@@ -16,7 +16,9 @@
 enum cgroup_reclaim { RECLAIM_NO, RECLAIM_YES, RECLAIM_PART };
 
 struct cgroup_row {
-	char name[32]; /* as in memory.stat, or the v1 file's name ("kmem") */
+	/* As in memory.stat, or the v1 file's name ("kmem", "kmem.tcp"). v1: the value is that of
+	 * the total_ line, which counts descendants, as usage does. */
+	char name[32];
 	uint64_t bytes;
 	enum cgroup_reclaim reclaimable;
 };
@@ -24,12 +26,12 @@ struct cgroup_row {
 struct cgroup {
 	int version;	/* 1 or 2; 0: no memory controller for the process */
 	char path[512]; /* as the process names it, "/" when at the root or outside our view */
-	char dir[1024]; /* where it is mounted here */
+	char dir[1024]; /* where its books are here; v2: of the nearest ancestor that has any */
 	bool has_usage, has_limit, has_effective_limit, has_swap_limit;
 	uint64_t usage;		  /* memory.current / memory.usage_in_bytes */
 	uint64_t limit;		  /* of this cgroup itself; absent: "max" / 2^63 − page */
 	uint64_t effective_limit; /* the smallest of it and its ancestors' */
-	uint64_t swap_limit;
+	uint64_t swap_limit;	  /* of swap alone (v1: memsw limit − limit) */
 	VEC(struct cgroup_row) rows;
 	char missing[256];     /* why something is absent; "" when nothing is */
 	char container_id[80]; /* 64 hex digits found in the path, or "" */
