@@ -336,6 +336,11 @@ static int claim_native_extent(struct look *k, const struct native_extent *x)
 		kind = ROW_FILE;
 		snprintf(name, sizeof(name), "thread-local storage of the main thread");
 		break;
+	case NATIVE_LOADER:
+		cat = CAT_LIBS;
+		kind = ROW_FILE;
+		snprintf(name, sizeof(name), "the loader's own data");
+		break;
 	}
 	r = ledger_row(&k->r->ledger, cat, kind, name, &row);
 	return r ? r
@@ -381,6 +386,7 @@ static int find_gaps(struct look *k, range_vec *gaps)
 int look_claim_native(struct look *k)
 {
 	range_vec gaps = { 0 };
+	uint64_t dynamic, size;
 	struct err e = { 0 };
 	size_t n;
 	int r = 0;
@@ -390,6 +396,8 @@ int look_claim_native(struct look *k)
 	n = k->native.v.n;
 	if (!r)
 		r = find_gaps(k, &gaps);
+	if (!r && k->bin && bin_section(k->bin, ".dynamic", &dynamic, &size))
+		r = native_read_loader(k->m, dynamic + k->bias, size, &gaps, &k->native, &e);
 	if (!r && native_read_blocks(k->m, &gaps, &k->pages, &k->native, &e))
 		r = report_missing(k->r, "ledger[native/malloc]", "", "%s", e.text);
 	for (; n < k->native.v.n && !r; n++)

@@ -468,6 +468,15 @@ static void heapstats_sample(struct search *s)
 	}
 }
 
+/* Without profiling there is no table, and then little is charged to it. */
+static bool has_buckhash(const struct go_runtime *rt)
+{
+	uint64_t sys;
+
+	return rd_u64(rt, PASS_DISCOVER, rt->g.memstats + rt->l->f[GO_MSTATS_BUCKHASH_SYS], &sys) ||
+	       sys >= (uint64_t)rt->l->f[GO_CONST_BUCKHASHSIZE] * 8;
+}
+
 static void settle(struct go_runtime *rt)
 {
 	struct {
@@ -490,7 +499,9 @@ static void settle(struct go_runtime *rt)
 			*g[i].addr = 0;
 		if (*g[i].addr)
 			continue;
-		if (i == 0 && !go_has(rt->l, GO_GCC_HEAPINUSE))
+		if (g[i].addr == &rt->g.gccontroller && !go_has(rt->l, GO_GCC_HEAPINUSE))
+			continue;
+		if (g[i].addr == &rt->g.buckhash && !has_buckhash(rt))
 			continue;
 		n += snprintf(rt->missing + n, sizeof(rt->missing) - n, "%s%s", n ? ", " : "",
 			      g[i].name);

@@ -22,6 +22,7 @@ enum native_kind {
 	NATIVE_MMAPPED, /* one malloc block with a mapping of its own */
 	NATIVE_STACK,	/* a thread's stack, glibc's cache of dead threads' stacks included */
 	NATIVE_TLS,	/* the main thread's static TLS block, made by the loader */
+	NATIVE_LOADER,	/* what the loader allocated before malloc was there: link maps, paths */
 };
 
 struct native_extent {
@@ -45,6 +46,11 @@ int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack
 /* malloc's mmapped blocks and the TLS block inside `gaps` (writable anonymous memory that nobody
  * else claims), looking only at pages in `resident`. Appends to *out. */
 int native_read_blocks(struct memsrc *m, const range_vec *gaps, const range_vec *resident,
+		       struct native *out, struct err *e);
+
+/* Those of the gaps that hold the loader's link maps. `dynamic` is the run-time address of the
+ * executable's .dynamic section: its DT_DEBUG entry leads to them (elf/link.h, struct r_debug). */
+int native_read_loader(struct memsrc *m, uint64_t dynamic, uint64_t size, const range_vec *gaps,
 		       struct native *out, struct err *e);
 
 void native_free(struct native *n);
