@@ -42,6 +42,7 @@ var (
 	sessions *Session
 	anon     []byte
 	file     []byte
+	request  []byte
 )
 
 //go:noinline
@@ -55,10 +56,11 @@ func fillCache() {
 //go:noinline
 func dropRequests() (sum int) {
 	for n := 0; n < garbageBytes; n += 4096 {
-		b := make([]byte, 4096)
-		b[n%4096] = 1
-		sum += len(b)
+		request = make([]byte, 4096)
+		request[n%4096] = 1
+		sum += len(request)
 	}
+	request = nil
 	return sum
 }
 

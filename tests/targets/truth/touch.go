@@ -4,6 +4,7 @@ package truth
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -30,13 +31,21 @@ func at(a uintptr) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&a))
 }
 
-// TouchHeap makes all of the runtime's heap address space that is mapped resident, from the first
-// resident page on, and returns how many bytes it left alone in front of that. (Go 1.26 begins its
-// heap with a random number of pages that it never uses.)
-func TouchHeap(object uintptr) (skipped uint64, err error) {
+// Heap is the runtime's heap address space: where it lies, how much of it is mapped, and how much in
+// front was not touched.
+type Heap struct {
+	Start   string `json:"start"`
+	End     string `json:"end"`
+	Mapped  uint64 `json:"mapped"`
+	Skipped uint64 `json:"skipped"`
+}
+
+// TouchHeap makes all of the heap around an object resident, from its first resident page on. (Go
+// 1.26 begins its heap with a random number of pages that it never uses.)
+func TouchHeap(object uintptr) (h Heap, err error) {
 	maps, err := Maps()
 	if err != nil {
-		return 0, err
+		return h, err
 	}
 	// The heap is the run of adjacent mappings around the object, PROT_NONE ones included.
 	at := -1
@@ -60,14 +69,16 @@ func TouchHeap(object uintptr) (skipped uint64, err error) {
 		start := m.Start
 		if !started {
 			if start, err = firstResident(m); err != nil {
-				return 0, err
+				return h, err
 			}
-			skipped += uint64(start - m.Start)
+			h.Skipped += uint64(start - m.Start)
 			started = start < m.End
 		}
 		Touch(start, m.End, true)
+		h.Mapped += uint64(m.End - m.Start)
 	}
-	return skipped, nil
+	h.Start, h.End = fmt.Sprintf("%x", maps[first].Start), fmt.Sprintf("%x", maps[last].End)
+	return h, nil
 }
 
 func firstResident(m VMA) (uintptr, error) {
