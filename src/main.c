@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-int main(void)
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
 {
-	return 2;
+	cli_setup();
+	return cli_run(argc, argv);
 }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the commands share: exit codes, targets, standard output. One file a command; each is
+ * `int cmd_NAME(int argc, char **argv)` with argv[0] "rsscope NAME", and returns the exit code.
+ */
+#ifndef RSSCOPE_CLI_CLI_H
+#define RSSCOPE_CLI_CLI_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "out/text_report.h"
+#include "proc/memsrc.h"
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,	 /* the command line */
+	CLI_GONE = 3,	 /* no such target, or it went away before anything was known */
+	CLI_DENIED = 4,	 /* not permitted */
+	CLI_PARTIAL = 5, /* printed, with what is missing named */
+};
+
+/* The exit code for 0 or -errno: the one place that maps them. -ESRCH and -ENOENT (of a target)
+ * and -ENODATA (a kernel thread) are CLI_GONE, -EACCES and -EPERM CLI_DENIED. */
+int cli_exit_code(int rc);
+
+/* Logs e's text, or what rc means when it has none, and gives the exit code. */
+int cli_fail(int rc, const struct err *e);
+
+/* ---- commands */
+
+struct cli_command {
+	const char *name, *help; /* one line, lower case, no period */
+	int (*fn)(int argc, char **argv);
+};
+
+/* The table; ends with a NULL name. */
+extern const struct cli_command cli_commands[];
+
+/* rsscope's whole command line. Returns the exit code. */
+int cli_run(int argc, char **argv);
+
+int cmd_report(int argc, char **argv);
+int cmd_capture(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+
+/* "0.1.0", and the git revision it was built from ("" when not from git). */
+const char *cli_version(void);
+const char *cli_revision(void);
+
+/* ---- standard output */
+
+/* Makes the standard descriptors fit for use (a closed one must not be taken by a file that is
+ * opened later), ignores SIGPIPE, sets argp's exit code. */
+void cli_setup(void);
+
+/* Writes to standard output and flushes it. 0 or -errno. */
+int cli_put(const char *p, size_t n);
+
+/* The exit code after writing to standard output gave rc: CLI_OK for 0 and for a closed pipe,
+ * else CLI_FAILED with a message. */
+int cli_put_code(int rc);
+
+/* How text for people is to look on standard output: colour only on a terminal, not with
+ * `no_color` nor NO_COLOR in the environment; blocks only in a UTF-8 locale. */
+struct text_style cli_style(bool no_color, bool exact);
+
+/* ---- options that all commands have (an argp child; input struct cli_help) */
+
+struct cli_help {
+	bool shown; /* --help was given and is printed: return `code` */
+	int code;
+};
+
+extern const struct argp cli_help_argp;
+
+/* Parses with the children's and the command's own options, without argp's own ones. False: return
+ * *code. Usage errors end the program with CLI_USAGE. */
+bool cli_parse(const struct argp *argp, int argc, char **argv, void *input, struct cli_help *h,
+	       int *code);
+
+/* ---- targets (an argp child; input struct cli_targets) */
+
+struct cli_target {
+	pid_t pid;   /* 0: a file */
+	char *file;  /* owned */
+	bool listed; /* one of many that a name or cgroup gave: may be gone or a kernel thread */
+};
+
+struct cli_targets {
+	VEC(struct cli_target) v;
+	bool live_only; /* set before parsing: a file is a usage error */
+	bool asked;	/* a name or cgroup was given (v may be empty all the same) */
+};
+
+extern const struct argp cli_target_argp;
+
+void cli_targets_free(struct cli_targets *t);
+
+/* CLI_OK when there is a target; else the exit code, with the message printed. */
+int cli_targets_check(const struct cli_targets *t, const char *command);
+
+int cli_target_open(const struct cli_target *t, struct memsrc **out, struct err *e);
+
+/* ---- report, as watch uses it at its end */
+
+struct report_opts {
+	bool json, line; /* line: JSON on one line with its type, the end of a stream */
+	bool pss, bytes, no_color;
+};
+
+/* Looks, prints to standard output. Returns the exit code; messages are printed. */
+int cli_report(struct memsrc *m, const struct report_opts *o);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rsscope report: one look at each target. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "collect/collect.h"
+#include "out/json.h"
+
+/* ---- printing; also for capture and watch */
+
+struct printer {
+	const struct report_opts *o;
+	struct json_stream json;
+	unsigned int n;
+};
+
+static void printer_begin(struct printer *p, const struct report_opts *o)
+{
+	*p = (struct printer){ .o = o };
+	json_begin(&p->json, stdout, cli_version());
+}
+
+/* 0 or -errno of the write. */
+static int printer_put(struct printer *p, const struct report *r)
+{
+	struct text_style s = cli_style(p->o->no_color, p->o->bytes);
+	_text_ struct text t = { 0 };
+	int rc;
+
+	p->n++;
+	if (p->o->json)
+		return p->o->line ? json_report_line(stdout, cli_version(), r)
+				  : json_report(&p->json, r);
+	rc = p->n > 1 ? text_add(&t, "\n", 1) : 0;
+	if (!rc)
+		rc = text_report(r, &s, &t);
+	return rc ? rc : cli_put(t.p, t.n);
+}
+
+static int printer_end(struct printer *p)
+{
+	int rc = p->o->json && !p->o->line ? json_end(&p->json) : 0;
+
+	return rc ? rc : cli_put("", 0);
+}
+
+/* Looks and prints. CLI_OK, CLI_PARTIAL, or the code of what failed. *stop: standard output takes
+ * no more. */
+static int look(struct printer *p, struct memsrc *m, bool *stop)
+{
+	const struct collect_opts co = { .pss = p->o->pss };
+	struct report r;
+	struct err e = { 0 };
+	int rc = collect_report(m, &co, &r, &e), code = CLI_OK;
+
+	if (rc) {
+		code = cli_fail(rc, &e);
+	} else {
+		if (r.partial)
+			code = CLI_PARTIAL;
+		rc = printer_put(p, &r);
+		*stop = rc;
+		if (rc)
+			code = cli_put_code(rc);
+	}
+	report_free(&r);
+	return code;
+}
+
+int cli_report(struct memsrc *m, const struct report_opts *o)
+{
+	struct printer p;
+	bool stop = false;
+	int code, end;
+
+	printer_begin(&p, o);
+	code = look(&p, m, &stop);
+	if (stop || !p.n)
+		return code;
+	end = cli_put_code(printer_end(&p));
+	return end ? end : code;
+}
+
+/* ---- the command */
+
+struct args {
+	struct cli_help help;
+	struct cli_targets targets;
+	struct report_opts o;
+	bool schema;
+};
+
+enum { KEY_PSS = 256, KEY_BYTES, KEY_NO_COLOR, KEY_SCHEMA };
+
+static const struct argp_option options[] = {
+	{ "json", 'j', NULL, 0, "JSON (rsscope.report/1)", 0 },
+	{ "pss", KEY_PSS, NULL, 0, "Proportional sizes too (reads smaps: slower)", 0 },
+	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
+	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
+	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *st)
+{
+	struct args *a = st->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		st->child_inputs[0] = &a->targets;
+		st->child_inputs[1] = &a->help;
+		return 0;
+	case 'j':
+		a->o.json = true;
+		return 0;
+	case KEY_PSS:
+		a->o.pss = true;
+		return 0;
+	case KEY_BYTES:
+		a->o.bytes = true;
+		return 0;
+	case KEY_NO_COLOR:
+		a->o.no_color = true;
+		return 0;
+	case KEY_SCHEMA:
+		a->schema = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "PID|FILE...",
+	.doc = "Where a process's resident memory is, to the byte: one look from outside, without "
+	       "probes. FILE is a capture or an ELF core. Several targets make several reports.\v"
+	       "Examples:\n"
+	       "  rsscope report 4242\n"
+	       "  rsscope report --name prometheus --bytes\n"
+	       "  rsscope report --cgroup /system.slice/etcd.service --json\n"
+	       "  rsscope report saved.rsscap\n"
+	       "\n"
+	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
+	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_help_argp, 0, NULL, 0 },
+						 { 0 } },
+};
+
+static int report_all(const struct args *a)
+{
+	int first = CLI_OK, printed = 0, code;
+	bool stop = false, partial = false;
+	struct printer p;
+
+	printer_begin(&p, &a->o);
+	for (size_t i = 0; i < a->targets.v.n && !stop; i++) {
+		const struct cli_target *t = &a->targets.v.v[i];
+		struct memsrc *m = NULL;
+		struct err e = { 0 };
+		int rc = cli_target_open(t, &m, &e);
+
+		if (rc && t->listed && cli_exit_code(rc) == CLI_GONE) {
+			log_debug("%s", e.text); /* ended since, or a kernel thread */
+			continue;
+		}
+		code = rc ? cli_fail(rc, &e) : look(&p, m, &stop);
+		memsrc_close(m);
+		if (stop)
+			return code;
+		printed += code == CLI_OK || code == CLI_PARTIAL;
+		partial |= code == CLI_PARTIAL;
+		if (code && code != CLI_PARTIAL && !first)
+			first = code;
+	}
+	if (!printed)
+		return first ? first
+			     : cli_targets_check(&(struct cli_targets){ .asked = true }, "");
+	code = cli_put_code(printer_end(&p));
+	return code ? code : first || partial ? CLI_PARTIAL : CLI_OK;
+}
+
+int cmd_report(int argc, char **argv)
+{
+	struct args a = { 0 };
+	int code;
+
+	if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
+		goto out;
+	if (a.schema)
+		code = cli_put_code(cli_put(json_schema(), strlen(json_schema())));
+	else
+		code = cli_targets_check(&a.targets, "report");
+	if (!code && !a.schema)
+		code = report_all(&a);
+out:
+	cli_targets_free(&a.targets);
+	return code;
+}
