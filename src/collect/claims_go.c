@@ -14,11 +14,18 @@ static enum category region_category(enum go_region_kind kind)
 		return CAT_GO_PROFILER;
 	case GO_REGION_PERSISTENT:
 		return CAT_GO_RUNTIME;
-	case GO_REGION_ARENA_REST:
+	case GO_REGION_ARENA:
 		return CAT_GO_HEAP_RELEASED;
 	default:
 		return CAT_GO_ALLOCATOR;
 	}
+}
+
+static enum claim_level region_level(enum go_region_kind kind)
+{
+	return kind == GO_REGION_ARENA	 ? LEVEL_OBJECT
+	       : kind >= GO_REGION_MSPAN ? LEVEL_PAGES
+					 : LEVEL_REGION;
 }
 
 static int claim_regions(struct look *k)
@@ -32,8 +39,8 @@ static int claim_regions(struct look *k)
 				   &row);
 
 		if (!r)
-			r = ledger_claim(l, g->kind >= GO_REGION_MSPAN ? LEVEL_PAGES : LEVEL_REGION,
-					 g->start, g->end, row, METHOD_MEASURED, 0);
+			r = ledger_claim(l, region_level(g->kind), g->start, g->end, row,
+					 METHOD_MEASURED, 0);
 		if (r)
 			return r;
 	}
@@ -93,6 +100,70 @@ static int claim_spans(struct look *k)
 	return 0;
 }
 
+/* ---- one reading of the heap as a list of owners */
+
+enum owner { OWNER_NONE, OWNER_FREE, OWNER_RELEASED, OWNER_SPAN };
+
+/* Spans and free pages of one reading as one sorted list; flags = owner. */
+static int flatten(const struct go_heap *h, range_vec *out)
+{
+	size_t i = 0, j = 0;
+	uint64_t at = 0;
+
+	while (i < h->spans.n || j < h->pages.n) {
+		const struct go_span *s = i < h->spans.n ? &h->spans.v[i] : NULL;
+		const struct range *p = j < h->pages.n ? &h->pages.v[j] : NULL;
+		uint64_t a, z;
+		uint32_t f;
+
+		if (s && (!p || s->start <= p->start)) {
+			a = s->start;
+			z = a + (uint64_t)s->npages * GO_PAGE_SIZE;
+			f = OWNER_SPAN + s->kind;
+			i++;
+		} else {
+			a = p->start;
+			z = p->end;
+			f = p->flags & GO_PAGES_RELEASED ? OWNER_RELEASED : OWNER_FREE;
+			j++;
+		}
+		a = a > at ? a : at;
+		if (a < z && range_append(out, a, z, f))
+			return -ENOMEM;
+		at = z > at ? z : at;
+	}
+	return 0;
+}
+
+/* What the second reading says, for the bytes that the first one left open: the heap went on
+ * while it was read. All of that is uncertain, and counted so. */
+int look_claim_again(struct look *k, const struct go_heap *again)
+{
+	static const enum category span_cat[] = {
+		[GO_SPAN_OBJECTS] = CAT_GO_HEAP_OBJECTS,
+		[GO_SPAN_USERARENA] = CAT_GO_HEAP_OBJECTS,
+		[GO_SPAN_STACK] = CAT_GO_STACKS,
+		[GO_SPAN_MANUAL] = CAT_GO_GC,
+	};
+	struct ledger *l = &k->r->ledger;
+	range_vec all = { 0 };
+	int r = flatten(again, &all);
+
+	for (size_t i = 0; i < all.n && !r; i++) {
+		uint32_t f = all.v[i].flags, row;
+		enum category c = f == OWNER_FREE	? CAT_GO_HEAP_FREE
+				  : f == OWNER_RELEASED ? CAT_GO_HEAP_RELEASED
+							: span_cat[f - OWNER_SPAN];
+
+		r = ledger_row(l, c, ROW_TYPE, "changed hands during the look", &row);
+		if (!r)
+			r = ledger_claim(l, LEVEL_AGAIN, all.v[i].start, all.v[i].end, row,
+					 METHOD_MEASURED, 0);
+	}
+	vec_free(&all);
+	return r;
+}
+
 /* Pages that the page allocator manages and nothing below explains stay unknown, by name. */
 static int claim_heap_ranges(struct look *k)
 {
@@ -131,40 +202,7 @@ void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t 
 	post(arg, k->objects_row, n);
 }
 
-/* ---- uncertainty: the heap as of before and after the page map */
-
-enum owner { OWNER_NONE, OWNER_FREE, OWNER_RELEASED, OWNER_SPAN };
-
-/* Spans and free pages of one reading as one sorted list; flags = owner. */
-static int flatten(const struct go_heap *h, range_vec *out)
-{
-	size_t i = 0, j = 0;
-	uint64_t at = 0;
-
-	while (i < h->spans.n || j < h->pages.n) {
-		const struct go_span *s = i < h->spans.n ? &h->spans.v[i] : NULL;
-		const struct range *p = j < h->pages.n ? &h->pages.v[j] : NULL;
-		uint64_t a, z;
-		uint32_t f;
-
-		if (s && (!p || s->start <= p->start)) {
-			a = s->start;
-			z = a + (uint64_t)s->npages * GO_PAGE_SIZE;
-			f = OWNER_SPAN + s->kind;
-			i++;
-		} else {
-			a = p->start;
-			z = p->end;
-			f = p->flags & GO_PAGES_RELEASED ? OWNER_RELEASED : OWNER_FREE;
-			j++;
-		}
-		a = a > at ? a : at;
-		if (a < z && range_append(out, a, z, f))
-			return -ENOMEM;
-		at = z > at ? z : at;
-	}
-	return 0;
-}
+/* ---- uncertainty: where two readings differ */
 
 static uint32_t owner_at(const range_vec *v, size_t *i, uint64_t at, uint64_t *next)
 {

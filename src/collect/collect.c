@@ -221,6 +221,8 @@ static int build_ledger(struct look *k, const struct maps *after, const struct g
 		r = look_claim_new_vmas(k, after);
 	if (!r && k->has_go)
 		r = look_claim_go(k);
+	if (!r && k->has_go)
+		r = look_claim_again(k, again);
 	if (!r)
 		r = look_claim_native(k);
 	if (!r)

@@ -19,16 +19,19 @@ enum {
 	NSAMPLE = 64,	      /* spans that a candidate must agree with */
 	MAX_PROCS = 1 << 16,
 	MAX_LIST = 1 << 17,
+	TRIES = 4,
 };
 
 struct search {
 	struct go_runtime *rt;
 	const struct maps *maps;
 	const struct bin *b;
+	uint64_t pclntab;
 	uint64_t sample_span[NSAMPLE], sample_bits[NSAMPLE];
 	unsigned int nspan, nbits;
 	uint64_t in_heap, released; /* heapStats, to recognise gcController */
 	unsigned int mstat_witnesses;
+	bool want_buckhash;
 	unsigned int chunks; /* length of the best candidate for persistentChunks */
 };
 
@@ -124,20 +127,32 @@ static int check_moduledata(struct search *s, uint64_t addr)
 
 static int word_is_moduledata(struct search *s, uint64_t addr, const uint64_t w[4])
 {
-	return w[0] == bin_go(s->b)->pclntab + s->rt->bias ? check_moduledata(s, addr) : 0;
+	return w[0] == s->pclntab ? check_moduledata(s, addr) : 0;
 }
 
+/* It lies among the variables; from 1.26 in a section of its own, which may be read-only. */
 static int find_moduledata(struct search *s)
 {
 	const struct bin_segment *seg;
 	size_t n = bin_segments(s->b, &seg);
+	uint64_t addr, size;
 	int r = 0;
 
-	for (size_t i = 0; i < n && !r; i++) {
-		uint64_t a = seg[i].vaddr + s->rt->bias;
+	s->pclntab = bin_go(s->b)->pclntab + s->rt->bias;
+	if (bin_section(s->b, ".go.module", &addr, &size))
+		r = scan_words(s, addr + s->rt->bias, addr + s->rt->bias + size,
+			       word_is_moduledata);
+	for (int pass = 0; pass < 2 && !r; pass++) {
+		bool writable = !pass;
 
-		if (!(seg[i].flags & BIN_SEG_X))
-			r = scan_words(s, a, a + seg[i].filesz, word_is_moduledata);
+		for (size_t i = 0; i < n && !r; i++) {
+			uint64_t a = seg[i].vaddr + s->rt->bias;
+
+			bool w = seg[i].flags & BIN_SEG_W;
+
+			if (!(seg[i].flags & BIN_SEG_X) && w == writable)
+				r = scan_words(s, a, a + seg[i].filesz, word_is_moduledata);
+		}
 	}
 	return r < 0 ? r : r ? 0 : -ENOENT;
 }
@@ -366,11 +381,20 @@ static bool is_buckhash(struct search *s, const uint64_t w[4])
 	if (w[0] % memsrc_page_size(s->rt->m) || !readable(s, w[0], size * 8) ||
 	    !writable_anon(s, w[0]) || l->f[GO_SIZE_BUCKET] > (int64_t)sizeof(b))
 		return false;
-	t = calloc(size, 8);
+	t = malloc(size * 8);
 	if (!t)
 		return false;
-	if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0], t, size * 8) == -EFAULT)
-		return false;
+	for (uint64_t have = 0; have < size;) { /* look-alikes fail on their first page */
+		uint64_t n = size - have < 512 ? size - have : 512;
+
+		if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0] + have * 8, t + have, n * 8) ==
+		    -EFAULT)
+			return false;
+		for (uint64_t i = have; i < have + n; i++)
+			if (t[i] % 8 || t[i] >> 56)
+				return false;
+		have += n;
+	}
 	for (uint64_t i = 0; i < size && found < 16; i++) {
 		if (!t[i])
 			continue;
@@ -414,6 +438,15 @@ static bool is_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4]
 	       near(alloc[0] - alloc[1], w[0]);
 }
 
+/* Without profiling there is no table, and then little is charged to it. */
+static bool has_buckhash(const struct go_runtime *rt)
+{
+	uint64_t sys;
+
+	return rd_u64(rt, PASS_DISCOVER, rt->g.memstats + rt->l->f[GO_MSTATS_BUCKHASH_SYS], &sys) ||
+	       sys >= (uint64_t)rt->l->f[GO_CONST_BUCKHASHSIZE] * 8;
+}
+
 /* When several places match, none is taken: a wrong address is worse than none. */
 static void take(uint64_t *slot, uint64_t addr)
 {
@@ -437,7 +470,7 @@ static int word_is_other(struct search *s, uint64_t addr, const uint64_t w[4])
 			g->persistent_chunks = addr;
 			s->chunks = len;
 		}
-		if (is_buckhash(s, w))
+		if (s->want_buckhash && is_buckhash(s, w))
 			take(&g->buckhash, addr);
 		/* w[0] may be any of free, next, current, previous; each may be empty */
 		for (uint64_t i = 1; i < 5 && !g->gcbits_arenas; i++)
@@ -460,21 +493,13 @@ static void heapstats_sample(struct search *s)
 
 	if (!go_has(l, GO_MSTATS_HEAPSTATS))
 		return;
+	s->in_heap = s->released = 0;
 	for (int i = 0; i < 3; i++, at += l->f[GO_SIZE_HEAPDELTA]) {
 		if (!rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_HEAPDELTA_INHEAP], &x))
 			s->in_heap += x;
 		if (!rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_HEAPDELTA_RELEASED], &x))
 			s->released += x;
 	}
-}
-
-/* Without profiling there is no table, and then little is charged to it. */
-static bool has_buckhash(const struct go_runtime *rt)
-{
-	uint64_t sys;
-
-	return rd_u64(rt, PASS_DISCOVER, rt->g.memstats + rt->l->f[GO_MSTATS_BUCKHASH_SYS], &sys) ||
-	       sys >= (uint64_t)rt->l->f[GO_CONST_BUCKHASHSIZE] * 8;
 }
 
 static void settle(struct go_runtime *rt)
@@ -517,7 +542,6 @@ static int try_layout(struct search *s)
 
 	memset(&rt->g, 0, sizeof(rt->g));
 	s->nspan = s->nbits = s->chunks = 0;
-	s->in_heap = s->released = 0;
 	r = find_moduledata(s);
 	if (r)
 		return r;
@@ -527,11 +551,17 @@ static int try_layout(struct search *s)
 	r = sample_spans(s);
 	if (r)
 		return r;
-	heapstats_sample(s);
-	r = scan_words(s, rt->g.noptrdata, rt->g.end, word_is_other);
-	if (r < 0)
-		return r;
-	settle(rt);
+	s->want_buckhash = has_buckhash(rt);
+	/* Under load the figures that recognise a variable may move between two reads: look again.
+	 */
+	for (int i = 0; i < TRIES && (!i || rt->missing[0]); i++) {
+		memsrc_flush(rt->m);
+		heapstats_sample(s);
+		r = scan_words(s, rt->g.noptrdata, rt->g.end, word_is_other);
+		if (r < 0)
+			return r;
+		settle(rt);
+	}
 	return 0;
 }
 

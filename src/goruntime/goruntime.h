@@ -124,7 +124,8 @@ enum go_region_kind {
 	GO_REGION_ALLSPANS,
 	GO_REGION_GCBITS,
 	GO_REGION_BUCKHASH,
-	GO_REGION_ARENA_REST, /* of the newest arena, not yet in use */
+	GO_REGION_ARENA, /* a whole heap arena; what the page allocator manages of it is in go_heap
+			  */
 	/* inside persistent chunks */
 	GO_REGION_MSPAN,
 	GO_REGION_MCACHE,

@@ -10,7 +10,7 @@
 
 #include "goruntime/rd.h"
 
-enum { RETRIES = 8, MIN_TRIGGER_DISTANCE = 64 << 10, SEQ_METRICS = 16 };
+enum { RETRIES = 32, MIN_TRIGGER_DISTANCE = 64 << 10, SEQ_METRICS = 16 };
 
 struct snap {
 	const struct go_layout *l;

@@ -11,8 +11,12 @@
 
 #include "goruntime/rd.h"
 
-enum { MAX_ARENAS = 1 << 22, MAX_LIST = 1 << 20, MAX_BUCKETS = 1 << 21,
-       MAX_BLOCK = 64 << 10 /* persistentalloc takes more straight from sysAlloc */ };
+enum {
+	MAX_ARENAS = 1 << 22,
+	MAX_LIST = 1 << 20,
+	MAX_BUCKETS = 1 << 21,
+	MAX_BLOCK = 64 << 10 /* persistentalloc takes more straight from sysAlloc */
+};
 
 const char *go_region_name(enum go_region_kind k)
 {
@@ -26,7 +30,7 @@ const char *go_region_name(enum go_region_kind k)
 		[GO_REGION_ALLSPANS] = "span table",
 		[GO_REGION_GCBITS] = "mark and alloc bits",
 		[GO_REGION_BUCKHASH] = "profile hash table",
-		[GO_REGION_ARENA_REST] = "arena, not yet in use",
+		[GO_REGION_ARENA] = "arena, not yet in use",
 		[GO_REGION_MSPAN] = "mspan structures",
 		[GO_REGION_MCACHE] = "mcache structures",
 		[GO_REGION_BUCKET] = "profile buckets",
@@ -75,21 +79,18 @@ static int put_list(const struct go_runtime *rt, go_region_vec *out, uint64_t he
 static int arenas_read(const struct go_runtime *rt, go_region_vec *out)
 {
 	const struct go_layout *l = rt->l;
-	uint64_t l2, cur[2], size = l->f[GO_SIZE_HEAPARENA];
+	uint64_t l2, size = l->f[GO_SIZE_HEAPARENA], bytes = l->f[GO_CONST_HEAPARENABYTES];
 	struct go_slice all;
 	int r = rd_u64(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_ARENAS], &l2);
 
 	if (!r)
 		r = rd_slice(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_ALLARENAS], &all);
-	if (!r)
-		r = rd(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_CURARENA], cur, sizeof(cur));
 	if (r)
 		return r;
 	if (all.len > MAX_ARENAS)
 		return -EINVAL;
 	/* 48 bits of address, 64 MiB arenas, one L1 entry (malloc.go: linux/amd64 and arm64) */
-	r = put_pages(rt, out, l2, (1ULL << 48) / l->f[GO_CONST_HEAPARENABYTES] * 8,
-		      GO_REGION_ARENA_INDEX);
+	r = put_pages(rt, out, l2, (1ULL << 48) / bytes * 8, GO_REGION_ARENA_INDEX);
 	for (uint64_t i = 0; i < all.len && !r; i++) {
 		uint64_t idx = 0, ha;
 
@@ -98,11 +99,14 @@ static int arenas_read(const struct go_runtime *rt, go_region_vec *out)
 		    rd_u64(rt, PASS_BOOKS, l2 + 8 * idx, &ha))
 			continue;
 		r = put_pages(rt, out, ha, size, GO_REGION_HEAP_ARENA);
+		if (!r) {
+			uint64_t base = idx * bytes + l->f[GO_CONST_ARENABASEOFFSET];
+
+			r = put(out, base, base + bytes, GO_REGION_ARENA);
+		}
 	}
 	if (all.cap * 8 > MAX_BLOCK && !r) /* else it lies in a persistent chunk */
 		r = put_pages(rt, out, all.ptr, all.cap * 8, GO_REGION_ARENA_INDEX);
-	if (!r && cur[0] < cur[1] && cur[1] - cur[0] <= (1ULL << 40))
-		r = put(out, cur[0], cur[1], GO_REGION_ARENA_REST);
 	return r;
 }
 

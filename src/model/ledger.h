@@ -22,6 +22,8 @@ enum claim_level {
 	LEVEL_VMA,    /* what the kernel's mapping says */
 	LEVEL_OBJECT, /* parts of a mapping: segments of a binary, glibc heaps, thread stacks */
 	LEVEL_REGION, /* the Go runtime's regions: arenas, persistent chunks, bitmaps */
+	LEVEL_AGAIN,  /* what a second reading of the heap says, for bytes that the first left open
+		       */
 	LEVEL_PAGES,  /* pages inside a region: free, released, spans, mspan blocks */
 	LEVEL_FINE,   /* inside that: page caches, buckets, goroutine stacks */
 	LEVEL_OVER,   /* what overrides all: pages that our probes copied */
