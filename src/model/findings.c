@@ -53,12 +53,16 @@ int findings_make(struct report *r)
 
 /* ---- the sentence */
 
-static bool is_missing(const struct report *r, const char *prefix)
+bool findings_unlimited(const struct report *r)
 {
+	if (!r->cgroup.version || !r->cgroup.usage.has || r->cgroup.effective_limit.has)
+		return false;
 	for (size_t i = 0; i < r->missing.n; i++)
-		if (!strncmp(r->missing.v[i].path, prefix, strlen(prefix)))
-			return true;
-	return false;
+		if (!strncmp(r->missing.v[i].path, "cgroup", 6) &&
+		    (strstr(r->missing.v[i].reason, "limit") ||
+		     strstr(r->missing.v[i].reason, "memory.max")))
+			return false;
+	return true;
 }
 
 int findings_sentence(const struct report *r, struct text *out)
@@ -79,7 +83,7 @@ int findings_sentence(const struct report *r, struct text *out)
 		text_bytes(limit, sizeof(limit), r->cgroup.effective_limit.v);
 		return text_printf(out, ", %s are left to the memory limit of %s.", left, limit);
 	}
-	if (r->cgroup.version && !is_missing(r, "cgroup"))
+	if (findings_unlimited(r))
 		return text_printf(out, ", no memory limit applies.");
 	return text_printf(out, "; whether a memory limit applies is not known.");
 }

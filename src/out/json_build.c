@@ -36,6 +36,11 @@ void jput_u64(struct jbuild *b, json_t *object, const char *key, uint64_t v)
 		jput(b, object, key, json_integer((json_int_t)v));
 }
 
+void jput_size(struct jbuild *b, json_t *object, const char *key, uint64_t v)
+{
+	jput_u64(b, object, key, v < INT64_MAX ? v : INT64_MAX);
+}
+
 void jput_opt(struct jbuild *b, json_t *object, const char *key, struct opt_u64 v)
 {
 	if (v.has)

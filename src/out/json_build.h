@@ -22,6 +22,10 @@ void jput_u64(struct jbuild *b, json_t *object, const char *key, uint64_t v);
 void jput_opt(struct jbuild *b, json_t *object, const char *key, struct opt_u64 v);
 void jput_known(struct jbuild *b, json_t *object, const char *key, const char *s);
 
+/* For figures that are always there: one beyond 2^63-1, which only a made-up capture can hold, is
+ * written as that. */
+void jput_size(struct jbuild *b, json_t *object, const char *key, uint64_t v);
+
 /* "2026-11-21T21:54:00.000000000Z"; left out when 0. */
 void jput_time(struct jbuild *b, json_t *object, const char *key, uint64_t unix_ns);
 

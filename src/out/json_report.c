@@ -47,7 +47,7 @@ static void put_rss(struct jbuild *b, json_t *top, const struct report *r)
 
 	jput_opt(b, o, "before", r->rss.before);
 	jput_opt(b, o, "after", r->rss.after);
-	jput_u64(b, o, "scanned", r->rss.scanned);
+	jput_size(b, o, "scanned", r->rss.scanned);
 	jput_opt(b, o, "high_water", r->rss.high_water);
 	jput_opt(b, o, "churn", r->rss.churn);
 	jput_known(b, o, "observed_by", r->rss.observed_by);
@@ -59,10 +59,10 @@ static void put_row(struct jbuild *b, json_t *rows, const struct ledger_row *row
 
 	jput_text(b, o, "name", row->name);
 	jput_text(b, o, "kind", row_kind_name(row->kind));
-	jput_u64(b, o, "resident", row->resident);
-	jput_u64(b, o, "virtual", row->virtual_);
-	jput_u64(b, o, "swap", row->swap);
-	jput_u64(b, o, "huge", row->huge);
+	jput_size(b, o, "resident", row->resident);
+	jput_size(b, o, "virtual", row->virtual_);
+	jput_size(b, o, "swap", row->swap);
+	jput_size(b, o, "huge", row->huge);
 	if (row->has_pss)
 		jput_u64(b, o, "pss", row->pss);
 	if (row->unexplained)
@@ -79,14 +79,14 @@ static void put_category(struct jbuild *b, json_t *list, const struct ledger *l,
 		return;
 	o = jadd_object(b, list);
 	jput_text(b, o, "category", category_name(cat));
-	jput_u64(b, o, "resident", c->resident);
-	jput_u64(b, o, "virtual", c->virtual_);
-	jput_u64(b, o, "swap", c->swap);
-	jput_u64(b, o, "huge", c->huge);
+	jput_size(b, o, "resident", c->resident);
+	jput_size(b, o, "virtual", c->virtual_);
+	jput_size(b, o, "swap", c->swap);
+	jput_size(b, o, "huge", c->huge);
 	if (c->has_pss)
 		jput_u64(b, o, "pss", c->pss);
 	jput_text(b, o, "method", method_name(ledger_cat_method(c)));
-	jput_u64(b, o, "uncertainty", c->uncertainty);
+	jput_size(b, o, "uncertainty", c->uncertainty);
 	rows = jput_array(b, o, "rows");
 	for (size_t i = 0; i < n; i++) {
 		const struct ledger_row *row = &l->rows.v[order[i]];
@@ -114,10 +114,10 @@ static void put_ledger(struct jbuild *b, json_t *top, const struct ledger *l)
 			at++;
 		put_category(b, list, l, cat, order + first, at - first);
 	}
-	jput_u64(b, top, "unknown", l->cat[CAT_UNKNOWN].resident);
-	jput_u64(b, top, "unexplained", l->unexplained);
-	jput_u64(b, top, "uncertainty", l->uncertainty);
-	jput_u64(b, top, "conflict", l->conflict);
+	jput_size(b, top, "unknown", l->cat[CAT_UNKNOWN].resident);
+	jput_size(b, top, "unexplained", l->unexplained);
+	jput_size(b, top, "uncertainty", l->uncertainty);
+	jput_size(b, top, "conflict", l->conflict);
 }
 
 static void put_go(struct jbuild *b, json_t *top, const struct report_go *g)
@@ -183,7 +183,7 @@ static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)
 		json_t *row = jadd_object(b, rows);
 
 		jput_text(b, row, "name", c->rows.v[i].name);
-		jput_u64(b, row, "bytes", c->rows.v[i].bytes);
+		jput_size(b, row, "bytes", c->rows.v[i].bytes);
 		jput_text(b, row, "reclaimable", reclaim[c->rows.v[i].reclaimable]);
 	}
 }
@@ -204,7 +204,7 @@ static void put_findings(struct jbuild *b, json_t *top, const struct report *r)
 			json_t *e = jadd_object(b, ev);
 
 			jput_text(b, e, "name", f->evidence.v[k].name);
-			jput_u64(b, e, "value", f->evidence.v[k].value);
+			jput_size(b, e, "value", f->evidence.v[k].value);
 			jput_text(b, e, "source", f->evidence.v[k].source);
 		}
 		advice = jput_array(b, o, "advice");

@@ -288,11 +288,24 @@ static void put_kernel(struct text_page *p)
 	if (k->kernel_stacks.has)
 		para_add(&a, "stacks %s", keep(p, b, k->kernel_stacks.v));
 	if (k->kernel_stacks.has && k->threads.has && k->kernel_stack_size.has)
-		para_add(&a, "(%" PRIu64 " threads of %s)", k->threads.v,
-			 keep(p, b, k->kernel_stack_size.v));
+		para_add(&a, "(%" PRIu64 " thread%s of %s)", k->threads.v,
+			 k->threads.v == 1 ? "" : "s", keep(p, b, k->kernel_stack_size.v));
 	if (a.at)
 		para_add(&a, ": charged, not in RSS");
 	para_end(&a);
+}
+
+/* Rows that break down another one in a way that adds nothing here; --json has them. */
+static bool is_detail(const char *name)
+{
+	static const char *const prefix[] = { "inactive_", "active_",	"unevictable", "mapped_",
+					      "file_",	   "dirty",	"writeback",   "swapcached",
+					      "anon_thp",  "shmem_thp", "rss_huge" };
+
+	for (size_t i = 0; i < ARRAY_LEN(prefix); i++)
+		if (!strncmp(name, prefix[i], strlen(prefix[i])))
+			return true;
+	return false;
 }
 
 static void put_cgroup_rows(struct text_page *p)
@@ -307,7 +320,7 @@ static void put_cgroup_rows(struct text_page *p)
 	for (size_t i = 0; i < c->rows.n; i++) {
 		const struct cgroup_out_row *row = &c->rows.v[i];
 
-		if (!row->bytes)
+		if (!row->bytes || is_detail(row->name))
 			continue;
 		if (shown == MAX_CGROUP_ROWS) {
 			more++;
@@ -345,7 +358,8 @@ static void put_cgroup(struct text_page *p)
 	if (c->effective_limit.has)
 		para_add(&a, "of %s", keep(p, b, c->effective_limit.v));
 	else
-		para_add(&a, "charged, no limit known");
+		para_add(&a, "charged, %s",
+			 findings_unlimited(p->r) ? "no limit" : "limit not known");
 	if (c->effective_limit.has && (!c->limit.has || c->limit.v != c->effective_limit.v))
 		para_add(&a, "(inherited)");
 	if (room.has)
@@ -376,22 +390,30 @@ static void put_unexplained(struct text_page *p)
 
 static void put_missing(struct text_page *p)
 {
-	size_t n = p->r->missing.n;
 	char path[96], reason[512], needs[256];
+	unsigned int shown = 0, more = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < p->r->missing.n; i++) {
 		const struct missing *m = &p->r->missing.v[i];
-		struct para a = { .p = p, .label = i ? "" : "missing" };
+		struct para a = { .p = p, .label = shown ? "" : "missing" };
 
-		if (i == MAX_MISSING && n > MAX_MISSING + 1) {
-			para_add(&a, "and %zu more, which --json names", n - i);
-			para_end(&a);
-			return;
+		if (!strncmp(m->needs, "--", 2)) /* what was not asked for is not missed */
+			continue;
+		if (shown == MAX_MISSING) {
+			more++;
+			continue;
 		}
+		shown++;
 		para_add(&a, "%s: %s", clean(p, m->path, 80, path, sizeof(path)),
 			 clean(p, m->reason, 300, reason, sizeof(reason)));
 		if (m->needs[0])
 			para_add(&a, "(needs %s)", clean(p, m->needs, 160, needs, sizeof(needs)));
+		para_end(&a);
+	}
+	if (more) {
+		struct para a = { .p = p, .label = "" };
+
+		para_add(&a, "and %u more, which --json names", more);
 		para_end(&a);
 	}
 }

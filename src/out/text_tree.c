@@ -343,7 +343,7 @@ static void put_rows(struct text_page *p, const struct columns *c, const struct 
 		page_put_name(p, TEXT_DIM, row->name, c->name - indent);
 		page_put(p, TEXT_PLAIN, "\n");
 	}
-	if (!nd->show || nd->show >= t->count[nd->cat])
+	if (!nd->show || nd->show >= t->count[nd->cat] || !rest.resident)
 		return;
 	put_figures(p, c, TEXT_DIM, &rest, NULL);
 	page_put(p, TEXT_DIM, "%*s%s and %zu more\n", (int)indent, "",
