@@ -1,2 +1,48 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# BPF programs → one skeleton, $(OUTPUT)/gen/rsscope.skel.h.
+# BPF programs → one skeleton, $(OUTPUT)/gen/rsscope.skel.h; the feature probes have their own.
+
+# maps.bpf.c comes first: bpftool's linker gives maps that are declared before they are defined no
+# offset (libbpf 1.1).
+BPF_SRC := bpf/maps.bpf.c $(filter-out bpf/maps.bpf.c bpf/probe.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
+BPF_OBJ := $(BPF_SRC:%.c=$(OUTPUT)/%.o)
+PROBE_OBJ := $(OUTPUT)/bpf/probe.bpf.o
+
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
+	-Wno-missing-declarations -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux/$(ARCH) -Iinclude
+
+$(OUTPUT)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(say) BPF $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUTPUT)/bpf/rsscope.o: $(BPF_OBJ)
+	$(say) BPFLINK $@
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+# Written aside and moved: a failing bpftool leaves no half of a header.
+$(OUTPUT)/gen/rsscope.skel.h: $(OUTPUT)/bpf/rsscope.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name rsc_bpf >$@.new && mv $@.new $@
+
+$(OUTPUT)/gen/probe.skel.h: $(PROBE_OBJ)
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name rsc_probe >$@.new && mv $@.new $@
+
+$(OUTPUT)/src/event/live.o $(OUTPUT)/src/event/attach.o: $(OUTPUT)/gen/rsscope.skel.h
+$(OUTPUT)/src/event/probe.o: $(OUTPUT)/gen/probe.skel.h
+
+# All programs for one architecture, whatever machine this is: make bpf ARCH=arm64 OUTPUT=…
+bpf: $(OUTPUT)/gen/rsscope.skel.h $(OUTPUT)/gen/probe.skel.h
+
+# The checked-in kernel types against the running kernel (or BTF=FILE of another one): every type
+# and field must exist; how they differ is shown, CO-RE does not mind.
+BTF ?= /sys/kernel/btf/vmlinux
+check-vmlinux:
+	$(Q)mkdir -p $(OUTPUT)
+	$(Q)vmlinux/gen.sh $(ARCH) $(BTF) >$(OUTPUT)/vmlinux.$(ARCH).h
+	$(Q)diff -u vmlinux/$(ARCH)/vmlinux.h $(OUTPUT)/vmlinux.$(ARCH).h && echo 'vmlinux/$(ARCH): same as $(BTF)'
+
+-include $(BPF_OBJ:.o=.d) $(PROBE_OBJ:.o=.d)
+.PHONY: bpf check-vmlinux

@@ -55,7 +55,8 @@ struct ev_options {
 	uint32_t groups;      /* EV_* */
 	size_t ring_bytes;    /* 0: 8 MiB; rounded up to a power of two of pages */
 	uint64_t rss_step;    /* bytes of RSS change that make an event; 0: 1 MiB */
-	uint32_t max_threads; /* threads whose calls can be under way at once; 0: 8192 */
+	struct event_rss rss; /* sizes now (VmRSS's parts): what steps are counted from */
+	uint32_t threads;     /* of the target now: sizes the table of calls under way */
 	struct ev_gc gc;
 	struct ev_gopath go;
 	bool fallbacks; /* for tests: take the fallback of every program that has one */
@@ -82,8 +83,10 @@ typedef int ev_fn(void *ctx, const struct event *e);
  * events, fn's value, or -errno (-ENODATA: a source that has ended). */
 int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx);
 
-/* Ends the stream: detaches everything; what is in the ring can still be polled. Idempotent. */
-void ev_detach(struct ev *s);
+/* Ends the stream at once: no event that ends later is recorded; what is in the ring can still be
+ * polled. Detaching is ev_close's, which takes some 50 ms a tracepoint (an RCU grace period each).
+ * Idempotent. */
+void ev_stop(struct ev *s);
 
 /* A named count of what is missing or incomplete. */
 struct ev_counter {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The end of a GC cycle: entry of runtime.prepareFreeWorkbufs, called once a cycle by gcMarkDone's
+ * tail with gcsema and worldsema held, after the cycle's figures are final and before gctrace
+ * prints them (runtime/mgc.go, gcMarkTermination). It fires again when the stack has to grow at
+ * its entry: user space drops a second record of the same cycle.
+ */
+#include "arch.h"
+#include "common.h"
+
+SEC("?uprobe")
+int gc_end(struct pt_regs *ctx)
+{
+	struct ids who = ids_of_current();
+	struct rsc_target *t = target_of(who.tgid, RSC_GROUP_GC);
+	struct rsc_rec_gc *r;
+
+	if (!t)
+		return 0;
+	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+	if (!r) {
+		count_lost(RSC_N_RING_GC);
+		return 0;
+	}
+	rec_fill(&r->hdr, RSC_GC, sizeof(*r), who);
+	r->have = 0;
+	r->pad = 0;
+	r->ip = arch_ip(ctx);
+	for (int i = 0; i < RSC_WORDS_MAX; i++) {
+		__u32 size = t->words[i].size;
+		__u64 v = 0;
+
+		r->words[i] = 0;
+		if (!size || size > sizeof(v))
+			continue;
+		if (bpf_probe_read_user(&v, size, (void *)t->words[i].addr)) {
+			count_one(RSC_N_WORD);
+			continue;
+		}
+		r->words[i] = v;
+		r->have |= 1U << i;
+	}
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

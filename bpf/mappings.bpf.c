@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * mmap, munmap, mremap, brk: entry and exit joined into one record. The stack is taken at entry: a
+ * thread may unmap its own.
+ */
+#include "common.h"
+#include "gostack.h"
+
+static __always_inline struct call_slot *slot_of_thread(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), zero = 0;
+	struct call_slot *slot = bpf_map_lookup_elem(&calls, &tid);
+	void *init;
+
+	if (slot)
+		return slot;
+	init = bpf_map_lookup_elem(&blank, &zero);
+	if (!init || bpf_map_update_elem(&calls, &tid, init, BPF_ANY))
+		return NULL;
+	return bpf_map_lookup_elem(&calls, &tid);
+}
+
+static __always_inline int call_enter(struct trace_event_raw_sys_enter *ctx, __u16 call, int nargs)
+{
+	struct ids who = ids_of_current();
+	struct rsc_target *t = target_of(who.tgid, RSC_GROUP_MAPPINGS);
+	struct call_slot *slot;
+	long n;
+
+	if (!t)
+		return 0;
+	slot = slot_of_thread();
+	if (!slot) {
+		count_lost(RSC_N_ENTRY_LOST);
+		return 0;
+	}
+	rec_fill(&slot->rec.hdr, RSC_CALL, 0, who);
+	slot->rec.call = call;
+	slot->rec.nstack = slot->rec.ngo = 0;
+	/* Only those that the call has: reading further is refused when attaching. One by one: an
+	 * index would make a pointer of the context, which the verifier refuses. */
+	slot->rec.args[0] = ctx->args[0];
+	slot->rec.args[1] = nargs > 1 ? ctx->args[1] : 0;
+	slot->rec.args[2] = nargs > 2 ? ctx->args[2] : 0;
+	slot->rec.args[3] = nargs > 3 ? ctx->args[3] : 0;
+	slot->rec.args[4] = nargs > 4 ? ctx->args[4] : 0;
+	slot->rec.args[5] = nargs > 5 ? ctx->args[5] : 0;
+	n = bpf_get_stack(ctx, slot->rec.stack, 8 * RSC_KSTACK, BPF_F_USER_STACK);
+	if (n > 0 && n <= 8 * RSC_KSTACK) {
+		slot->rec.nstack = n / 8;
+		if (n == 8 * RSC_KSTACK)
+			slot->rec.hdr.flags |= RSC_F_STACK_CUT;
+	} else {
+		slot->rec.hdr.flags |= RSC_F_STACK_FAILED;
+		count_one(RSC_N_STACK);
+	}
+	go_stack(&t->go, &slot->rec);
+	slot->busy = 1;
+	return 0;
+}
+
+static __always_inline int call_exit(struct trace_event_raw_sys_exit *ctx, __u16 call)
+{
+	struct ids who = ids_of_current();
+	__u32 tid = bpf_get_current_pid_tgid(), which = RSC_N_LOST, n;
+	struct call_slot *slot;
+	__u64 *lost;
+
+	if (!target_of(who.tgid, RSC_GROUP_MAPPINGS))
+		return 0;
+	slot = bpf_map_lookup_elem(&calls, &tid);
+	if (!slot || !slot->busy || slot->rec.call != call) {
+		count_lost(RSC_N_EXIT_ALONE);
+		return 0;
+	}
+	slot->busy = 0;
+	slot->rec.ret = ctx->ret;
+	slot->rec.hdr.cpu = bpf_get_smp_processor_id();
+	lost = bpf_map_lookup_elem(&counters, &which);
+	slot->rec.hdr.lost = lost ? *lost : 0;
+	n = slot->rec.nstack + slot->rec.ngo;
+	if (n > RSC_STACK_MAX)
+		n = RSC_STACK_MAX;
+	n = __builtin_offsetof(struct rsc_rec_call, stack) + 8 * n;
+	slot->rec.hdr.size = n;
+	slot->rec.hdr.exit_ns = bpf_ktime_get_ns();
+	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling()))
+		count_lost(RSC_N_RING_CALL);
+	return 0;
+}
+
+#define CALL(name, nr, nargs)                                                                      \
+	SEC("?tp/syscalls/sys_enter_" #name)                                                       \
+	int name##_enter(struct trace_event_raw_sys_enter *ctx)                                    \
+	{                                                                                          \
+		return call_enter(ctx, nr, nargs);                                                 \
+	}                                                                                          \
+	SEC("?tp/syscalls/sys_exit_" #name)                                                        \
+	int name##_exit(struct trace_event_raw_sys_exit *ctx)                                      \
+	{                                                                                          \
+		return call_exit(ctx, nr);                                                         \
+	}
+
+CALL(mmap, RSC_MMAP, 6)
+CALL(munmap, RSC_MUNMAP, 2)
+CALL(mremap, RSC_MREMAP, 5)
+CALL(brk, RSC_BRK, 1)
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

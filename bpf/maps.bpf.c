@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The maps and the settings that all programs share; see common.h for what each is. */
+#include "common.h"
+
+const volatile __u32 cfg_pidns = 0;
+const volatile __u64 cfg_wake_bytes = 1 << 20;
+
+struct events_map events SEC(".maps");
+struct targets_map targets SEC(".maps");
+struct counters_map counters SEC(".maps");
+struct calls_map calls SEC(".maps");
+struct blank_map blank SEC(".maps");
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "event/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+struct row {
+	const char *name, *target;
+	enum ev_group group;
+	enum ev_feature needs;
+	bool required;	      /* its group is worth nothing without it */
+	const char *fallback; /* the row that takes its place; that row is otherwise off */
+	bool is_fallback;
+};
+
+#define TP(call) "tracepoint syscalls:sys_" call
+
+static const struct row table[] = {
+	{ "mmap_enter", TP("enter_mmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "mmap_exit", TP("exit_mmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "munmap_enter", TP("enter_munmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "munmap_exit", TP("exit_munmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "mremap_enter", TP("enter_mremap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "mremap_exit", TP("exit_mremap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "brk_enter", TP("enter_brk"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "brk_exit", TP("exit_brk"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	{ "rss_btf", "tp_btf rss_stat", EV_RSS, EVF_RSS_BTF, true, "rss_tp", false },
+	{ "rss_tp", "tracepoint kmem:rss_stat", EV_RSS, EVF_RSS_TP, true, NULL, true },
+	{ "gc_end", "uprobe runtime.prepareFreeWorkbufs", EV_GC, EVF_UPROBE, true, NULL, false },
+	{ "fork_btf", "tp_btf sched_process_fork", EV_THREADS, EVF_SCHED_BTF, true, "fork_tp",
+	  false },
+	{ "fork_tp", "tracepoint sched:sched_process_fork", EV_THREADS, EVF_SCHED_TP, true, NULL,
+	  true },
+	{ "exit_btf", "tp_btf sched_process_exit", EV_THREADS, EVF_SCHED_BTF, true, "exit_tp",
+	  false },
+	{ "exit_tp", "tracepoint sched:sched_process_exit", EV_THREADS, EVF_SCHED_TP, true, NULL,
+	  true },
+	{ "exec_btf", "tp_btf sched_process_exec", EV_THREADS, EVF_SCHED_BTF, false, "exec_tp",
+	  false },
+	{ "exec_tp", "tracepoint sched:sched_process_exec", EV_THREADS, EVF_SCHED_TP, false, NULL,
+	  true },
+};
+enum { ROWS = ARRAY_LEN(table) };
+_Static_assert(ARRAY_LEN(table) <= (size_t)PLAN_MAX, "the plan has a row for each program");
+
+static int row_index(const char *name)
+{
+	for (int i = 0; i < ROWS; i++)
+		if (!strcmp(table[i].name, name))
+			return i;
+	return -1;
+}
+
+void plan_init(struct plan *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->n = ROWS;
+}
+
+/* Whether a row can be used, with the reason when not. */
+static bool usable(struct plan *p, int i, const struct ev_features *f)
+{
+	if (p->row[i].broken)
+		return false;
+	if (f->have >> table[i].needs & 1)
+		return true;
+	snprintf(p->row[i].reason, sizeof(p->row[i].reason), "%s", f->reason[table[i].needs]);
+	return false;
+}
+
+void plan_choose(struct plan *p, const struct ev_features *f, uint32_t groups, bool fallbacks)
+{
+	p->groups = groups;
+	for (int i = 0; i < ROWS; i++)
+		p->row[i].chosen = false;
+	for (int i = 0; i < ROWS; i++) {
+		const struct row *r = &table[i];
+		int other = r->fallback ? row_index(r->fallback) : -1;
+		bool skip = fallbacks && other >= 0;
+
+		if (r->is_fallback || !(groups & r->group))
+			continue;
+		if (skip)
+			snprintf(p->row[i].reason, sizeof(p->row[i].reason),
+				 "the fallback was asked for");
+		if (!skip && usable(p, i, f))
+			p->row[i].chosen = true;
+		else if (other >= 0 && usable(p, other, f))
+			p->row[other].chosen = true;
+		else if (r->required)
+			p->groups &= ~r->group;
+	}
+	for (int i = 0; i < ROWS; i++)
+		if (!(p->groups & table[i].group))
+			p->row[i].chosen = false;
+}
+
+bool plan_retreat(struct plan *p, const char *why)
+{
+	bool any = false;
+
+	for (int i = 0; i < ROWS; i++) {
+		if (!p->row[i].chosen || !table[i].fallback)
+			continue;
+		p->row[i].broken = any = true;
+		snprintf(p->row[i].reason, sizeof(p->row[i].reason), "did not load: %s", why);
+	}
+	return any;
+}
+
+int plan_autoload(const struct plan *p, struct bpf_object *obj)
+{
+	for (int i = 0; i < ROWS; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
+
+		if (!prog)
+			return -ENOENT;
+		bpf_program__set_autoload(prog, p->row[i].chosen);
+	}
+	return 0;
+}
+
+static struct bpf_link *attach_one(int i, struct bpf_object *obj, const struct ev_options *o)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
+
+	/* The pid limits the breakpoint to the target's memory; -1 would put it into every process
+	 * that runs this file. Never a return probe: it rewrites return addresses, which Go's stack
+	 * moves and unwinding do not survive. */
+	if (table[i].group == EV_GC)
+		return bpf_program__attach_uprobe(prog, false, o->pid, o->gc.path, o->gc.offset);
+	return bpf_program__attach(prog);
+}
+
+int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e)
+{
+	for (int i = 0; i < ROWS; i++) {
+		struct plan_row *row = &p->row[i];
+		int r;
+
+		if (!row->chosen)
+			continue;
+		row->link = attach_one(i, obj, o);
+		if (row->link)
+			continue;
+		r = -errno;
+		row->broken = true;
+		snprintf(row->reason, sizeof(row->reason), "did not attach: %s", strerror(-r));
+		log_debug("%s (%s) %s", table[i].name, table[i].target, row->reason);
+		return err_set(e, r, "attaching to %s: %s", table[i].target, strerror(-r));
+	}
+	return 0;
+}
+
+void plan_detach(struct plan *p)
+{
+	for (int i = 0; i < ROWS; i++) {
+		bpf_link__destroy(p->row[i].link);
+		p->row[i].link = NULL;
+	}
+}
+
+const char *plan_reason(const struct plan *p, uint32_t groups)
+{
+	for (int i = 0; i < ROWS; i++)
+		if (groups & table[i].group && p->row[i].reason[0])
+			return p->row[i].reason;
+	return "";
+}
+
+void plan_describe(struct plan *p)
+{
+	for (int i = 0; i < ROWS; i++) {
+		const struct row *r = &table[i];
+
+		p->program[i] = (struct ev_program){
+			.name = r->name,
+			.target = r->target,
+			.group = r->group,
+			.required = r->required,
+			.attached = p->row[i].link,
+			.is_fallback = r->is_fallback,
+			.reason = p->row[i].reason,
+		};
+	}
+}

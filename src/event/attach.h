@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The attach table: every BPF program with what it needs and what takes its place. A plan is the
+ * table with the choices of one attempt. An attempt that fails at a program marks it and is made
+ * anew without it: a program that did not load can't be added to an object that did.
+ */
+#ifndef RSSCOPE_EVENT_ATTACH_H
+#define RSSCOPE_EVENT_ATTACH_H
+
+#include <bpf/libbpf.h>
+
+#include "base/err.h"
+#include "event/event.h"
+
+enum { PLAN_MAX = 24 };
+
+struct plan_row {
+	bool chosen; /* loaded and attached by this attempt */
+	bool broken; /* tried and failed: `reason` tells */
+	char reason[160];
+	struct bpf_link *link;
+};
+
+struct plan {
+	struct plan_row row[PLAN_MAX];
+	struct ev_program program[PLAN_MAX]; /* what ev_programs shows */
+	size_t n;
+	uint32_t groups; /* that work with these choices */
+};
+
+void plan_init(struct plan *p);
+
+/* Chooses programs for the groups that are asked for: one whose feature is missing gives way to
+ * its fallback; a group without a required one is dropped. p->groups tells what is left. */
+void plan_choose(struct plan *p, const struct ev_features *f, uint32_t groups, bool fallbacks);
+
+/* Marks as broken what is not the table's base, after an object did not load. false when nothing
+ * was left to give up. */
+bool plan_retreat(struct plan *p, const char *why);
+
+/* Sets what the object loads. -ENOENT when a program is not in it. */
+int plan_autoload(const struct plan *p, struct bpf_object *obj);
+
+/* Attaches what is chosen. A failing program is marked broken; returns its -errno. */
+int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e);
+
+/* Destroys the links. Idempotent. */
+void plan_detach(struct plan *p);
+
+/* Why nothing works: the first reason. "" when there is none. */
+const char *plan_reason(const struct plan *p, uint32_t groups);
+
+/* Brings p->program up to date. */
+void plan_describe(struct plan *p);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Records of include/rsscope/event.h as values. The bytes may come from a file: all are checked. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "event/source.h"
+
+_Static_assert(EVENT_STACK_MAX == RSC_STACK_MAX, "stack depth");
+_Static_assert(GCV_COUNT <= RSC_WORDS_MAX, "words of a GC record");
+
+static int decode_call(struct cursor *c, uint16_t flags, struct event *e)
+{
+	struct event_call *call = &e->call;
+	uint16_t no = cursor_u16(c);
+
+	call->nstack = cursor_u16(c);
+	call->ngo = cursor_u16(c);
+	cursor_u16(c);
+	for (int i = 0; i < 6; i++)
+		call->args[i] = cursor_u64(c);
+	call->ret = cursor_u64(c);
+	if (no < RSC_MMAP || no > RSC_BRK || call->nstack + call->ngo > EVENT_STACK_MAX)
+		return -EINVAL;
+	call->call = CALL_MMAP + (no - RSC_MMAP);
+	for (int i = 0; i < call->nstack + call->ngo; i++)
+		call->stack[i] = cursor_u64(c);
+	call->stack_failed = flags & RSC_F_STACK_FAILED;
+	call->go_failed = flags & RSC_F_GO_FAILED;
+	call->stack_cut = flags & RSC_F_STACK_CUT;
+	return 0;
+}
+
+static int decode_rss(struct cursor *c, struct event *e)
+{
+	cursor_u64(c); /* member */
+	e->rss.file = cursor_u64(c);
+	e->rss.anon = cursor_u64(c);
+	e->rss.swap = cursor_u64(c);
+	e->rss.shmem = cursor_u64(c);
+	e->rss.high = cursor_u64(c);
+	return 0;
+}
+
+static int decode_gc(struct cursor *c, struct event *e)
+{
+	e->gc.have = cursor_u32(c) & ((1U << GCV_COUNT) - 1);
+	cursor_u32(c);
+	cursor_u64(c); /* ip */
+	for (int i = 0; i < GCV_COUNT; i++)
+		e->gc.v[i] = cursor_u64(c);
+	for (int i = GCV_COUNT; i < RSC_WORDS_MAX; i++)
+		cursor_u64(c);
+	return 0;
+}
+
+static int decode_task(struct cursor *c, uint16_t type, uint16_t flags, struct event *e)
+{
+	const char *comm;
+
+	e->task.by_tgid = cursor_u32(c);
+	e->task.by_tid = cursor_u32(c);
+	e->task.exit_code = cursor_u32(c);
+	cursor_u32(c);
+	comm = cursor_bytes(c, RSC_COMM_LEN);
+	if (comm)
+		memcpy(e->task.comm, comm, RSC_COMM_LEN);
+	e->task.new_process = type == RSC_THREAD_START && flags & RSC_F_NEW_PROCESS;
+	e->task.group_dead = type == RSC_THREAD_EXIT && flags & RSC_F_GROUP_DEAD;
+	return 0;
+}
+
+static int decode_body(struct cursor *c, uint16_t type, uint16_t flags, struct event *e)
+{
+	switch (type) {
+	case RSC_CALL:
+		e->type = EVENT_CALL;
+		return decode_call(c, flags, e);
+	case RSC_RSS:
+		e->type = EVENT_RSS;
+		return decode_rss(c, e);
+	case RSC_GC:
+		e->type = EVENT_GC;
+		return decode_gc(c, e);
+	case RSC_THREAD_START:
+		e->type = EVENT_THREAD_START;
+		return decode_task(c, type, flags, e);
+	case RSC_THREAD_EXIT:
+		e->type = EVENT_THREAD_EXIT;
+		return decode_task(c, type, flags, e);
+	case RSC_EXEC:
+		e->type = EVENT_EXEC;
+		return decode_task(c, type, flags, e);
+	}
+	return -ENOTSUP;
+}
+
+int ev_decode(const void *rec, size_t len, struct event *out)
+{
+	struct cursor c = cursor_make(rec, len);
+	struct event e = { 0 };
+	uint16_t type = cursor_u16(&c), flags = cursor_u16(&c);
+	uint32_t size = cursor_u32(&c);
+	int r;
+
+	e.tgid = cursor_u32(&c);
+	e.tid = cursor_u32(&c);
+	e.cpu = cursor_u32(&c);
+	e.lost = cursor_u32(&c);
+	e.enter_ns = cursor_u64(&c);
+	e.exit_ns = cursor_u64(&c);
+	/* The ring rounds lengths up to 8; a record never claims more than there is. */
+	if (c.bad || size < c.pos || size > len)
+		return -EINVAL;
+	c.len = size;
+	r = decode_body(&c, type, flags, &e);
+	if (!r && (c.bad || e.exit_ns < e.enter_ns))
+		r = -EINVAL;
+	if (!r)
+		*out = e;
+	return r;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The source that is the kernel: BPF programs, their maps, the ring buffer. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "event/attach.h"
+#include "event/bpflog.h"
+#include "event/source.h"
+#include "rsscope.skel.h"
+
+enum {
+	RING_DEFAULT = 8 << 20,
+	RSS_STEP_DEFAULT = 1 << 20,
+	/* Records handed over by one ev_poll at most, so that a storm can't keep the caller from
+	 * its other duties. */
+	BATCH_MAX = 65536,
+};
+
+struct live {
+	struct ev base;
+	struct rsc_bpf *skel;
+	struct ring_buffer *ring;
+	struct plan plan;
+	uint32_t key; /* of the target in the map `targets` */
+	/* one poll's */
+	ev_record_fn *fn;
+	void *ctx;
+	int batch;
+};
+
+/* Inode of the initial pid namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h. */
+static const ino_t init_pidns = 0xEFFFFFFC;
+
+static int sample(void *ctx, void *data, size_t len)
+{
+	struct live *l = ctx;
+
+	/* Negative ends ring_buffer__consume after this record. */
+	if (l->fn(l->ctx, data, len) || ++l->batch == BATCH_MAX)
+		return -ECANCELED;
+	return 0;
+}
+
+static int live_poll(struct ev *s, int timeout_ms, ev_record_fn *fn, void *ctx)
+{
+	struct live *l = (struct live *)s;
+	struct epoll_event ev;
+	int r;
+
+	/* Frequent records do not wake us: what is there is taken whether or not we were woken. */
+	if (timeout_ms && epoll_wait(s->fd, &ev, 1, timeout_ms) < 0 && errno != EINTR)
+		return -errno;
+	l->fn = fn;
+	l->ctx = ctx;
+	l->batch = 0;
+	r = ring_buffer__consume(l->ring);
+	return r < 0 && r != -ECANCELED ? r : 0;
+}
+
+static void live_stop(struct ev *s)
+{
+	struct live *l = (struct live *)s;
+
+	/* The programs know their target no more; calls under way end unseen. */
+	bpf_map__delete_elem(l->skel->maps.targets, &l->key, sizeof(l->key), 0);
+}
+
+static void live_counters(const struct ev *s, uint64_t *n)
+{
+	const struct live *l = (const struct live *)s;
+	int cpus = libbpf_num_possible_cpus();
+	_free_ uint64_t *per = cpus > 0 ? calloc(cpus, sizeof(*per)) : NULL;
+
+	memset(n, 0, RSC_N_COUNT * sizeof(*n));
+	for (uint32_t i = 0; per && i < RSC_N_COUNT; i++) {
+		if (bpf_map__lookup_elem(l->skel->maps.counters, &i, sizeof(i), per,
+					 cpus * sizeof(*per), 0))
+			continue;
+		for (int c = 0; c < cpus; c++)
+			n[i] += per[c];
+	}
+}
+
+static void live_close(struct ev *s)
+{
+	struct live *l = (struct live *)s;
+
+	plan_detach(&l->plan);
+	ring_buffer__free(l->ring);
+	rsc_bpf__destroy(l->skel);
+	free(l);
+}
+
+static const struct ev_ops live_ops = {
+	.poll = live_poll,
+	.stop = live_stop,
+	.counters = live_counters,
+	.close = live_close,
+};
+
+static size_t ring_size(size_t want)
+{
+	size_t n = sysconf(_SC_PAGESIZE);
+
+	if (!want)
+		want = RING_DEFAULT;
+	while (n < want && n < 1UL << 30)
+		n <<= 1;
+	return n;
+}
+
+static int set_sizes(struct rsc_bpf *skel, const struct ev_options *o, uint32_t groups)
+{
+	size_t ring = ring_size(o->ring_bytes);
+	int cpus = libbpf_num_possible_cpus();
+	/* An LRU map keeps up to 128 free entries for each CPU aside (LOCAL_FREE_TARGET in
+	 * kernel/bpf/bpf_lru_list.c); threads to come are allowed for. */
+	uint32_t calls = 1024 + 2 * o->threads + 256 * (cpus > 0 ? cpus : 1);
+	struct stat st;
+	int r;
+
+	if (!(groups & EV_MAPPINGS))
+		calls = 1;
+	skel->rodata->cfg_wake_bytes = ring / 4;
+	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != init_pidns)
+		skel->rodata->cfg_pidns = st.st_ino;
+	r = bpf_map__set_max_entries(skel->maps.events, ring);
+	return r ? r : bpf_map__set_max_entries(skel->maps.calls, calls);
+}
+
+/* One attempt with the plan's choices. On -EAGAIN the plan has learnt something. */
+static int load(struct live *l, const struct ev_options *o, struct err *e)
+{
+	int r;
+
+	l->skel = rsc_bpf__open();
+	if (!l->skel)
+		return bpflog_load_error(-errno, e);
+	r = set_sizes(l->skel, o, l->plan.groups);
+	if (!r)
+		r = plan_autoload(&l->plan, l->skel->obj);
+	if (!r)
+		r = rsc_bpf__load(l->skel);
+	if (r) {
+		bpflog_load_error(r, e);
+		/* A verifier's no may concern one program only: the base may load. */
+		return r != -EPERM && plan_retreat(&l->plan, strerror(-r)) ? -EAGAIN : e->code;
+	}
+	r = plan_attach(&l->plan, l->skel->obj, o, e);
+	return r ? -EAGAIN : 0;
+}
+
+static int load_retrying(struct live *l, const struct ev_options *o, const struct ev_features *f,
+			 struct err *e)
+{
+	int r = -EAGAIN;
+
+	while (r == -EAGAIN) {
+		plan_detach(&l->plan);
+		rsc_bpf__destroy(l->skel);
+		l->skel = NULL;
+		plan_choose(&l->plan, f, o->groups, o->fallbacks);
+		if (!l->plan.groups) {
+			const char *why = plan_reason(&l->plan, o->groups);
+			bool eperm = !(f->have >> EVF_LOAD & 1) || !(f->have >> EVF_TRACEFS & 1);
+
+			return err_set(e, eperm ? -EPERM : -ENOTSUP, "no probe can be attached: %s",
+				       why[0] ? why : "nothing was asked for");
+		}
+		r = load(l, o, e);
+	}
+	return r;
+}
+
+/* From here on the programs know the target: before that they return at once. */
+static int arm(struct live *l, const struct ev_options *o)
+{
+	struct rsc_target t = {
+		.groups = l->plan.groups,
+		.page_size = sysconf(_SC_PAGESIZE),
+		.rss_step = o->rss_step ? o->rss_step : RSS_STEP_DEFAULT,
+		.rss = { o->rss.file, o->rss.anon, o->rss.swap, o->rss.shmem },
+		.swap_sent = o->rss.swap,
+		.go = { .on = o->go.on,
+			.tls_g = o->go.tls_g,
+			.g_m = o->go.g_m,
+			.m_curg = o->go.m_curg,
+			.g_sched_pc = o->go.g_sched_pc,
+			.g_sched_bp = o->go.g_sched_bp },
+	};
+
+	l->key = o->pid;
+	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
+			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS,
+		       "groups are the programs' own");
+	t.rss_sent = t.rss_high = t.rss[0] + t.rss[1] + t.rss[3];
+	for (int i = 0; i < GCV_COUNT; i++) {
+		t.words[i].addr = o->gc.words[i].addr;
+		t.words[i].size = o->gc.words[i].size;
+	}
+	return bpf_map__update_elem(l->skel->maps.targets, &l->key, sizeof(l->key), &t, sizeof(t),
+				    BPF_ANY);
+}
+
+/* What one system call costs here, ns: the best of some short rounds. */
+static double syscall_ns(void)
+{
+	enum { ROUNDS = 8, CALLS = 1000 };
+	double best = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct timespec a, b;
+		double ns;
+
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		for (int k = 0; k < CALLS; k++)
+			syscall(SYS_getppid);
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		ns = ((b.tv_sec - a.tv_sec) * 1e9 + (b.tv_nsec - a.tv_nsec)) / CALLS;
+		best = !i || ns < best ? ns : best;
+	}
+	return best;
+}
+
+static int open_live(struct live *l, const struct ev_options *o, struct err *e)
+{
+	struct ev_features f;
+	double before = 0;
+	int r = ev_probe(&f);
+
+	if (r)
+		return err_set(e, r, "probing the kernel: %s", strerror(-r));
+	if (o->groups & EV_MAPPINGS)
+		before = syscall_ns();
+	r = load_retrying(l, o, &f, e);
+	if (r)
+		return r;
+	l->ring = ring_buffer__new(bpf_map__fd(l->skel->maps.events), sample, l, NULL);
+	if (!l->ring)
+		return err_set(e, -errno, "mapping the ring buffer: %s", strerror(errno));
+	l->base.fd = ring_buffer__epoll_fd(l->ring);
+	l->base.groups = l->plan.groups;
+	plan_describe(&l->plan);
+	l->base.programs = l->plan.program;
+	l->base.nprograms = l->plan.n;
+	if (l->base.groups & EV_MAPPINGS) {
+		double tax = syscall_ns() - before;
+
+		l->base.has_tax = true;
+		l->base.tax_ns = tax > 0 ? tax : 0;
+	}
+	r = arm(l, o);
+	return r ? err_set(e, r, "telling the probes their target: %s", strerror(-r)) : 0;
+}
+
+int ev_open(const struct ev_options *o, struct ev **out, struct err *e)
+{
+	struct ev_options opt = *o;
+	struct live *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return err_set(e, -ENOMEM, "out of memory");
+	l->base.ops = &live_ops;
+	l->base.fd = -1;
+	plan_init(&l->plan);
+	if (!opt.gc.offset)
+		opt.groups &= ~EV_GC;
+	r = open_live(l, &opt, e);
+	if (r) {
+		live_close(&l->base);
+		return r;
+	}
+	*out = &l->base;
+	return 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What all sources share: decoding, dropping repeated GC records, counters. */
+#include "event/event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "event/source.h"
+
+struct delivery {
+	struct ev *s;
+	ev_fn *fn;
+	void *ctx;
+	int events, stop;
+};
+
+/* The probe sits at a function's entry, which runs again after its stack has grown: the same cycle
+ * twice in a row. */
+static bool is_repeated(struct ev *s, const struct event *e)
+{
+	bool again;
+
+	if (e->type != EVENT_GC || !gc_has(&e->gc, GCV_CYCLE))
+		return false;
+	again = s->gc.seen && s->gc.tgid == e->tgid && s->gc.cycle == e->gc.v[GCV_CYCLE];
+	s->gc.seen = true;
+	s->gc.tgid = e->tgid;
+	s->gc.cycle = e->gc.v[GCV_CYCLE];
+	return again;
+}
+
+static int deliver(void *ctx, const void *rec, size_t len)
+{
+	struct delivery *d = ctx;
+	struct event e;
+	int r = ev_decode(rec, len, &e);
+
+	if (r) {
+		if (r != -ENOTSUP && !d->s->undecoded)
+			log_debug("a record of %zu bytes could not be decoded", len);
+		d->s->undecoded++;
+		return 0;
+	}
+	if (is_repeated(d->s, &e)) {
+		d->s->duplicates++;
+		return 0;
+	}
+	d->events++;
+	d->stop = d->fn(d->ctx, &e);
+	return d->stop;
+}
+
+int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx)
+{
+	struct delivery d = { .s = s, .fn = fn, .ctx = ctx };
+	int r = s->ops->poll(s, timeout_ms, deliver, &d);
+
+	if (d.stop)
+		return d.stop;
+	return r && !d.events ? r : d.events;
+}
+
+void ev_stop(struct ev *s)
+{
+	if (s->ops->stop)
+		s->ops->stop(s);
+}
+
+void ev_close(struct ev *s)
+{
+	if (s)
+		s->ops->close(s);
+}
+
+int ev_fd(const struct ev *s)
+{
+	return s->fd;
+}
+
+uint32_t ev_groups(const struct ev *s)
+{
+	return s->groups;
+}
+
+size_t ev_programs(const struct ev *s, const struct ev_program **out)
+{
+	*out = s->programs;
+	return s->nprograms;
+}
+
+bool ev_syscall_tax(const struct ev *s, double *ns)
+{
+	if (s->has_tax)
+		*ns = s->tax_ns;
+	return s->has_tax;
+}
+
+static const struct {
+	const char *name, *what;
+	bool lost;
+} names[RSC_N_LOST] = {
+#define X(id, name, lost, what) [RSC_N_##id] = { name, what, lost },
+	RSC_COUNTERS(X)
+#undef X
+};
+_Static_assert(RSC_N_LOST + 1 <= EV_COUNTERS_MAX, "room for the kernel's counters and our own");
+
+size_t ev_counters(const struct ev *s, struct ev_counter *out, size_t max)
+{
+	uint64_t n[RSC_N_COUNT] = { 0 };
+	size_t k = 0;
+
+	s->ops->counters(s, n);
+	for (size_t i = 0; i < RSC_N_LOST && k < max; i++)
+		out[k++] = (struct ev_counter){ names[i].name, names[i].what, names[i].lost, n[i] };
+	if (k < max)
+		out[k++] = (struct ev_counter){ "undecoded", "records that could not be understood",
+						true, s->undecoded };
+	return k;
+}
+
+uint64_t ev_lost(const struct ev *s)
+{
+	struct ev_counter c[EV_COUNTERS_MAX];
+	size_t n = ev_counters(s, c, EV_COUNTERS_MAX);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += c[i].lost ? c[i].n : 0;
+	return sum;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside event/: what a source is. It yields records as bytes; event.c decodes and filters. */
+#ifndef RSSCOPE_EVENT_SOURCE_H
+#define RSSCOPE_EVENT_SOURCE_H
+
+#include "event/event.h"
+
+#include <rsscope/event.h>
+
+/* Takes one record (borrowed for the call). Non-zero: stop after this one. */
+typedef int ev_record_fn(void *ctx, const void *rec, size_t len);
+
+struct ev_ops {
+	/* Waits up to timeout_ms, then hands over what is there. 0, -ENODATA when the source has
+	 * ended, -errno. A stop by fn is 0. */
+	int (*poll)(struct ev *s, int timeout_ms, ev_record_fn *fn, void *ctx);
+	void (*stop)(struct ev *s);
+	/* Fills n[0..RSC_N_COUNT) with the sums over the CPUs. */
+	void (*counters)(const struct ev *s, uint64_t *n);
+	void (*close)(struct ev *s); /* frees s */
+};
+
+/* The part that all sources share; the first member of each. */
+struct ev {
+	const struct ev_ops *ops;
+	int fd; /* −1: none */
+	uint32_t groups;
+	uint64_t undecoded;  /* records that no decoder understands */
+	uint64_t duplicates; /* GC records of a cycle that was already told */
+	struct {
+		bool seen;
+		uint32_t tgid;
+		uint64_t cycle;
+	} gc;
+	const struct ev_program *programs;
+	size_t nprograms;
+	bool has_tax;
+	double tax_ns;
+};
+
+/* One record as a value. -EINVAL: not a record; -ENOTSUP: of a type that is not known. *out is
+ * untouched unless 0. `rec` needs no alignment. */
+int ev_decode(const void *rec, size_t len, struct event *out);
+
+#endif
