@@ -135,9 +135,23 @@ static int flatten(const struct go_heap *h, range_vec *out)
 	return 0;
 }
 
+static int claim_bits_again(struct look *k, const go_region_vec *bits)
+{
+	struct ledger *l = &k->r->ledger;
+	uint32_t row;
+
+	if (ledger_row(l, CAT_GO_GC, ROW_TYPE, go_region_name(GO_REGION_GCBITS), &row))
+		return -ENOMEM;
+	for (size_t i = 0; i < bits->n; i++)
+		if (ledger_claim(l, LEVEL_AGAIN, bits->v[i].start, bits->v[i].end, row,
+				 METHOD_MEASURED, 0))
+			return -ENOMEM;
+	return 0;
+}
+
 /* What the second reading says, for the bytes that the first one left open: the heap went on
  * while it was read. All of that is uncertain, and counted so. */
-int look_claim_again(struct look *k, const struct go_heap *again)
+int look_claim_again(struct look *k, const struct go_heap *again, const go_region_vec *bits)
 {
 	static const enum category span_cat[] = {
 		[GO_SPAN_OBJECTS] = CAT_GO_HEAP_OBJECTS,
@@ -161,7 +175,7 @@ int look_claim_again(struct look *k, const struct go_heap *again)
 					 METHOD_MEASURED, 0);
 	}
 	vec_free(&all);
-	return r;
+	return r ? r : claim_bits_again(k, bits);
 }
 
 /* Pages that the page allocator manages and nothing below explains stay unknown, by name. */

@@ -26,17 +26,26 @@ static uint64_t clock_ns(clockid_t id)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static int read_counters(struct look *k, unsigned int seq, struct counters *c)
+static int read_rollup(struct look *k, unsigned int seq, struct counters *c)
 {
 	struct err e = { 0 };
 	int r = proc_rollup_read(k->m, seq, &c->roll, &e);
 
 	c->has_roll = !r;
-	if (r && !seq &&
-	    report_missing(k->r, "rss.before", "smaps_rollup (kernel 4.14)", "%s", e.text))
-		return -ENOMEM;
+	return r && !seq ? report_missing(k->r, "rss.before", "smaps_rollup (kernel 4.14)", "%s",
+					  e.text)
+			 : 0;
+}
+
+/* The counters of faults enclose the readings of RSS, so that no fault between those is missed. */
+static int read_counters(struct look *k, unsigned int seq, struct counters *c)
+{
+	int r = 0;
+
+	if (seq)
+		r = read_rollup(k, seq, c);
 	c->has_stat = !proc_stat_read(k->m, seq + 1, &c->stat, NULL);
-	return 0;
+	return seq ? r : read_rollup(k, seq, c);
 }
 
 static uint64_t unmapped_bytes(const struct maps *before, const struct maps *after)
@@ -211,7 +220,8 @@ static int sweep(struct look *k)
 	return r;
 }
 
-static int build_ledger(struct look *k, const struct maps *after, const struct go_heap *again)
+static int build_ledger(struct look *k, const struct maps *after, const struct go_heap *again,
+			const go_region_vec *bits)
 {
 	int r = ledger_init(&k->r->ledger);
 
@@ -222,7 +232,7 @@ static int build_ledger(struct look *k, const struct maps *after, const struct g
 	if (!r && k->has_go)
 		r = look_claim_go(k);
 	if (!r && k->has_go)
-		r = look_claim_again(k, again);
+		r = look_claim_again(k, again, bits);
 	if (!r)
 		r = look_claim_native(k);
 	if (!r)
@@ -241,6 +251,7 @@ static int look_memory(struct look *k, struct err *e)
 {
 	struct counters before = { 0 }, after = { 0 };
 	struct go_heap again = { 0 };
+	go_region_vec bits = { 0 };
 	struct maps maps_after = { 0 };
 	int r;
 
@@ -263,12 +274,15 @@ static int look_memory(struct look *k, struct err *e)
 	if (!r && k->has_go && go_heap_read(&k->rt, PASS_AGAIN, &again, NULL))
 		r = report_missing(k->r, "ledger[].uncertainty", "a quieter moment",
 				   "the span table could not be read a second time");
+	if (!r && k->has_go)
+		go_gcbits_read(&k->rt, &bits); /* what was read until an error is right, too */
 	if (!r) {
 		note_rss(k, &before, &after, unmapped_bytes(&k->maps, &maps_after));
 		r = read_native(k);
 	}
 	if (!r)
-		r = build_ledger(k, &maps_after, &again);
+		r = build_ledger(k, &maps_after, &again, &bits);
+	vec_free(&bits);
 	go_heap_free(&again);
 	maps_free(&maps_after);
 	return r;

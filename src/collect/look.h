@@ -41,7 +41,7 @@ int look_claim_new_vmas(struct look *k, const struct maps *after);
 
 /* claims_go.c: the runtime's regions, pages and spans. */
 int look_claim_go(struct look *k);
-int look_claim_again(struct look *k, const struct go_heap *again);
+int look_claim_again(struct look *k, const struct go_heap *again, const go_region_vec *bits);
 ledger_split_fn look_split_span;
 
 /* Bytes whose owner changed between two readings of the heap: into the ledger's uncertainty. */

@@ -142,6 +142,8 @@ typedef VEC(struct go_region) go_region_vec;
 /* Appended to *out, unsorted; regions of the first group are page-aligned. Lists are walked with
  * a bound and cycle check. 0, or -errno with what was read until then. */
 int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e);
+/* Only the blocks of mark and alloc bits, which move between lists with every cycle. */
+int go_gcbits_read(const struct go_runtime *rt, go_region_vec *out);
 const char *go_region_name(enum go_region_kind k);
 
 /* ---- threads and goroutines */

@@ -243,6 +243,20 @@ static int buckets_read(const struct go_runtime *rt, go_region_vec *out)
 	return 0;
 }
 
+int go_gcbits_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	uint64_t head;
+	int r = 0;
+
+	for (int i = 1; i < 5 && !r && rt->g.gcbits_arenas; i++) {
+		r = rd_u64(rt, PASS_BOOKS, rt->g.gcbits_arenas + 8 * i, &head);
+		if (!r)
+			r = put_list(rt, out, head, rt->l->f[GO_GCBITSARENA_NEXT],
+				     rt->l->f[GO_CONST_GCBITSCHUNK], GO_REGION_GCBITS);
+	}
+	return r;
+}
+
 int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e)
 {
 	const struct go_layout *l = rt->l;
@@ -269,12 +283,9 @@ int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err 
 			r = put_list(rt, out, head, 0, l->f[GO_CONST_PERSISTENTCHUNK],
 				     GO_REGION_PERSISTENT);
 	}
-	for (int i = 1; i < 5 && !r && rt->g.gcbits_arenas; i++) {
+	if (!r) {
 		what = "the mark bits";
-		r = rd_u64(rt, PASS_BOOKS, rt->g.gcbits_arenas + 8 * i, &head);
-		if (!r)
-			r = put_list(rt, out, head, l->f[GO_GCBITSARENA_NEXT],
-				     l->f[GO_CONST_GCBITSCHUNK], GO_REGION_GCBITS);
+		r = go_gcbits_read(rt, out);
 	}
 	if (!r) {
 		what = "the profile buckets";
