@@ -28,20 +28,6 @@ static uint64_t span_end(const struct go_span *s)
 	return s->start + (uint64_t)s->npages * GO_PAGE_SIZE;
 }
 
-static int by_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int by_span(const void *a, const void *b)
-{
-	const struct go_span *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
 static int span_decode(const struct go_layout *l, const uint8_t *p, struct go_heap *h)
 {
 	size_t n = l->f[GO_SIZE_MSPAN];
@@ -83,7 +69,8 @@ static int span_decode(const struct go_layout *l, const uint8_t *p, struct go_he
 	return vec_push(&h->spans, s);
 }
 
-/* Reads the mspans ptr[0..n), sorted, in runs of neighbours. */
+/* Reads the mspans ptr[0..n). In order of allocation neighbours in the table are neighbours in
+ * memory, mostly; each run of them is one read. */
 static int spans_decode(const struct go_runtime *rt, enum memsrc_pass pass, const uint64_t *ptr,
 			size_t n, struct go_heap *h)
 {
@@ -95,8 +82,8 @@ static int spans_decode(const struct go_runtime *rt, enum memsrc_pass pass, cons
 	for (size_t i = 0, j; i < n; i = j) {
 		int r;
 
-		for (j = i + 1;
-		     j < n && ptr[j] - ptr[j - 1] <= RUN_GAP && ptr[j] - ptr[i] < RUN_MAX;)
+		for (j = i + 1; j < n && ptr[j] > ptr[j - 1] && ptr[j] - ptr[j - 1] <= RUN_GAP &&
+				ptr[j] - ptr[i] < RUN_MAX;)
 			j++;
 		r = rd(rt, pass, ptr[i], buf, ptr[j - 1] + size - ptr[i]);
 		if (r == -EFAULT) {
@@ -112,11 +99,68 @@ static int spans_decode(const struct go_runtime *rt, enum memsrc_pass pass, cons
 	return 0;
 }
 
+/* Radix sort by start address: a heap of 4 GiB can have half a million spans, twice a look. */
+static int spans_sort(struct go_heap *h)
+{
+	enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
+	uint64_t min = UINT64_MAX, max = 0;
+	struct go_span *from = h->spans.v, *to;
+	size_t n = h->spans.n, count[BUCKETS];
+	bool sorted = true;
+
+	for (size_t i = 0; i < n; i++) {
+		min = from[i].start < min ? from[i].start : min;
+		max = from[i].start > max ? from[i].start : max;
+		sorted &= !i || from[i - 1].start <= from[i].start;
+	}
+	if (sorted)
+		return 0;
+	to = malloc(n * sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	for (unsigned int shift = 13; (max - min) >> shift; shift += DIGIT) {
+		struct go_span *t = from;
+		size_t at = 0;
+
+		memset(count, 0, sizeof(count));
+		for (size_t i = 0; i < n; i++)
+			count[(from[i].start - min) >> shift & (BUCKETS - 1)]++;
+		for (size_t i = 0; i < BUCKETS; i++) {
+			size_t c = count[i];
+
+			count[i] = at;
+			at += c;
+		}
+		for (size_t i = 0; i < n; i++)
+			to[count[(from[i].start - min) >> shift & (BUCKETS - 1)]++] = from[i];
+		from = to;
+		to = t;
+	}
+	free(to);
+	h->spans.v = from;
+	h->spans.cap = n;
+	return 0;
+}
+
+/* Spans never overlap at rest; of a torn pair the later in address order loses. */
+static void spans_separate(struct go_heap *h)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < h->spans.n; i++) {
+		if (k && h->spans.v[i].start < span_end(&h->spans.v[k - 1]))
+			h->bad++;
+		else
+			h->spans.v[k++] = h->spans.v[i];
+	}
+	h->spans.n = k;
+}
+
 static int spans_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *h)
 {
 	_free_ uint64_t *ptr = NULL;
 	struct go_slice all;
-	size_t n = 0, k = 0;
+	size_t n = 0;
 	int r = rd_slice(rt, pass, rt->g.mheap + rt->l->f[GO_MHEAP_ALLSPANS], &all);
 
 	if (r)
@@ -132,24 +176,15 @@ static int spans_read(const struct go_runtime *rt, enum memsrc_pass pass, struct
 	for (size_t i = 0; i < all.len; i++)
 		if (ptr[i])
 			ptr[n++] = ptr[i];
-	qsort(ptr, n, 8, by_u64);
 	h->nspans = n;
-	r = spans_decode(rt, pass, ptr, n, h);
-	if (r)
-		return r;
-	qsort(h->spans.v, h->spans.n, sizeof(*h->spans.v), by_span);
-	/* Spans never overlap at rest; of a torn pair the later in address order loses. */
-	for (size_t i = 0; i < h->spans.n; i++) {
-		struct go_span *s = &h->spans.v[i];
-
-		if (k && s->start < span_end(&h->spans.v[k - 1])) {
-			h->bad++;
-			continue;
-		}
-		h->spans.v[k++] = *s;
-	}
-	h->spans.n = k;
-	return 0;
+	r = vec_reserve(&h->spans, n);
+	if (!r)
+		r = spans_decode(rt, pass, ptr, n, h);
+	if (!r)
+		r = spans_sort(h);
+	if (!r)
+		spans_separate(h);
+	return r;
 }
 
 static int inuse_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *h)

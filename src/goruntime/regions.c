@@ -140,19 +140,11 @@ static int pagealloc_read(const struct go_runtime *rt, go_region_vec *out)
 	return r;
 }
 
-static int by_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int mspans_read(const struct go_runtime *rt, go_region_vec *out)
 {
 	const struct go_layout *l = rt->l;
 	_free_ uint64_t *ptr = NULL;
 	struct go_slice s;
-	uint64_t prev = 0;
 	int r = rd_slice(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_ALLSPANS], &s);
 
 	if (r)
@@ -166,14 +158,9 @@ static int mspans_read(const struct go_runtime *rt, go_region_vec *out)
 	r = rd(rt, PASS_BOOKS, s.ptr, ptr, s.len * 8);
 	if (r && r != -ENODATA)
 		return r;
-	qsort(ptr, s.len, 8, by_u64);
-	for (uint64_t i = 0; i < s.len; i++) {
-		if (!ptr[i] || ptr[i] < prev)
-			continue;
-		prev = ptr[i] + l->f[GO_SIZE_MSPAN];
-		if (put(out, ptr[i], prev, GO_REGION_MSPAN))
+	for (uint64_t i = 0; i < s.len; i++)
+		if (ptr[i] && put(out, ptr[i], ptr[i] + l->f[GO_SIZE_MSPAN], GO_REGION_MSPAN))
 			return -ENOMEM;
-	}
 	return 0;
 }
 
