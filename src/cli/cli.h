@@ -118,4 +118,7 @@ struct report_opts {
 /* Looks, prints to standard output. Returns the exit code; messages are printed. */
 int cli_report(struct memsrc *m, const struct report_opts *o);
 
+/* Prints one report. Returns the exit code: CLI_PARTIAL when it is. */
+int cli_print_report(const struct report *r, const struct report_opts *o);
+
 #endif

@@ -71,18 +71,28 @@ static int look(struct printer *p, struct memsrc *m, bool *stop)
 	return code;
 }
 
-int cli_report(struct memsrc *m, const struct report_opts *o)
+int cli_print_report(const struct report *r, const struct report_opts *o)
 {
 	struct printer p;
-	bool stop = false;
-	int code, end;
+	int code;
 
 	printer_begin(&p, o);
-	code = look(&p, m, &stop);
-	if (stop || !p.n)
-		return code;
-	end = cli_put_code(printer_end(&p));
-	return end ? end : code;
+	code = cli_put_code(printer_put(&p, r));
+	if (!code)
+		code = cli_put_code(printer_end(&p));
+	return code ? code : r->partial ? CLI_PARTIAL : CLI_OK;
+}
+
+int cli_report(struct memsrc *m, const struct report_opts *o)
+{
+	const struct collect_opts co = { .pss = o->pss };
+	struct report r;
+	struct err e = { 0 };
+	int rc = collect_report(m, &co, &r, &e);
+	int code = rc ? cli_fail(rc, &e) : cli_print_report(&r, o);
+
+	report_free(&r);
+	return code;
 }
 
 /* ---- the command */

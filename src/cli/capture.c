@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rsscope capture: one look, and all that it read in a file. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "collect/collect.h"
+#include "proc/capture.h"
+
+struct args {
+	struct cli_help help;
+	struct cli_targets targets;
+	struct report_opts o;
+	const char *file;
+	bool report;
+};
+
+enum { KEY_PSS = 256, KEY_BYTES, KEY_NO_COLOR, KEY_REPORT };
+
+static const struct argp_option options[] = {
+	{ "output", 'o', "FILE", 0, "Where to save it (replaced when it is there)", 0 },
+	{ "report", KEY_REPORT, NULL, 0, "Print the report of this look, too", 0 },
+	{ "json", 'j', NULL, 0, "With --report: as JSON", 0 },
+	{ "bytes", KEY_BYTES, NULL, 0, "With --report: exact bytes", 0 },
+	{ "no-color", KEY_NO_COLOR, NULL, 0, "With --report: no colours", 0 },
+	{ "pss", KEY_PSS, NULL, 0, "Save proportional sizes too (reads smaps: slower)", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *st)
+{
+	struct args *a = st->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		a->targets.live_only = true;
+		st->child_inputs[0] = &a->targets;
+		st->child_inputs[1] = &a->help;
+		return 0;
+	case 'o':
+		a->file = arg;
+		return 0;
+	case 'j':
+		a->o.json = true;
+		return 0;
+	case KEY_REPORT:
+		a->report = true;
+		return 0;
+	case KEY_PSS:
+		a->o.pss = true;
+		return 0;
+	case KEY_BYTES:
+		a->o.bytes = true;
+		return 0;
+	case KEY_NO_COLOR:
+		a->o.no_color = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (!a->help.shown && (!a->file || !*a->file))
+			argp_error(st, "where to? Give -o FILE");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "PID",
+	.doc = "Saves what a report reads of a process: mappings, page map, the runtime's "
+	       "structures, cgroup files; no contents of objects. `rsscope report FILE` then tells "
+	       "the same, byte for byte, later, elsewhere and without privilege.\v"
+	       "Examples:\n"
+	       "  rsscope capture 4242 -o now.rsscap\n"
+	       "  rsscope capture --name etcd -o etcd.rsscap --report\n"
+	       "  rsscope report etcd.rsscap --json\n"
+	       "\n"
+	       "FILE appears when it is whole; after an interruption there is none.\n"
+	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
+	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_help_argp, 0, NULL, 0 },
+						 { 0 } },
+};
+
+/* Not to be torn by ^C: between the file's temporary and its final name. */
+static int commit(struct capture_writer *w, struct err *e)
+{
+	sigset_t block, before;
+	int rc;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGINT);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGHUP);
+	sigprocmask(SIG_BLOCK, &block, &before);
+	rc = capture_commit(w, e);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+static int save(const struct args *a, struct memsrc *m, struct report *r, struct err *e)
+{
+	const struct collect_opts co = { .pss = a->o.pss };
+	struct capture_writer *w = NULL;
+	int rc = capture_create(a->file, &w, e);
+
+	if (rc) /* a folder that is not there is no missing target */
+		return rc == -ENOENT ? -EIO : rc;
+	memsrc_tee(m, w);
+	rc = collect_report(m, &co, r, e);
+	memsrc_tee(m, NULL);
+	if (rc) {
+		capture_abort(w);
+		return rc;
+	}
+	rc = commit(w, e);
+	return rc == -ENOENT ? -EIO : rc;
+}
+
+static int capture(const struct args *a)
+{
+	struct memsrc *m = NULL;
+	struct err e = { 0 };
+	struct report r;
+	int rc, code;
+
+	if (a->targets.v.n > 1) {
+		log_error("%zu processes match, and a capture holds one: give one of the ids",
+			  a->targets.v.n);
+		return CLI_USAGE;
+	}
+	report_init(&r);
+	rc = cli_target_open(&a->targets.v.v[0], &m, &e);
+	if (!rc)
+		rc = save(a, m, &r, &e);
+	if (rc)
+		code = cli_fail(rc, &e);
+	else if (a->report)
+		code = cli_print_report(&r, &a->o);
+	else
+		code = r.partial ? CLI_PARTIAL : CLI_OK;
+	report_free(&r);
+	memsrc_close(m);
+	return code;
+}
+
+int cmd_capture(int argc, char **argv)
+{
+	struct args a = { 0 };
+	int code;
+
+	if (cli_parse(&argp, argc, argv, &a, &a.help, &code)) {
+		code = cli_targets_check(&a.targets, "capture");
+		if (!code)
+			code = capture(&a);
+	}
+	cli_targets_free(&a.targets);
+	return code;
+}
