@@ -117,6 +117,10 @@ static int run(const struct cli_command *c, int argc, char **argv)
 
 	snprintf(title, sizeof(title), "rsscope %s", c->name);
 	argv[0] = title;
+	if (!c->fn) {
+		log_error("%s is not in this build", c->name);
+		return CLI_FAILED;
+	}
 	return c->fn(argc, argv);
 }
 

@@ -48,7 +48,7 @@ int cli_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
-int cmd_watch(int argc, char **argv);
+int cmd_watch(int argc, char **argv) __attribute__((weak)); /* until it is there */
 
 /* "0.1.0", and the git revision it was built from ("" when not from git). */
 const char *cli_version(void);
