@@ -220,6 +220,28 @@ static int sweep(struct look *k)
 	return r;
 }
 
+static void hide_span(struct go_heap *h, uint64_t addr)
+{
+	const struct go_span *s = addr ? go_heap_span(h, addr) : NULL;
+	size_t i = s ? s - h->spans.v : 0;
+
+	if (s) {
+		memmove(&h->spans.v[i], &h->spans.v[i + 1], (h->spans.n - i - 1) * sizeof(*s));
+		h->spans.n--;
+	}
+}
+
+static void hide_vma(struct maps *m, uint64_t addr)
+{
+	const struct vma *v = addr ? maps_find(m, addr) : NULL;
+	size_t i = v ? v - m->vma.v : 0;
+
+	if (v) {
+		memmove(&m->vma.v[i], &m->vma.v[i + 1], (m->vma.n - i - 1) * sizeof(*v));
+		m->vma.n--;
+	}
+}
+
 static int build_ledger(struct look *k, const struct maps *after, const struct go_heap *again,
 			const go_region_vec *bits)
 {
@@ -278,6 +300,10 @@ static int look_memory(struct look *k, struct err *e)
 		go_gcbits_read(&k->rt, &bits); /* what was read until an error is right, too */
 	if (!r) {
 		note_rss(k, &before, &after, unmapped_bytes(&k->maps, &maps_after));
+		hide_span(&k->heap, k->opts->hide_span);
+		hide_span(&again, k->opts->hide_span);
+		hide_vma(&k->maps, k->opts->hide_vma);
+		hide_vma(&maps_after, k->opts->hide_vma);
 		r = read_native(k);
 	}
 	if (!r)
@@ -342,7 +368,7 @@ static int describe_source(struct look *k)
 int collect_report(struct memsrc *m, const struct collect_opts *o, struct report *out,
 		   struct err *e)
 {
-	struct look k = { .m = m, .r = out, .pss = o && o->pss };
+	struct look k = { .m = m, .r = out, .opts = o };
 	uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int r;
 

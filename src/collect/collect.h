@@ -11,6 +11,7 @@
 #define RSSCOPE_COLLECT_COLLECT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "model/report.h"
@@ -18,10 +19,13 @@
 
 struct collect_opts {
 	bool pss; /* read smaps, after the look, for proportional sizes */
+	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
+	 * the ledger. Its bytes must then show as unknown. 0: none. */
+	uint64_t hide_span, hide_vma;
 };
 
 /*
- * Fills *out (report_init is done here; the caller frees it also on failure).
+ * Fills *out (report_init is done here; the caller frees it also on failure). o is not NULL.
  * 0; -ESRCH the target went away before anything was known; -EACCES, -EPERM not permitted;
  * -errno. A part that can't be had is named in out->missing and sets out->partial, and is not an
  * error.

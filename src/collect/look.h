@@ -12,7 +12,7 @@
 struct look {
 	struct memsrc *m;
 	struct report *r;
-	bool pss;
+	const struct collect_opts *opts;
 
 	char exe[4096]; /* /proc/PID/exe, as maps shows it */
 	struct bin *bin;

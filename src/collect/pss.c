@@ -57,7 +57,7 @@ int collect_pss(struct look *k)
 	struct line m = { 0 };
 	int r;
 
-	if (!k->pss)
+	if (!k->opts->pss)
 		return report_missing(k->r, "ledger[].pss", "--pss", "not asked for");
 	r = memsrc_text(k->m, "proc/smaps", 0, &t);
 	if (r)
