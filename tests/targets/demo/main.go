@@ -118,8 +118,7 @@ func say() {
 		"pid": os.Getpid(), "go": runtime.Version(),
 		"live": liveBytes, "garbage": garbageBytes, "anon": anonBytes, "file": fileBytes,
 		"stacks": goroutines * stackKiB << 10, "goroutines": goroutines,
-		"path": os.Args[1], "native": native.Truth(), "metrics": truth.Metrics(),
-		"status": truth.Status(),
+		"path": os.Args[1], "native": native.Truth(), "status": truth.Status(),
 	})
 }
 
