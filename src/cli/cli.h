@@ -80,6 +80,9 @@ struct cli_help {
 
 extern const struct argp cli_help_argp;
 
+/* For a command's argp.help_filter: leaves out what takes room and says little. */
+char *cli_help_filter(int key, const char *text, void *input);
+
 /* Parses with the children's and the command's own options, without argp's own ones. False: return
  * *code. Usage errors end the program with CLI_USAGE. */
 bool cli_parse(const struct argp *argp, int argc, char **argv, void *input, struct cli_help *h,

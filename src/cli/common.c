@@ -109,7 +109,9 @@ struct text_style cli_style(bool no_color, bool exact)
 
 /* ---- --help, --verbose */
 
-static int print_help(const struct argp *argp, const char *name)
+enum { KEY_USAGE = 1024 };
+
+static int print_help(const struct argp *argp, const char *name, unsigned int what)
 {
 	_free_ char *p = NULL;
 	char title[64];
@@ -119,7 +121,7 @@ static int print_help(const struct argp *argp, const char *name)
 	if (!f)
 		return cli_fail(-ENOMEM, NULL);
 	snprintf(title, sizeof(title), "%s", name);
-	argp_help(argp, f, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, title);
+	argp_help(argp, f, what, title);
 	if (fclose(f))
 		return cli_fail(-ENOMEM, NULL);
 	return cli_put_code(cli_put(p, n));
@@ -131,8 +133,12 @@ static error_t parse_help(int key, char *arg, struct argp_state *st)
 
 	switch (key) {
 	case 'h':
+	case KEY_USAGE:
 		h->shown = true;
-		h->code = print_help(st->root_argp, st->name);
+		h->code = print_help(st->root_argp, st->name,
+				     key == 'h' ? ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG |
+							  ARGP_HELP_DOC
+						: ARGP_HELP_USAGE);
 		st->next = st->argc; /* nothing else counts */
 		return 0;
 	case 'v':
@@ -143,8 +149,14 @@ static error_t parse_help(int key, char *arg, struct argp_state *st)
 	}
 }
 
+char *cli_help_filter(int key, const char *text, void *input)
+{
+	return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
+}
+
 static const struct argp_option help_options[] = {
 	{ "help", 'h', NULL, 0, "Print this", -1 },
+	{ "usage", KEY_USAGE, NULL, OPTION_HIDDEN, NULL, -1 }, /* argp's messages name it */
 	{ "verbose", 'v', NULL, 0, "Say on stderr what is done", -1 },
 	{ 0 },
 };

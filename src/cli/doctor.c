@@ -31,25 +31,42 @@ static const char *state_name(enum doctor_state s)
 
 /* ---- text */
 
-static int put_wrapped(struct text *t, const char *label, const char *s, unsigned int width)
+enum { INDENT = 34 };
+
+/* Words, wrapped; the line has INDENT columns already. */
+static int put_words(struct text *t, const char *words, unsigned int width)
 {
-	const unsigned int indent = 34;
-	unsigned int at = indent + strlen(label);
-	_free_ char *copy = strdup(s);
+	unsigned int at = INDENT;
+	_free_ char *copy = strdup(words);
 	char *save = NULL;
-	int rc = copy ? text_printf(t, "%*s%s", (int)indent, "", label) : -ENOMEM;
+	int rc = copy ? 0 : -ENOMEM;
 
 	for (char *w = rc ? NULL : strtok_r(copy, " ", &save); w && !rc;
 	     w = strtok_r(NULL, " ", &save)) {
-		if (at + 1 + strlen(w) > width) {
-			rc = text_printf(t, "\n%*s", (int)indent + 2, "");
-			at = indent + 2;
+		unsigned int n = strlen(w);
+
+		if (at > INDENT && at + 1 + n > width) {
+			rc = text_printf(t, "\n%*s", INDENT + 2, "");
+			at = INDENT + 2;
+		} else if (at > INDENT) {
+			rc = text_add(t, " ", 1);
+			at++;
 		}
 		if (!rc)
-			rc = text_printf(t, " %s", w);
-		at += 1 + strlen(w);
+			rc = text_add(t, w, n);
+		at += n;
 	}
 	return rc ? rc : text_add(t, "\n", 1);
+}
+
+static int put_line(struct text *t, const char *label, const char *s, unsigned int width)
+{
+	_text_ struct text line = { 0 };
+	int rc = text_printf(&line, "%s %s", label, s);
+
+	if (!rc)
+		rc = text_printf(t, "%*s", INDENT, "");
+	return rc ? rc : put_words(t, line.p, width);
 }
 
 static int put_row(struct text *t, const struct doctor_row *r, const struct text_style *s)
@@ -58,15 +75,16 @@ static int put_row(struct text *t, const struct doctor_row *r, const struct text
 	_text_ struct text found = { 0 };
 	int rc = utf8_print(r->found, 400, s->utf8, &found);
 
-	if (rc >= 0)
-		rc = text_printf(t, "  %s%-9s%s %-21s %s\n", s->color ? color[r->state] : "",
-				 state_name(r->state), s->color ? "\033[0m" : "", r->name,
-				 found.p ? found.p : "");
+	rc = rc < 0 ? rc
+		    : text_printf(t, "  %s%-8s%s %-22s ", s->color ? color[r->state] : "",
+				  state_name(r->state), s->color ? "\033[0m" : "", r->name);
+	if (!rc)
+		rc = put_words(t, found.p ? found.p : "", s->width);
 	if (!rc && r->instead[0])
-		rc = put_wrapped(t, "without:", r->instead, s->width);
+		rc = put_line(t, "without:", r->instead, s->width);
 	if (!rc && r->get[0])
-		rc = put_wrapped(t, "get it:", r->get, s->width);
-	return rc < 0 ? rc : 0;
+		rc = put_line(t, "get it:", r->get, s->width);
+	return rc;
 }
 
 static int print_text(const struct doctor *d, const struct utsname *u, bool no_color)
@@ -176,6 +194,7 @@ static const struct argp argp = {
 	       "  rsscope doctor --json | jq '.checks[] | select(.state != \"works\")'\n"
 	       "\n"
 	       "Exit: 0 whatever is missing, 1 when it cannot be printed.",
+	.help_filter = cli_help_filter,
 	.children = (const struct argp_child[]){ { &cli_help_argp, 0, NULL, 0 }, { 0 } },
 };
 

@@ -47,7 +47,7 @@ static int check_ptrace(struct doctor *d)
 	if (doctor_add(d, AREA_REPORT, "yama", &r))
 		return -ENOMEM;
 	if (text_read_at(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", MAX_FILE, &t) || !t.p) {
-		doctor_say(r->found, "not in this kernel, or /proc is not mounted");
+		doctor_say(r->found, "not there, or /proc is not mounted");
 		return 0;
 	}
 	scope = strtoull(t.p, NULL, 10);
@@ -306,7 +306,7 @@ int doctor_capabilities(struct doctor *d)
 		{ CAP_PERFMON, "CAP_PERFMON", "to attach probes (Linux 5.8)", true },
 		{ CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE", "map_files (Linux 5.9)", true },
 		{ CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE",
-		  "to lift RLIMIT_MEMLOCK for probes before Linux 5.11", false },
+		  "lifts RLIMIT_MEMLOCK for probes (before Linux 5.11)", false },
 	};
 	struct doctor_row *r;
 

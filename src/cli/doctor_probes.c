@@ -9,22 +9,25 @@
 #include "cli/doctor.h"
 #include "event/event.h"
 
-/* What it is for and, when another feature does the same, which. */
+#define NO_PROBES "no probes: watch does not work, report does"
+#define NO_CALLS  "watch sees no mmap, munmap, mremap and brk"
+
+/* What one has with it, without it and, when another feature does the same, which. */
 static const struct use {
-	const char *name, *instead;
+	const char *name, *with, *without;
 	int other; /* enum ev_feature, or -1 */
 } uses[EVF_COUNT] = {
-	[EVF_BTF] = { "btf", "no probes: watch does not work, report does", -1 },
-	[EVF_LOAD] = { "bpf programs", "no probes: watch does not work, report does", -1 },
-	[EVF_RINGBUF] = { "bpf ring buffer", "no probes: watch does not work, report does", -1 },
-	[EVF_TRACEFS] = { "tracefs", "watch sees no mmap, munmap, mremap and brk", -1 },
-	[EVF_SYSCALLS] = { "syscall tracepoints", "watch sees no mmap, munmap, mremap and brk",
-			   -1 },
-	[EVF_RSS_BTF] = { "rss by btf", "the rss_stat tracepoint", EVF_RSS_TP },
-	[EVF_RSS_TP] = { "rss tracepoint", "rss_stat by BTF", EVF_RSS_BTF },
-	[EVF_SCHED_BTF] = { "threads by btf", "the sched tracepoints", EVF_SCHED_TP },
-	[EVF_SCHED_TP] = { "thread tracepoints", "sched events by BTF", EVF_SCHED_BTF },
-	[EVF_UPROBE] = { "uprobes", "watch sees no GC cycles", -1 },
+	[EVF_BTF] = { "btf", "probes fit themselves to this kernel", NO_PROBES, -1 },
+	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1 },
+	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1 },
+	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1 },
+	[EVF_SYSCALLS] = { "syscall tracepoints", "mmap, munmap, mremap, brk", NO_CALLS, -1 },
+	[EVF_RSS_BTF] = { "rss by btf", "steps of RSS, cheaply", "the tracepoint", EVF_RSS_TP },
+	[EVF_RSS_TP] = { "rss tracepoint", "steps of RSS", "by BTF", EVF_RSS_BTF },
+	[EVF_SCHED_BTF] = { "threads by btf", "threads begin and end", "the tracepoints",
+			    EVF_SCHED_TP },
+	[EVF_SCHED_TP] = { "thread tracepoints", "threads begin and end", "by BTF", EVF_SCHED_BTF },
+	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch sees no GC cycles", -1 },
 };
 
 static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_feature i)
@@ -36,9 +39,9 @@ static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_fe
 	if (doctor_add(d, "watch", u->name ? u->name : ev_feature_name(i), &r))
 		return -ENOMEM;
 	r->state = has ? DOCTOR_WORKS : other ? DOCTOR_FALLBACK : DOCTOR_MISSING;
-	doctor_say(r->found, "%s", has ? ev_feature_name(i) : f->reason[i]);
-	if (!has && u->instead && (u->other < 0 || other))
-		doctor_say(r->instead, "%s", u->instead);
+	doctor_say(r->found, "%s", has ? u->with ? u->with : "works" : f->reason[i]);
+	if (!has && u->without && (u->other < 0 || other))
+		doctor_say(r->instead, "%s", u->without);
 	return 0;
 }
 
