@@ -4,7 +4,8 @@
 # (GO, else the one in PATH; Debian's /usr/lib/go-1.*). For each of them and both architectures:
 # - what a compiled program's own DWARF says of every field must equal what the C table says;
 # - generating the release's row again from its GOROOT must leave layouts.inc as it is.
-# Before that, the generator's own tests. No root. A release that the table does not have is skipped: doc/go-releases.md adds it.
+# Before that, the generator's own tests. No root. A release that the table does not have is
+# skipped: doc/go-releases.md tells how to add it.
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -95,7 +96,7 @@ check_dwarf() {
 	}
 	version=$(awk '$1 == "version" { print $3 }' "$dir/dwarf")
 	"$dir/table" "$2" "$version" >"$dir/mine" || {
-		skip "no-row: layouts.inc has no row for $version $2; doc/go-releases.md adds it"
+		skip "no-row: layouts.inc has no row for $version $2: see doc/go-releases.md"
 		return
 	}
 	# Every line of DWARF's must be one of the table's; a struct dropped by the linker has none.
@@ -118,7 +119,11 @@ check_again() {
 	cp "$top/src/goruntime/layouts.inc" "$dir/again.inc"
 	"$dir/gen" -fields "$top/src/goruntime/fields.def" -out "$dir/again.inc" \
 		-goroot "$version=$("$1" env GOROOT)" 2>"$dir/log" || {
-		fail "$version: generating its row: $(tail -n 1 "$dir/log")"
+		if [ "$1" != "$go" ] && grep -q 'type errors' "$dir/log"; then
+			skip "older-go: $("$go" version) can't read the source of $version"
+		else
+			fail "$version: generating its row: $(tail -n 1 "$dir/log")"
+		fi
 		return
 	}
 	if cmp -s "$top/src/goruntime/layouts.inc" "$dir/again.inc"; then

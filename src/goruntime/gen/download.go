@@ -36,13 +36,18 @@ func download(release string) (root string, remove func(), err error) {
 	return got.Dir, remove, nil
 }
 
-// keep copies the part of a source tree that layouts come from, some 10 MB of 250.
-func keep(root, to string) error {
-	if err := os.RemoveAll(to); err != nil {
+// keep copies the part of a source tree that layouts come from, some 6 MB of 250: the packages that
+// were read, and all of internal/, where other fields may need more.
+func keep(root, to string, packages []string) error {
+	part := to + ".part"
+	if err := os.RemoveAll(part); err != nil {
 		return err
 	}
-	part := to + ".part"
-	for _, sub := range []string{"src/runtime", "src/internal", "src/unsafe"} {
+	subs := []string{"src/runtime", "src/internal"}
+	for _, path := range packages {
+		subs = append(subs, "src/"+path)
+	}
+	for _, sub := range subs {
 		if err := keepGo(filepath.Join(root, sub), filepath.Join(part, sub)); err != nil {
 			return err
 		}

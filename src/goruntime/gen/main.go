@@ -71,7 +71,7 @@ func run() error {
 	}
 	failed := 0
 	for release, dir := range trees {
-		if err := add(tab, release, dir, fields); err != nil {
+		if _, err := add(tab, release, dir, fields); err != nil {
 			return err
 		}
 	}
@@ -109,25 +109,27 @@ func wantedReleases(list string, tab table) ([]string, error) {
 	return wanted, nil
 }
 
-// add puts the layouts of one source tree into the table.
-func add(tab table, release, root string, fields []field) error {
+// add puts the layouts of one source tree into the table; packages are those it read.
+func add(tab table, release, root string, fields []field) (packages []string, err error) {
 	for _, arch := range arches {
-		l, err := readTree(root, release, arch, fields)
+		l, read, err := readTree(root, release, arch, fields)
 		if err != nil {
-			return fmt.Errorf("%s %s: %v", release, arch, err)
+			return nil, fmt.Errorf("%s %s: %v", release, arch, err)
 		}
+		packages = append(packages, read...)
 		tab.set(arch, release, l)
 		fmt.Fprintf(os.Stderr, "%s %s: %d of %d fields, %d size classes\n", release, arch,
 			len(l.values), len(fields), len(l.classes))
 	}
-	return nil
+	return packages, nil
 }
 
 func addDownloaded(tab table, release, cache string, fields []field) error {
 	kept := filepath.Join(cache, release)
 	if cache != "" {
 		if _, err := os.Stat(kept); err == nil {
-			return add(tab, release, kept, fields)
+			_, err := add(tab, release, kept, fields)
+			return err
 		}
 	}
 	root, remove, err := download(release)
@@ -135,10 +137,9 @@ func addDownloaded(tab table, release, cache string, fields []field) error {
 		return err
 	}
 	defer remove()
-	if cache != "" {
-		if err := keep(root, kept); err != nil {
-			return err
-		}
+	packages, err := add(tab, release, root, fields)
+	if err != nil || cache == "" {
+		return err
 	}
-	return add(tab, release, root, fields)
+	return keep(root, kept, packages)
 }

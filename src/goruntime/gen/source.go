@@ -231,28 +231,31 @@ func intList(e ast.Expr) ([]int64, error) {
 	return list, nil
 }
 
-// readTree makes the layout of one release on one architecture.
-func readTree(root, release, arch string, fields []field) (*layout, error) {
+// readTree makes the layout of one release on one architecture; packages are those it read.
+func readTree(root, release, arch string, fields []field) (l *layout, packages []string, err error) {
 	t, err := openTree(root, release, arch)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := t.Import("runtime"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	l := &layout{values: map[string]int64{}}
+	l = &layout{values: map[string]int64{}}
 	for _, f := range fields {
 		if v, ok := t.value(f); ok {
 			l.values[f.id] = v
 		}
 	}
 	if l.classes, err = t.sizeClasses(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// A declaration that this program's go/types does not understand may hide a field.
 	if len(t.errs) > 0 {
-		return nil, fmt.Errorf("%d type errors (is this Go older than %s?), the first: %v",
+		return nil, nil, fmt.Errorf("%d type errors (is this Go older than %s?), the first: %v",
 			len(t.errs), release, t.errs[0])
 	}
-	return l, nil
+	for path := range t.files {
+		packages = append(packages, path)
+	}
+	return l, packages, nil
 }
