@@ -73,7 +73,9 @@ static int claim_spans(struct look *k)
 	struct ledger *l = &k->r->ledger;
 	uint32_t unused, stacks, manual, arena;
 
-	if (ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", &k->objects_row) ||
+	if (ledger_row(l, CAT_GO_HEAP_LIVE, ROW_TYPE, "objects", &k->live_row) ||
+	    ledger_row(l, CAT_GO_HEAP_DEAD, ROW_TYPE, "objects", &k->dead_row) ||
+	    ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", &k->objects_row) ||
 	    ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", &arena) ||
 	    ledger_row(l, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", &unused) ||
 	    ledger_row(l, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", &stacks) ||
@@ -90,8 +92,8 @@ static int claim_spans(struct look *k)
 			row = manual;
 		else if (s->kind == GO_SPAN_USERARENA)
 			row = arena;
-		else if (s->elemsize * s->nelems == end - s->start && s->alloccount == s->nelems)
-			row = k->objects_row; /* full, no tail: one owner, no bits needed */
+		else if (!s->nelems)
+			row = k->objects_row; /* torn: all of it counts as in use */
 		else
 			splitter = i + 1;
 		if (ledger_claim(l, LEVEL_FINE, s->start, end, row, METHOD_MEASURED, splitter))
@@ -209,11 +211,12 @@ void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t 
 {
 	struct look *k = ctx;
 	const struct go_span *s = &k->heap.spans.v[c->splitter - 1];
-	bool known;
-	uint64_t n = go_span_objects(&k->rt, s, start, end, &known);
+	uint64_t live, dead;
+	bool known = go_span_divide(&k->rt, s, start, end, &live, &dead);
 
 	k->unread_bits += !known;
-	post(arg, k->objects_row, n);
+	post(arg, k->live_row, live);
+	post(arg, known ? k->dead_row : k->objects_row, dead);
 }
 
 /* ---- uncertainty: where two readings differ */

@@ -263,8 +263,8 @@ static int build_ledger(struct look *k, const struct maps *after, const struct g
 		r = look_uncertainty(k, k->has_go ? again : NULL, after);
 	if (!r && k->unread_bits)
 		r = report_missing(k->r, "ledger[go/heap/objects]", "",
-				   "alloc bits of some spans are not resident: their free slots "
-				   "below the last allocation count as unused");
+				   "the bitmaps of some spans are not resident: their objects are "
+				   "not told apart");
 	return r;
 }
 

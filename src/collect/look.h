@@ -27,8 +27,8 @@ struct look {
 	struct native native;
 	range_vec pages; /* resident and swapped, of all mappings that count */
 
-	uint32_t objects_row; /* for the split of spans */
-	uint64_t unread_bits; /* spans whose alloc bits could not be read */
+	uint32_t live_row, dead_row, objects_row; /* for the split of spans */
+	uint64_t unread_bits;			  /* spans whose bitmaps could not be read */
 };
 
 /* target.c: who it is. Fills r->target, r->host; opens the binary. */

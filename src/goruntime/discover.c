@@ -582,6 +582,17 @@ static void describe(struct go_runtime *rt, const struct search *s, const struct
 		 s->mstat_witnesses, tried > 1 ? "; not the release's own layout" : "");
 }
 
+/* The default collector from 1.26, an experiment in 1.25 (internal/buildcfg/exp.go). */
+static bool uses_green_tea(const char *version)
+{
+	const char *x = strstr(version, "greenteagc");
+	int n = go_version_number(version);
+
+	if (x)
+		return x - version < 2 || strncmp(x - 2, "no", 2) != 0;
+	return n < 0 || n >= 260000;
+}
+
 int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
 		    struct go_runtime *out, struct err *e)
 {
@@ -602,6 +613,7 @@ int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct
 		out->l = try[i];
 		r = try_layout(&s);
 		if (!r) {
+			out->inline_marks = uses_green_tea(bg->version);
 			describe(out, &s, bg, i + 1);
 			return 0;
 		}

@@ -39,6 +39,7 @@ struct go_runtime {
 	struct go_globals g;
 	char identified_by[160]; /* the witnesses that agreed */
 	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
+	bool inline_marks;	 /* the Green Tea collector: small spans hold their marks */
 	char missing[160];	 /* globals not found, comma-separated; "" when none */
 };
 
@@ -78,11 +79,13 @@ enum go_span_kind { GO_SPAN_OBJECTS, GO_SPAN_STACK, GO_SPAN_MANUAL, GO_SPAN_USER
 struct go_span {
 	uint64_t start;	    /* address */
 	uint64_t elemsize;  /* bytes; 0 for work buffers */
-	uint64_t allocbits; /* address of the bitmap, 0 when none is needed */
-	uint32_t npages;    /* runtime pages of 8 KiB */
+	uint64_t allocbits; /* addresses of the bitmaps; 0 for spans without objects */
+	uint64_t markbits;
+	uint32_t npages; /* runtime pages of 8 KiB */
 	uint16_t nelems, freeindex, alloccount;
 	uint8_t kind; /* enum go_span_kind */
 	uint8_t spanclass;
+	bool unswept; /* the last completed cycle's marks are still in markbits */
 };
 
 enum { GO_PAGE_SIZE = 8192 };
@@ -106,11 +109,19 @@ void go_heap_free(struct go_heap *h);
 /* The span that holds addr, or NULL. */
 const struct go_span *go_heap_span(const struct go_heap *h, uint64_t addr);
 
-/* Of the bytes [start, end) inside span s: how many lie in allocated slots. Free slots, padding
- * and the span's tail are the rest. Reads the alloc bits (present pages only); when they can't be
- * read, *known is false and the answer comes from the count of allocated slots. */
-uint64_t go_span_objects(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
-			 uint64_t end, bool *known);
+/*
+ * Divides the bytes [start, end) of span s among its objects: *live gets those in slots that the
+ * last completed cycle marked, *dead those allocated since or not yet swept. Free slots, padding
+ * and the span's tail are the rest. Reads the bitmaps (present pages only); false when they can't
+ * be read, then *dead holds what freeindex says is allocated and *live is 0.
+ *
+ * A slot is allocated below freeindex, or where allocBits has its bit. Sweeping makes the mark
+ * bits the alloc bits, so a swept span's allocBits are the last cycle's marks (mgcsweep.go); an
+ * unswept one's are gcmarkBits and, with the Green Tea collector, the marks at the end of its
+ * page (mgcmark_greenteagc.go, spanInlineMarkBits; 1.26, or 1.25 by experiment).
+ */
+bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
+		    uint64_t end, uint64_t *live, uint64_t *dead);
 
 /* ---- memory outside the heap */
 

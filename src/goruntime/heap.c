@@ -28,7 +28,15 @@ static uint64_t span_end(const struct go_span *s)
 	return s->start + (uint64_t)s->npages * GO_PAGE_SIZE;
 }
 
-static int span_decode(const struct go_layout *l, const uint8_t *p, struct go_heap *h)
+/* mheap.go, mspan.sweepgen: −2 needs sweeping, −1 is being swept, +1 was cached before the sweep
+ * began and needs it; 0 and +3 (cached since) are swept. */
+static bool is_unswept(uint32_t span, uint32_t heap)
+{
+	return span == heap - 2 || span == heap - 1 || span == heap + 1;
+}
+
+static int span_decode(const struct go_layout *l, const uint8_t *p, uint32_t sweepgen,
+		       struct go_heap *h)
 {
 	size_t n = l->f[GO_SIZE_MSPAN];
 	uint8_t state = get_u8(l, GO_MSPAN_STATE, p, n);
@@ -63,8 +71,10 @@ static int span_decode(const struct go_layout *l, const uint8_t *p, struct go_he
 		   s.freeindex > count || s.alloccount > count) {
 		h->bad++;
 		s.nelems = 0; /* all of it counts as in use */
-	} else if (s.freeindex < count && s.alloccount < count) {
+	} else {
 		s.allocbits = get_u64(l, GO_MSPAN_ALLOCBITS, p, n);
+		s.markbits = get_u64(l, GO_MSPAN_GCMARKBITS, p, n);
+		s.unswept = is_unswept(get_u32(l, GO_MSPAN_SWEEPGEN, p, n), sweepgen);
 	}
 	return vec_push(&h->spans, s);
 }
@@ -76,11 +86,15 @@ static int spans_decode(const struct go_runtime *rt, enum memsrc_pass pass, cons
 {
 	size_t size = rt->l->f[GO_SIZE_MSPAN];
 	_free_ uint8_t *buf = malloc(RUN_MAX + size);
+	uint32_t sweepgen;
+	int r;
 
 	if (!buf)
 		return -ENOMEM;
+	r = rd(rt, pass, rt->g.mheap + rt->l->f[GO_MHEAP_SWEEPGEN], &sweepgen, 4);
+	if (r)
+		return r;
 	for (size_t i = 0, j; i < n; i = j) {
-		int r;
 
 		for (j = i + 1; j < n && ptr[j] > ptr[j - 1] && ptr[j] - ptr[j - 1] <= RUN_GAP &&
 				ptr[j] - ptr[i] < RUN_MAX;)
@@ -93,7 +107,7 @@ static int spans_decode(const struct go_runtime *rt, enum memsrc_pass pass, cons
 		if (r && r != -ENODATA)
 			return r;
 		for (size_t k = i; k < j; k++)
-			if (span_decode(rt->l, buf + (ptr[k] - ptr[i]), h))
+			if (span_decode(rt->l, buf + (ptr[k] - ptr[i]), sweepgen, h))
 				return -ENOMEM;
 	}
 	return 0;
@@ -384,66 +398,4 @@ const struct go_span *go_heap_span(const struct go_heap *h, uint64_t addr)
 			return s;
 	}
 	return NULL;
-}
-
-/* ---- objects inside a span */
-
-/* Bytes of [start, end) that lie in slot i. */
-static uint64_t slot_overlap(const struct go_span *s, uint64_t i, uint64_t start, uint64_t end)
-{
-	uint64_t a = s->start + i * s->elemsize, z = a + s->elemsize;
-
-	a = a > start ? a : start;
-	z = z < end ? z : end;
-	return z > a ? z - a : 0;
-}
-
-/* Set bits among [from, to). */
-static uint64_t count_bits(const uint8_t *bits, uint64_t from, uint64_t to)
-{
-	uint64_t n = 0;
-
-	for (; from < to && from % 8; from++)
-		n += bit(bits, from);
-	for (; from + 8 <= to; from += 8)
-		n += __builtin_popcount(bits[from / 8]);
-	for (; from < to; from++)
-		n += bit(bits, from);
-	return n;
-}
-
-uint64_t go_span_objects(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
-			 uint64_t end, bool *known)
-{
-	uint64_t limit = s->start + (uint64_t)s->nelems * s->elemsize, first, last, sum;
-	uint8_t bits[1024 + 8];
-
-	*known = true;
-	if (!s->nelems) /* user arenas, torn spans: all of it is in use */
-		return end - start;
-	end = end < limit ? end : limit;
-	if (start >= end)
-		return 0;
-	if (s->alloccount == s->nelems || s->freeindex >= s->nelems)
-		return end - start;
-	first = (start - s->start) / s->elemsize;
-	last = (end - 1 - s->start) / s->elemsize;
-	if (s->nelems > 8192 || !s->allocbits ||
-	    rd(rt, PASS_SPANS, s->allocbits, bits, (s->nelems + 7) / 8)) {
-		*known = false;
-		/* freeindex still says that everything below it is allocated */
-		limit = s->start + s->freeindex * s->elemsize;
-		end = end < limit ? end : limit;
-		return start < end ? end - start : 0;
-	}
-	for (uint64_t i = 0; i < s->freeindex && i / 8 < sizeof(bits); i++)
-		bits[i / 8] |= 1 << i % 8; /* below freeindex every slot is allocated */
-	if (first == last)
-		return bit(bits, first) ? slot_overlap(s, first, start, end) : 0;
-	sum = count_bits(bits, first + 1, last) * s->elemsize;
-	if (bit(bits, first))
-		sum += slot_overlap(s, first, start, end);
-	if (bit(bits, last))
-		sum += slot_overlap(s, last, start, end);
-	return sum;
 }

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "collect/symbolize.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/vec.h"
+#include "binary/binary.h"
+#include "proc/maps.h"
+
+enum {
+	CACHE_SIZE = 4096, /* frames; direct-mapped, a power of two */
+	FILES_MAX = 256,   /* beyond that, code is named by its file only */
+};
+
+/* A mapped file. Known by device and inode: a name can be reused. */
+struct file {
+	uint32_t dev_major, dev_minor;
+	uint64_t inode;
+	char *path;
+	struct bin *bin; /* NULL: can't be opened */
+	uint64_t bias;
+	bool is_exe;
+};
+
+struct symbolizer {
+	struct memsrc *m;
+	struct maps maps;
+	bool may_reread;
+	uint64_t go_text;
+	char exe[4096];
+	VEC(struct file) files;
+	struct frame cache[CACHE_SIZE];
+	bool full[CACHE_SIZE];
+};
+
+static void forget(struct symbolizer *s)
+{
+	for (size_t i = 0; i < s->files.n; i++) {
+		bin_close(s->files.v[i].bin);
+		free(s->files.v[i].path);
+	}
+	vec_free(&s->files);
+	memset(s->full, 0, sizeof(s->full));
+}
+
+static int read_maps(struct symbolizer *s, struct err *e)
+{
+	struct maps maps = { 0 };
+	_text_ struct text exe = { 0 };
+	int r = maps_read(s->m, 0, &maps, e);
+
+	/* What a process that has ended had mapped still names its last events. */
+	if (r || !maps.vma.n) {
+		maps_free(&maps);
+		return r;
+	}
+	maps_free(&s->maps);
+	s->maps = maps;
+	if (!memsrc_text(s->m, "proc/exe", 0, &exe) && exe.p)
+		snprintf(s->exe, sizeof(s->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
+	return 0;
+}
+
+int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
+{
+	struct symbolizer *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	s->m = m;
+	r = read_maps(s, e);
+	if (r) {
+		symbolizer_close(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+void symbolizer_close(struct symbolizer *s)
+{
+	if (!s)
+		return;
+	forget(s);
+	maps_free(&s->maps);
+	free(s);
+}
+
+void symbolizer_set_go_text(struct symbolizer *s, uint64_t text)
+{
+	s->go_text = text;
+	memset(s->full, 0, sizeof(s->full));
+}
+
+void symbolizer_tick(struct symbolizer *s)
+{
+	s->may_reread = true;
+}
+
+void symbolizer_reset(struct symbolizer *s)
+{
+	forget(s);
+	s->go_text = 0;
+	read_maps(s, NULL);
+}
+
+static const struct vma *find_vma(struct symbolizer *s, uint64_t addr)
+{
+	const struct vma *v = maps_find(&s->maps, addr);
+
+	if ((v && v->flags & VMA_X) || !s->may_reread)
+		return v;
+	s->may_reread = false;
+	if (read_maps(s, NULL))
+		return v;
+	return maps_find(&s->maps, addr);
+}
+
+static bool is_same_file(const struct file *f, const struct vma *v)
+{
+	return f->inode == v->inode && f->dev_major == v->dev_major && f->dev_minor == v->dev_minor;
+}
+
+static void open_file(struct symbolizer *s, struct file *f, const struct vma *v)
+{
+	_close_ int fd = -1;
+	struct err e = { 0 };
+	const struct vma *low = v;
+	int r = memsrc_file(s->m, v->name, v->start, v->end, &fd);
+
+	if (!r)
+		r = bin_open(fd, &f->bin, &e);
+	if (r) {
+		log_debug("%s: no names of functions: %s", v->name,
+			  e.text[0] ? e.text : strerror(-r));
+		return;
+	}
+	/* The mappings of one load of the file lie side by side: the lowest gives the bias. */
+	while (low > s->maps.vma.v && is_same_file(f, low - 1))
+		low--;
+	f->bias = bin_bias(f->bin, low->start, low->offset);
+}
+
+static struct file *file_of(struct symbolizer *s, const struct vma *v)
+{
+	struct file f = { .dev_major = v->dev_major,
+			  .dev_minor = v->dev_minor,
+			  .inode = v->inode,
+			  .is_exe = !strcmp(v->name, s->exe) };
+
+	for (size_t i = 0; i < s->files.n; i++)
+		if (is_same_file(&s->files.v[i], v))
+			return &s->files.v[i];
+	if (s->files.n == FILES_MAX)
+		return NULL;
+	f.path = strdup(v->name);
+	if (!f.path)
+		return NULL;
+	open_file(s, &f, v);
+	if (vec_push(&s->files, f)) {
+		bin_close(f.bin);
+		free(f.path);
+		return NULL;
+	}
+	return &s->files.v[s->files.n - 1];
+}
+
+static void name_in_file(struct symbolizer *s, const struct file *f, uint64_t pc, struct frame *out)
+{
+	uint64_t text = f->is_exe ? s->go_text : 0, at = pc - f->bias, start;
+	struct bin_func fn;
+
+	out->module = f->path;
+	if (!f->bin)
+		return;
+	if (bin_go(f->bin)->is_go && !bin_go_func(f->bin, text, at, &fn)) {
+		out->go = true;
+		out->func = fn.name;
+		bin_go_line(f->bin, text, at, &out->file, &out->line);
+		return;
+	}
+	bin_symbol(f->bin, at, &out->func, &start);
+}
+
+static void name_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
+{
+	/* The call lies before the address that it returns to, which may be another function's. */
+	uint64_t pc = addr ? addr - 1 : 0;
+	const struct vma *v = find_vma(s, pc);
+	const struct file *f;
+
+	*out = (struct frame){ .addr = addr };
+	if (!v)
+		return;
+	if (!v->inode) {
+		out->module = !strcmp(v->name, "[vdso]") ? "[vdso]" : NULL;
+		return;
+	}
+	f = file_of(s, v);
+	if (f)
+		name_in_file(s, f, pc, out);
+}
+
+void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
+{
+	size_t i = (addr * 0x9e3779b97f4a7c15ULL) >> 52;
+
+	_Static_assert(CACHE_SIZE == 1 << 12, "the hash gives 12 bits");
+	if (!s->full[i] || s->cache[i].addr != addr) {
+		name_frame(s, addr, &s->cache[i]);
+		/* What could not be named may be tomorrow, when its mapping is known. */
+		s->full[i] = s->cache[i].module;
+	}
+	*out = s->cache[i];
+}

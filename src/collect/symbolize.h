@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Code addresses of a target by name: Go functions and lines from pclntab (stripped is normal),
+ * others from ELF symbols. Mappings are read when opening and again when an address is in none of
+ * them; files are opened once and stay open; results are cached, within bounds.
+ */
+#ifndef RSSCOPE_COLLECT_SYMBOLIZE_H
+#define RSSCOPE_COLLECT_SYMBOLIZE_H
+
+#include "base/err.h"
+#include "model/event.h"
+#include "proc/memsrc.h"
+
+struct symbolizer;
+
+/* m is borrowed and must outlive it. 0 or -errno. */
+int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e);
+void symbolizer_close(struct symbolizer *s); /* NULL-safe */
+
+/* Go's moduledata.text of the executable minus its bias (see binary.h); 0 when not known. */
+void symbolizer_set_go_text(struct symbolizer *s, uint64_t text);
+
+/* Allows the mappings to be read again (at most once until the next call): the caller's pace
+ * bounds the cost when addresses lie in no mapping at all. */
+void symbolizer_tick(struct symbolizer *s);
+
+/* The process has called exec: nothing that was known holds. Frames given before become invalid. */
+void symbolizer_reset(struct symbolizer *s);
+
+/* Names the code before a return address (or the address after a system call). Always fills *out;
+ * its strings live until symbolizer_reset or _close. */
+void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out);
+
+#endif
