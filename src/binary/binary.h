@@ -4,6 +4,10 @@
  *
  * Addresses are the file's own (link-time); the caller adds the load bias. Everything read is
  * hostile: bounded, capped, -EINVAL with a text. A 32-bit or big-endian file is -ENOTSUP.
+ *
+ * Bytes are read where they lie (pread, a small cache), so memory does not grow with the file, and
+ * a library that is overwritten meanwhile gives errors, no signal. Names are the file's raw bytes:
+ * escape before showing them. One struct bin is for one thread.
  */
 #ifndef RSSCOPE_BINARY_BINARY_H
 #define RSSCOPE_BINARY_BINARY_H
@@ -48,7 +52,8 @@ bool bin_section(const struct bin *b, const char *name, uint64_t *vaddr, uint64_
  * whose file offset it shows. 0 for ET_EXEC. */
 uint64_t bin_bias(const struct bin *b, uint64_t map_start, uint64_t map_offset);
 
-/* Bytes of the file at a link-time address; -EFAULT outside the file-backed part of a segment. */
+/* Bytes of the file at a link-time address; -EFAULT outside the file-backed part of a segment. In
+ * a PIE, pointers are what the file holds: mostly 0, the loader fills them in. */
 int bin_read(const struct bin *b, uint64_t vaddr, void *buf, size_t len);
 
 /*
@@ -80,9 +85,11 @@ struct bin_func {
 };
 /* The function that covers pc (link-time); -ENOENT outside Go code. */
 int bin_go_func(struct bin *b, uint64_t text, uint64_t pc, struct bin_func *out);
-/* A function by name: linear. -ENOENT. */
+/* A function by name: one pass over names and functions (a millisecond in a 50 MB program).
+ * -ENOENT. */
 int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out);
-/* File and line of pc, innermost physical frame. file is borrowed from b. -ENOENT. */
+/* File and line of pc: where inlined code was written, not where it was inlined to. For a return
+ * address ask for pc − 1. file is borrowed from b. -ENOENT, also for padding between functions. */
 int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, uint32_t *line);
 
 /* The ELF symbol (.symtab, else .dynsym) that covers addr; name borrowed. -ENOENT. */

@@ -23,6 +23,7 @@ enum {
 	MODINFO_MAX = 4 << 20,
 	SENTINEL = 16, /* modload.infoStart, infoEnd */
 	VARINT_MAX = 10,
+	TRIES_MAX = 64, /* look-alikes that a scan examines */
 };
 
 static const char magic[] = "\xff Go buildinf:";
@@ -210,6 +211,7 @@ struct magic_scan {
 	struct bin *b;
 	uint64_t vaddr; /* of file offset `off` */
 	uint64_t off;
+	unsigned int tries;
 };
 
 /* 1 found and decoded. */
@@ -226,6 +228,8 @@ static int scan_magic(void *ctx, uint64_t off, const uint8_t *p, size_t n)
 		r = decode(s->b, vaddr + i);
 		if (!r || r == -ENOMEM)
 			return r ? r : 1;
+		if (++s->tries == TRIES_MAX)
+			return -EINVAL;
 	}
 	return 0;
 }

@@ -101,19 +101,26 @@ static int find_strings(void *ctx, uint64_t off, const uint8_t *p, size_t n)
 	return 0;
 }
 
+/* Both a candidate and a bare address begin with the address. */
+static int by_vaddr(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
 /* A pointer into the candidates: is it the header of a string that is a version as a whole? */
 static int check_header(void *ctx, uint64_t vaddr, uint64_t value, uint64_t off, size_t len)
 {
 	struct version_search *s = ctx;
-	bool patch, known = false;
 	unsigned int minor;
 	char text[64];
+	bool patch;
 	uint64_t n;
 	size_t k;
 
-	for (size_t i = 0; i < s->v.n && !known; i++)
-		known = s->v.v[i].vaddr == value;
-	if (!known || bin_read(s->b, vaddr + 8, &n, 8) || n < 5 || n >= sizeof(text) ||
+	if (!bsearch(&value, s->v.v, s->v.n, sizeof(s->v.v[0]), by_vaddr) ||
+	    bin_read(s->b, vaddr + 8, &n, 8) || n < 5 || n >= sizeof(text) ||
 	    bin_read(s->b, value, text, n))
 		return 0;
 	text[n] = 0;
@@ -142,13 +149,9 @@ static int search(struct version_search *s)
 	}
 	if (r < 0 || !s->v.n)
 		return r;
-	s->lo = s->hi = s->v.v[0].vaddr;
-	for (size_t i = 1; i < s->v.n; i++) {
-		if (s->v.v[i].vaddr < s->lo)
-			s->lo = s->v.v[i].vaddr;
-		if (s->v.v[i].vaddr > s->hi)
-			s->hi = s->v.v[i].vaddr;
-	}
+	qsort(s->v.v, s->v.n, sizeof(s->v.v[0]), by_vaddr);
+	s->lo = s->v.v[0].vaddr;
+	s->hi = s->v.v[s->v.n - 1].vaddr;
 	r = image_pointers(s->b, s->lo, s->hi + 1, check_header, s);
 	return r < 0 ? r : 0;
 }
