@@ -20,6 +20,7 @@ enum {
 	MAX_PROCS = 1 << 16,
 	MAX_LIST = 1 << 17,
 	TRIES = 4,
+	SEQ_VARIABLES = 16, /* of memsrc_pages */
 };
 
 struct search {
@@ -535,6 +536,19 @@ static void settle(struct go_runtime *rt)
 	}
 }
 
+static int find_swapped(struct go_runtime *rt)
+{
+	range_vec pages = { 0 };
+	int r = memsrc_pages(rt->m, SEQ_VARIABLES, page_down(rt, rt->g.noptrdata),
+			     page_up(rt, rt->g.end), &pages);
+
+	rt->swapped = false;
+	for (size_t i = 0; i < pages.n; i++)
+		rt->swapped |= !!(pages.v[i].flags & PAGE_SWAPPED);
+	vec_free(&pages);
+	return r;
+}
+
 static int try_layout(struct search *s)
 {
 	struct go_runtime *rt = s->rt;
@@ -543,6 +557,8 @@ static int try_layout(struct search *s)
 	memset(&rt->g, 0, sizeof(rt->g));
 	s->nspan = s->nbits = s->chunks = 0;
 	r = find_moduledata(s);
+	if (!r)
+		r = find_swapped(rt);
 	if (r)
 		return r;
 	r = scan_words(s, rt->g.noptrdata, rt->g.end, word_is_allspans);

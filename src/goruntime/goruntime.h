@@ -39,6 +39,7 @@ struct go_runtime {
 	struct go_globals g;
 	char identified_by[160]; /* the witnesses that agreed */
 	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
+	bool swapped;		 /* some of the runtime's variables are swapped out */
 	bool inline_marks;	 /* the Green Tea collector: small spans hold their marks */
 	char missing[160];	 /* globals not found, comma-separated; "" when none */
 };

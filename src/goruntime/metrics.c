@@ -10,7 +10,7 @@
 
 #include "goruntime/rd.h"
 
-enum { RETRIES = 32, MIN_TRIGGER_DISTANCE = 64 << 10, SEQ_METRICS = 16 };
+enum { RETRIES = 32, MIN_TRIGGER_DISTANCE = 64 << 10 };
 
 struct snap {
 	const struct go_layout *l;
@@ -49,22 +49,6 @@ static int add(struct go_metrics *g, const char *name, uint64_t v)
 	return vec_push(&g->v, (struct go_metric){ name, v });
 }
 
-/* Variables that nobody has touched yet are zeros that need no page. Swapped ones are not. */
-static int rd_vars(const struct go_runtime *rt, uint64_t addr, void *buf, size_t n)
-{
-	int r = rd(rt, PASS_BOOKS, addr, buf, n);
-	range_vec pages = { 0 };
-
-	if (r != -ENODATA)
-		return r;
-	r = memsrc_pages(rt->m, SEQ_METRICS, page_down(rt, addr), page_up(rt, addr + n), &pages);
-	for (size_t i = 0; i < pages.n && !r; i++)
-		if (pages.v[i].flags & PAGE_SWAPPED)
-			r = -ENODATA;
-	vec_free(&pages);
-	return r;
-}
-
 static int snap_read(const struct go_runtime *rt, struct snap *s)
 {
 	const struct go_layout *l = rt->l;
@@ -83,13 +67,15 @@ static int snap_read(const struct go_runtime *rt, struct snap *s)
 	}
 	if (!s->mstats || (rt->g.gccontroller && !s->gcc))
 		return -ENOMEM;
-	r = rd_vars(rt, rt->g.memstats, s->mstats, s->nmstats);
+	r = rd_vars(rt, PASS_BOOKS, rt->g.memstats, s->mstats, s->nmstats);
 	if (!r)
-		r = rd_vars(rt, rt->g.mheap + l->f[GO_MHEAP_SPANALLOC], s->span, s->nfix);
+		r = rd_vars(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_SPANALLOC], s->span,
+			    s->nfix);
 	if (!r)
-		r = rd_vars(rt, rt->g.mheap + l->f[GO_MHEAP_CACHEALLOC], s->cache, s->nfix);
+		r = rd_vars(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_CACHEALLOC], s->cache,
+			    s->nfix);
 	if (!r && s->gcc)
-		r = rd_vars(rt, rt->g.gccontroller, s->gcc, s->ngcc);
+		r = rd_vars(rt, PASS_BOOKS, rt->g.gccontroller, s->gcc, s->ngcc);
 	return r;
 }
 

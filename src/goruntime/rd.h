@@ -16,6 +16,16 @@ static inline int rd(const struct go_runtime *rt, enum memsrc_pass pass, uint64_
 	return memsrc_read(rt->m, pass, addr, buf, n);
 }
 
+/* Reads of the runtime's variables: zeroed ones (bss) that nobody has touched yet are zeros that
+ * need no page. Only swapped pages hold something that can't be read. */
+static inline int rd_vars(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t addr,
+			  void *buf, size_t n)
+{
+	int r = memsrc_read(rt->m, pass, addr, buf, n);
+
+	return r == -ENODATA && !rt->swapped ? 0 : r;
+}
+
 static inline int rd_u64(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t addr,
 			 uint64_t *out)
 {
@@ -25,7 +35,7 @@ static inline int rd_u64(const struct go_runtime *rt, enum memsrc_pass pass, uin
 static inline int rd_slice(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t addr,
 			   struct go_slice *s)
 {
-	int r = memsrc_read(rt->m, pass, addr, s, sizeof(*s));
+	int r = rd_vars(rt, pass, addr, s, sizeof(*s));
 
 	return r ? r : s->len > s->cap ? -EINVAL : 0;
 }

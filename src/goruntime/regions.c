@@ -110,12 +110,27 @@ static int arenas_read(const struct go_runtime *rt, go_region_vec *out)
 	return r;
 }
 
+/* chunks [1 << L1]*[1 << L2]pallocData; L1 is an array inside mheap_ */
+static int bitmaps_read(const struct go_runtime *rt, uint64_t pages, go_region_vec *out)
+{
+	const struct go_layout *l = rt->l;
+	uint64_t n = 1ULL << l->f[GO_CONST_PALLOCCHUNKS_L1BITS];
+	uint64_t size = (1ULL << l->f[GO_CONST_PALLOCCHUNKS_L2BITS]) * l->f[GO_SIZE_PALLOCDATA];
+	_free_ uint64_t *l1 = n <= 65536 ? calloc(n, 8) : NULL;
+	int r;
+
+	if (!l1)
+		return -ENOMEM;
+	r = rd_vars(rt, PASS_BOOKS, pages + l->f[GO_PAGEALLOC_CHUNKS], l1, n * 8);
+	for (uint64_t i = 0; i < n && !r; i++)
+		r = put_pages(rt, out, l1[i], size, GO_REGION_PAGE_BITMAP);
+	return r;
+}
+
 static int pagealloc_read(const struct go_runtime *rt, go_region_vec *out)
 {
 	const struct go_layout *l = rt->l;
 	uint64_t pages = rt->g.mheap + l->f[GO_MHEAP_PAGES], at;
-	uint64_t nl1 = 1ULL << l->f[GO_CONST_PALLOCCHUNKS_L1BITS];
-	uint64_t l2size = (1ULL << l->f[GO_CONST_PALLOCCHUNKS_L2BITS]) * l->f[GO_SIZE_PALLOCDATA];
 	struct go_slice s;
 	int r = 0;
 
@@ -124,11 +139,8 @@ static int pagealloc_read(const struct go_runtime *rt, go_region_vec *out)
 		if (!r) /* pallocSum is a uint64 */
 			r = put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_PAGE_SUMMARY);
 	}
-	for (uint64_t i = 0; i < nl1 && i < 65536 && !r; i++) {
-		r = rd_u64(rt, PASS_BOOKS, pages + l->f[GO_PAGEALLOC_CHUNKS] + 8 * i, &at);
-		if (!r)
-			r = put_pages(rt, out, at, l2size, GO_REGION_PAGE_BITMAP);
-	}
+	if (!r)
+		r = bitmaps_read(rt, pages, out);
 	if (!r && go_has(l, GO_PAGEALLOC_SCAVINDEX) && go_has(l, GO_SCAVINDEX_CHUNKS)) {
 		uint64_t elem = go_has(l, GO_SIZE_SCAVCHUNK) ? l->f[GO_SIZE_SCAVCHUNK] : 1;
 
