@@ -311,8 +311,9 @@ static int page_present(struct livemem *l, uint64_t addr)
 static int read_line(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len, range_vec *holes)
 {
 	uint64_t line = addr / LINE;
-	size_t slot = line % LINES, failed = holes->n;
+	size_t slot = line % LINES;
 	uint8_t *data = l->lines + slot * LINE;
+	range_vec failed = { 0 };
 	struct runs one;
 	int rc;
 
@@ -329,18 +330,20 @@ static int read_line(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len,
 	}
 	l->line_tag[slot] = 0;
 	one.n = 0;
-	rc = runs_add(l, &one, line * LINE, data, LINE, holes);
+	rc = runs_add(l, &one, line * LINE, data, LINE, &failed);
 	if (!rc)
-		rc = runs_flush(l, &one, holes);
-	if (rc)
+		rc = runs_flush(l, &one, &failed);
+	if (rc) {
+		vec_free(&failed);
 		return rc;
+	}
 	memcpy(buf, data + addr % LINE, len);
-	if (holes->n == failed) {
+	if (!failed.n) {
 		l->line_tag[slot] = line + 1;
 		return 0;
 	}
 	/* The whole line was tried; only what was asked for counts. */
-	holes->n = failed;
+	vec_free(&failed);
 	return range_append(holes, addr, addr + len, HOLE_FAILED);
 }
 

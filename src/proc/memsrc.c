@@ -1,15 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proc/memsrc_impl.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { EPOCH_MAX = 0xffff };
+#include "proc/capture_impl.h"
+#include "rsscope/capture.h"
+
+/* So many retries of a pass are told apart; a reader of captures takes no more. */
+enum { EPOCH_MAX = CAPTURE_STREAMS_MAX / PASS_COUNT - 1 };
 
 int memsrc_open_file(const char *path, struct memsrc **out, struct err *e)
 {
-	return err_set(e, -ENOTSUP, "%s: not yet", path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	uint8_t head[8] = { 0 };
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		int rc = -errno;
+
+		close_fd(&fd);
+		return err_set(e, rc, "%s: %s", path, strerror(-rc));
+	}
+	if (S_ISREG(st.st_mode) && pread(fd, head, sizeof(head), 0) >= 0) {
+		if (!memcmp(head, CAPTURE_MAGIC, sizeof(head)))
+			return capture_open(path, fd, st.st_size, out, e);
+		if (!memcmp(head, ELFMAG, SELFMAG))
+			return core_open(path, fd, st.st_size, out, e);
+	}
+	close(fd);
+	return err_set(e, -EINVAL, "%s is neither a capture of rsscope nor an ELF core file", path);
 }
 
 void memsrc_deinit(struct memsrc *m)
@@ -86,6 +111,8 @@ int memsrc_note(struct memsrc *m, const char *name, uint64_t *value)
 		free(fresh.name);
 		return -ENOMEM;
 	}
+	if (m->tee)
+		tee_note(m, name, *value);
 	return 0;
 }
 
@@ -106,9 +133,19 @@ static int note_text(struct memsrc *m, const char *name, struct text *out)
 
 int memsrc_text(struct memsrc *m, const char *key, unsigned int seq, struct text *out)
 {
+	size_t before = out->n;
+	int rc;
+
 	if (!strncmp(key, "meta/", 5))
 		return note_text(m, key + 5, out);
-	return m->ops->text(m, key, seq, out);
+	rc = text_add(out, "", 0); /* an empty text is a string, too */
+	if (!rc)
+		rc = m->tee ? tee_text(m, key, seq, out) : m->ops->text(m, key, seq, out);
+	if (rc && out->p) {
+		out->n = before; /* what was read before it failed is not an answer */
+		out->p[before] = 0;
+	}
+	return rc;
 }
 
 /* The epoch that a read in this pass belongs to. */
@@ -140,6 +177,10 @@ static int count_holes(struct memsrc *m)
 			m->stats.unmapped += h->end - h->start;
 			rc = -EFAULT;
 			break;
+		case HOLE_UNSAVED:
+			m->stats.failed += h->end - h->start;
+			rc = rc ? rc : -ENODATA;
+			break;
 		default:
 			m->stats.failed += h->end - h->start;
 			rc = -EFAULT;
@@ -164,7 +205,8 @@ int memsrc_read(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, void *bu
 	m->stats.reads++;
 	m->stats.read_bytes += len;
 	m->holes.n = 0;
-	rc = m->ops->read(m, pass, epoch, addr, buf, len, &m->holes);
+	rc = m->tee ? tee_read(m, pass, epoch, addr, buf, len, &m->holes)
+		    : m->ops->read(m, pass, epoch, addr, buf, len, &m->holes);
 	return rc ? rc : count_holes(m);
 }
 
@@ -180,12 +222,12 @@ int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t en
 {
 	if (start >= end)
 		return 0;
-	return m->ops->pages(m, seq, start, end, out);
+	return m->tee ? tee_pages(m, seq, start, end, out) : m->ops->pages(m, seq, start, end, out);
 }
 
 int memsrc_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd)
 {
-	return m->ops->file(m, path, start, end, fd);
+	return m->tee ? tee_file(m, path, start, end, fd) : m->ops->file(m, path, start, end, fd);
 }
 
 void memsrc_tee(struct memsrc *m, struct capture_writer *w)
@@ -193,9 +235,11 @@ void memsrc_tee(struct memsrc *m, struct capture_writer *w)
 	m->tee = w;
 	for (int i = 0; i < PASS_COUNT; i++)
 		m->epoch[i] = (struct memsrc_epoch){ 0 };
+	if (w)
+		tee_begin(m, w);
 }
 
 int memsrc_keep_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
 {
-	return 0;
+	return m->tee ? tee_piece(m, path, fd, off, len) : 0;
 }

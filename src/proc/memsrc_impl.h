@@ -14,6 +14,7 @@ enum hole {
 	HOLE_ABSENT = 1, /* mapped, no page present */
 	HOLE_UNMAPPED,	 /* no mapping */
 	HOLE_FAILED,	 /* present, but the kernel refused */
+	HOLE_UNSAVED,	 /* not in this capture; never stored in one */
 };
 
 /*
@@ -63,6 +64,11 @@ struct memsrc {
 
 /* What memsrc_close does for every kind before ops->close. */
 void memsrc_deinit(struct memsrc *m);
+
+/* ---- files: take fd over, also on failure */
+
+int capture_open(const char *path, int fd, uint64_t size, struct memsrc **out, struct err *e);
+int core_open(const char *path, int fd, uint64_t size, struct memsrc **out, struct err *e);
 
 /* ---- live */
 

@@ -339,6 +339,17 @@ static void check_same_pages(const range_vec *a, const range_vec *b, bool pfns)
 	}
 }
 
+/* Without the terabytes of AddressSanitizer's shadow: a walk of entries takes 1 ms a GiB. */
+static int pages_of_all(struct memsrc *m, const struct maps *maps, range_vec *out)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < maps->vma.n && !rc; i++)
+		if (maps->vma.v[i].end - maps->vma.v[i].start <= 1 << 30)
+			rc = memsrc_pages(m, 0, maps->vma.v[i].start, maps->vma.v[i].end, out);
+	return rc;
+}
+
 TEST(live_pagemap_agrees_with_scan)
 {
 	struct fixture f;
@@ -347,13 +358,15 @@ TEST(live_pagemap_agrees_with_scan)
 	kill(f.pid, SIGSTOP);
 	{
 		_memsrc_ m = open_or_skip(f.pid);
+		_cleanup_(maps_free) struct maps maps = { 0 };
 		range_vec scan = { 0 }, entries = { 0 };
 
 		if (strcmp(memsrc_pages_how(m), "PAGEMAP_SCAN"))
 			fixture_kill(&f), SKIP("kernel without PAGEMAP_SCAN");
-		CHECK_INT(memsrc_pages(m, 0, 0, UINT64_MAX, &scan), 0);
+		REQUIRE(!maps_read(m, 0, &maps, NULL));
+		CHECK_INT(pages_of_all(m, &maps, &scan), 0);
 		memsrc_live_force_pagemap(m);
-		CHECK_INT(memsrc_pages(m, 0, 0, UINT64_MAX, &entries), 0);
+		CHECK_INT(pages_of_all(m, &maps, &entries), 0);
 		CHECK(scan.n > PAGES / 2);
 		check_same_pages(&scan, &entries, !strcmp(memsrc_pages_how(m), "pagemap"));
 		vec_free(&scan);
@@ -381,13 +394,16 @@ TEST(live_looking_changes_nothing)
 		REQUIRE(!memsrc_pages(m, 0, 0, UINT64_MAX, &before));
 		for (size_t i = 0; i < maps.vma.n; i++) {
 			const struct vma *v = &maps.vma.v[i];
-			_free_ uint8_t *buf = malloc(v->end - v->start);
-			uint64_t x;
+			uint64_t len = v->end - v->start, x;
+			_free_ uint8_t *buf = NULL;
 
 			if (vma_outside_rss(v))
 				continue;
-			memsrc_read(m, PASS_BOOKS, v->start, buf, v->end - v->start);
-			for (uint64_t a = v->start; a < v->end; a += f.page)
+			if (len > 64 << 20) /* AddressSanitizer's shadow */
+				len = 64 << 20;
+			buf = malloc(len);
+			memsrc_read(m, PASS_BOOKS, v->start, buf, len);
+			for (uint64_t a = v->start; a < v->start + len; a += f.page)
 				memsrc_u64(m, PASS_BOOKS, a, &x);
 		}
 		CHECK(memsrc_stats(m)->not_resident > (uint64_t)PAGES * f.page);
