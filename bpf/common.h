@@ -45,6 +45,13 @@ extern struct targets_map {
 	__type(value, struct rsc_target);
 } targets SEC(".maps");
 
+extern struct rss_state_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32); /* tgid */
+	__type(value, struct rsc_rss_state);
+} rss_state SEC(".maps");
+
 extern struct counters_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, RSC_N_COUNT);

@@ -7,6 +7,7 @@ const volatile __u64 cfg_wake_bytes = 1 << 20;
 
 struct events_map events SEC(".maps");
 struct targets_map targets SEC(".maps");
+struct rss_state_map rss_state SEC(".maps");
 struct counters_map counters SEC(".maps");
 struct calls_map calls SEC(".maps");
 struct blank_map blank SEC(".maps");

@@ -11,34 +11,37 @@ static __always_inline __u64 distance(__u64 a, __u64 b)
 	return a > b ? a - b : b - a;
 }
 
-static __always_inline void rss_moved(struct rsc_target *t, struct ids who, __u32 member,
+/* Two CPUs may be here at once for one process: a record too many or a high water short by what
+ * the other one adds, no more. */
+static __always_inline void rss_moved(const struct rsc_target *t, struct ids who, __u32 member,
 				      __u64 bytes)
 {
+	struct rsc_rss_state *s = bpf_map_lookup_elem(&rss_state, &who.tgid);
 	struct rsc_rec_rss *r;
 	__u64 sum;
 
-	if (member > 3)
+	if (!s || member > 3)
 		return;
-	t->rss[masked(member, 3)] = bytes;
-	sum = t->rss[0] + t->rss[1] + t->rss[3];
-	if (sum > t->rss_high)
-		t->rss_high = sum;
-	if (distance(sum, t->rss_sent) < t->rss_step &&
-	    distance(t->rss[2], t->swap_sent) < t->rss_step)
+	s->sizes[masked(member, 3)] = bytes;
+	sum = s->sizes[0] + s->sizes[1] + s->sizes[3];
+	if (sum > s->high)
+		s->high = sum;
+	if (distance(sum, s->sent) < t->rss_step &&
+	    distance(s->sizes[2], s->swap_sent) < t->rss_step)
 		return;
 	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
 		count_lost(RSC_N_RING_RSS);
 		return;
 	}
-	t->rss_sent = sum;
-	t->swap_sent = t->rss[2];
+	s->sent = sum;
+	s->swap_sent = s->sizes[2];
 	rec_fill(&r->hdr, RSC_RSS, sizeof(*r), who);
 	r->member = member;
 	r->pad = 0;
 	for (int i = 0; i < 4; i++)
-		r->sizes[i] = t->rss[i];
-	r->high = t->rss_high;
+		r->sizes[i] = s->sizes[i];
+	r->high = s->high;
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 }
 

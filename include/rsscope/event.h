@@ -99,7 +99,8 @@ struct rsc_rec_task {
 	char comm[RSC_COMM_LEN]; /* not necessarily terminated */
 };
 
-/* ---- what user space tells the programs: map `targets`, by tgid */
+/* ---- what user space tells the programs, by tgid: map `targets`, replaced as a whole; map
+ * `rss_state`, which is the programs' own after user space has set the sizes at the start */
 
 #define RSC_GROUP_MAPPINGS 1
 #define RSC_GROUP_RSS	   2
@@ -126,11 +127,13 @@ struct rsc_target {
 	__u64 rss_step; /* bytes of change that make a record */
 	struct rsc_gopath go;
 	struct rsc_word words[RSC_WORDS_MAX];
-	/* state; user space sets the sizes at the start */
-	__u64 rss[4];	/* file, anon, swap, shmem, bytes */
-	__u64 rss_sent; /* file + anon + shmem of the last record */
-	__u64 rss_high;
+};
+
+struct rsc_rss_state {
+	__u64 sizes[4]; /* file, anon, swap, shmem, bytes */
+	__u64 sent;	/* file + anon + shmem of the last record */
 	__u64 swap_sent;
+	__u64 high;
 };
 
 /*
@@ -192,12 +195,12 @@ RSC_SIZE(struct rsc_word, 16);
 RSC_SIZE(struct rsc_gopath, 32);
 RSC_AT(struct rsc_gopath, g_m, 8);
 RSC_AT(struct rsc_gopath, on, 24);
-RSC_SIZE(struct rsc_target, 48 + 16 * RSC_WORDS_MAX + 56);
+RSC_SIZE(struct rsc_target, 48 + 16 * RSC_WORDS_MAX);
 RSC_AT(struct rsc_target, rss_step, 8);
 RSC_AT(struct rsc_target, go, 16);
 RSC_AT(struct rsc_target, words, 48);
-RSC_AT(struct rsc_target, rss, 48 + 16 * RSC_WORDS_MAX);
-RSC_AT(struct rsc_target, rss_sent, 80 + 16 * RSC_WORDS_MAX);
-RSC_AT(struct rsc_target, swap_sent, 96 + 16 * RSC_WORDS_MAX);
+RSC_SIZE(struct rsc_rss_state, 56);
+RSC_AT(struct rsc_rss_state, sent, 32);
+RSC_AT(struct rsc_rss_state, high, 48);
 
 #endif

@@ -83,6 +83,10 @@ typedef int ev_fn(void *ctx, const struct event *e);
  * events, fn's value, or -errno (-ENODATA: a source that has ended). */
 int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx);
 
+/* Replaces the words that are read at a GC cycle, GCV_COUNT of them: when more becomes known of the
+ * target. 0 or -errno; -ENOTSUP of a source that reads none. */
+int ev_set_words(struct ev *s, const struct ev_word *words);
+
 /* Ends the stream at once: no event that ends later is recorded; what is in the ring can still be
  * polled. Detaching is ev_close's, which takes some 50 ms a tracepoint (an RCU grace period each).
  * Idempotent. */

@@ -31,7 +31,8 @@ struct live {
 	struct rsc_bpf *skel;
 	struct ring_buffer *ring;
 	struct plan plan;
-	uint32_t key; /* of the target in the map `targets` */
+	struct rsc_target target; /* as in the map `targets` */
+	uint32_t key;		  /* there */
 	/* one poll's */
 	ev_record_fn *fn;
 	void *ctx;
@@ -100,13 +101,6 @@ static void live_close(struct ev *s)
 	rsc_bpf__destroy(l->skel);
 	free(l);
 }
-
-static const struct ev_ops live_ops = {
-	.poll = live_poll,
-	.stop = live_stop,
-	.counters = live_counters,
-	.close = live_close,
-};
 
 static size_t ring_size(size_t want)
 {
@@ -182,15 +176,46 @@ static int load_retrying(struct live *l, const struct ev_options *o, const struc
 	return r;
 }
 
+static int put_target(struct live *l)
+{
+	return bpf_map__update_elem(l->skel->maps.targets, &l->key, sizeof(l->key), &l->target,
+				    sizeof(l->target), BPF_ANY);
+}
+
+static void copy_words(struct rsc_target *t, const struct ev_word *words)
+{
+	for (int i = 0; i < GCV_COUNT; i++) {
+		t->words[i].addr = words[i].addr;
+		t->words[i].size = words[i].size;
+	}
+}
+
+static int live_set_words(struct ev *s, const struct ev_word *words)
+{
+	struct live *l = (struct live *)s;
+
+	copy_words(&l->target, words);
+	return put_target(l);
+}
+
 /* From here on the programs know the target: before that they return at once. */
 static int arm(struct live *l, const struct ev_options *o)
 {
-	struct rsc_target t = {
+	struct rsc_rss_state rss = {
+		.sizes = { o->rss.file, o->rss.anon, o->rss.swap, o->rss.shmem },
+		.swap_sent = o->rss.swap,
+	};
+	int r;
+
+	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
+			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS,
+		       "groups are the programs' own");
+	rss.sent = rss.high = rss.sizes[0] + rss.sizes[1] + rss.sizes[3];
+	l->key = o->pid;
+	l->target = (struct rsc_target){
 		.groups = l->plan.groups,
 		.page_size = sysconf(_SC_PAGESIZE),
 		.rss_step = o->rss_step ? o->rss_step : RSS_STEP_DEFAULT,
-		.rss = { o->rss.file, o->rss.anon, o->rss.swap, o->rss.shmem },
-		.swap_sent = o->rss.swap,
 		.go = { .on = o->go.on,
 			.tls_g = o->go.tls_g,
 			.g_m = o->go.g_m,
@@ -198,19 +223,19 @@ static int arm(struct live *l, const struct ev_options *o)
 			.g_sched_pc = o->go.g_sched_pc,
 			.g_sched_bp = o->go.g_sched_bp },
 	};
-
-	l->key = o->pid;
-	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
-			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS,
-		       "groups are the programs' own");
-	t.rss_sent = t.rss_high = t.rss[0] + t.rss[1] + t.rss[3];
-	for (int i = 0; i < GCV_COUNT; i++) {
-		t.words[i].addr = o->gc.words[i].addr;
-		t.words[i].size = o->gc.words[i].size;
-	}
-	return bpf_map__update_elem(l->skel->maps.targets, &l->key, sizeof(l->key), &t, sizeof(t),
-				    BPF_ANY);
+	copy_words(&l->target, o->gc.words);
+	r = bpf_map__update_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
+				 sizeof(rss), BPF_ANY);
+	return r ? r : put_target(l);
 }
+
+static const struct ev_ops live_ops = {
+	.poll = live_poll,
+	.stop = live_stop,
+	.set_words = live_set_words,
+	.counters = live_counters,
+	.close = live_close,
+};
 
 /* What one system call costs here, ns: the best of some short rounds. */
 static double syscall_ns(void)

@@ -61,6 +61,11 @@ int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx)
 	return r && !d.events ? r : d.events;
 }
 
+int ev_set_words(struct ev *s, const struct ev_word *words)
+{
+	return s->ops->set_words ? s->ops->set_words(s, words) : -ENOTSUP;
+}
+
 void ev_stop(struct ev *s)
 {
 	if (s->ops->stop)

@@ -14,7 +14,8 @@ struct ev_ops {
 	/* Waits up to timeout_ms, then hands over what is there. 0, -ENODATA when the source has
 	 * ended, -errno. A stop by fn is 0. */
 	int (*poll)(struct ev *s, int timeout_ms, ev_record_fn *fn, void *ctx);
-	void (*stop)(struct ev *s);
+	void (*stop)(struct ev *s);				     /* may be NULL */
+	int (*set_words)(struct ev *s, const struct ev_word *words); /* may be NULL */
 	/* Fills n[0..RSC_N_COUNT) with the sums over the CPUs. */
 	void (*counters)(const struct ev *s, uint64_t *n);
 	void (*close)(struct ev *s); /* frees s */

@@ -26,25 +26,43 @@ unsigned int event_call_nargs(enum event_callno c)
 	return calls[c].nargs;
 }
 
-const char *event_name(const struct event *e)
+enum event_kind event_kind(const struct event *e)
 {
 	switch (e->type) {
 	case EVENT_CALL:
-		return event_call_name(e->call.call);
+		return KIND_MMAP + (e->call.call - CALL_MMAP);
 	case EVENT_RSS:
-		return "rss";
+		return KIND_RSS;
 	case EVENT_GC:
-		return "gc";
+		return KIND_GC;
 	case EVENT_THREAD_START:
-		return e->task.new_process ? "fork" : "thread_start";
+		return e->task.new_process ? KIND_FORK : KIND_THREAD_START;
 	case EVENT_THREAD_EXIT:
-		return e->task.group_dead ? "exit" : "thread_exit";
+		return e->task.group_dead ? KIND_EXIT : KIND_THREAD_EXIT;
 	case EVENT_EXEC:
-		return "exec";
 	case EVENT_TYPE_COUNT:
 		break;
 	}
-	return "?";
+	return KIND_EXEC;
+}
+
+const char *event_kind_name(enum event_kind k)
+{
+	static const char *const name[KIND_COUNT] = {
+		[KIND_MMAP] = "mmap",
+		[KIND_MUNMAP] = "munmap",
+		[KIND_MREMAP] = "mremap",
+		[KIND_BRK] = "brk",
+		[KIND_RSS] = "rss",
+		[KIND_GC] = "gc",
+		[KIND_THREAD_START] = "thread_start",
+		[KIND_THREAD_EXIT] = "thread_exit",
+		[KIND_FORK] = "fork",
+		[KIND_EXIT] = "exit",
+		[KIND_EXEC] = "exec",
+	};
+
+	return name[k];
 }
 
 int event_call_errno(const struct event_call *c)
@@ -56,39 +74,61 @@ int event_call_errno(const struct event_call *c)
 	return c->ret < 0 && c->ret >= -4095 ? (int)-c->ret : 0;
 }
 
-/* The wrappers around the calls: what lies between them and the code that wanted memory. */
-static bool is_wrapper(const struct frame *f)
+static bool starts_with_any(const char *s, const char *const *list, size_t n)
 {
-	static const char *const go[] = {
-		"runtime.", "runtime/",		 "internal/runtime/", "syscall.",
-		"syscall/", "golang.org/x/sys/", "internal/syscall/",
-	};
-	static const char *const libs[] = { "libc.so", "libc-",	 "ld-linux",
-					    "ld-musl", "[vdso]", "libpthread" };
-	const char *base;
-
-	if (f->go) {
-		for (size_t i = 0; i < ARRAY_LEN(go); i++)
-			if (f->func && !strncmp(f->func, go[i], strlen(go[i])))
-				return true;
-		return false;
-	}
-	if (!f->module)
-		return !f->func;
-	base = strrchr(f->module, '/');
-	base = base ? base + 1 : f->module;
-	for (size_t i = 0; i < ARRAY_LEN(libs); i++)
-		if (!strncmp(base, libs[i], strlen(libs[i])))
+	for (size_t i = 0; i < n; i++)
+		if (!strncmp(s, list[i], strlen(list[i])))
 			return true;
 	return false;
+}
+
+static bool is_go_wrapper(const char *func)
+{
+	static const char *const packages[] = {
+		"runtime.",	     "runtime/", "internal/runtime/",
+		"internal/syscall/", "syscall.", "golang.org/x/sys/",
+	};
+
+	return starts_with_any(func, packages, ARRAY_LEN(packages)) || strstr(func, "._Cfunc_");
+}
+
+static bool is_c_wrapper(const struct frame *f)
+{
+	static const char *const libs[] = { "libc.so", "libc-",	     "ld-linux",
+					    "ld-musl", "libpthread", "[vdso]" };
+	/* A static program has its C library inside. */
+	static const char *const prefixes[] = { "_int_", "__libc_", "_cgo_", "sysmalloc" };
+	static const char *const funcs[] = { "mmap",   "mmap64",    "__mmap",  "__mmap64",
+					     "munmap", "__munmap",  "mremap",  "__mremap",
+					     "brk",    "__brk",	    "sbrk",    "__sbrk",
+					     "malloc", "calloc",    "realloc", "free",
+					     "cfree",  "__morecore" };
+	const char *base = f->module ? strrchr(f->module, '/') : NULL;
+
+	base = base ? base + 1 : f->module;
+	if (base && starts_with_any(base, libs, ARRAY_LEN(libs)))
+		return true;
+	for (size_t i = 0; f->func && i < ARRAY_LEN(funcs); i++)
+		if (!strcmp(f->func, funcs[i]))
+			return true;
+	return f->func && starts_with_any(f->func, prefixes, ARRAY_LEN(prefixes));
+}
+
+static bool is_wrapper(const struct frame *f)
+{
+	return f->go ? is_go_wrapper(f->func) : is_c_wrapper(f);
 }
 
 int event_caller(const struct frame *f, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!is_wrapper(&f[i]))
+		if (f[i].func && !is_wrapper(&f[i]))
 			return i;
-	/* All of it is the runtime's own: the innermost one with a name says what it does. */
+	for (size_t i = 0; i < n; i++)
+		if (f[i].module && !is_wrapper(&f[i]))
+			return i;
+	/* All of it is the runtime's or the C library's own: its innermost name says what it does.
+	 */
 	for (size_t i = 0; i < n; i++)
 		if (f[i].func)
 			return i;

@@ -93,8 +93,26 @@ struct event {
 	};
 };
 
-/* "mmap", "rss", "gc", "thread_start", …: the `type` of JSON lines. */
-const char *event_name(const struct event *e);
+/* Kinds of events as people count them: calls by name, starts and ends of threads apart from those
+ * of processes. */
+enum event_kind {
+	KIND_MMAP,
+	KIND_MUNMAP,
+	KIND_MREMAP,
+	KIND_BRK,
+	KIND_RSS,
+	KIND_GC,
+	KIND_THREAD_START,
+	KIND_THREAD_EXIT,
+	KIND_FORK,
+	KIND_EXIT,
+	KIND_EXEC,
+	KIND_COUNT
+};
+enum event_kind event_kind(const struct event *e);
+
+/* "mmap", "rss", "gc", "thread_start", ...: the `type` of JSON lines. */
+const char *event_kind_name(enum event_kind k);
 
 /* "mmap", "munmap", "mremap", "brk". */
 const char *event_call_name(enum event_callno c);
@@ -114,8 +132,9 @@ struct frame {
 	bool go;	    /* Go code: func and line come from pclntab */
 };
 
-/* Index of the frame that a person would call the caller: the innermost one outside the wrappers
- * around system calls (runtime, syscall, x/sys, libc's allocator). −1 when there are no frames. */
+/* Index of the frame that a person would call the caller: the innermost named one that is not a
+ * wrapper around the call (libc and its allocator, syscall, x/sys, the runtime, cgo's thunks); else
+ * the best there is. -1 when there are no frames. */
 int event_caller(const struct frame *f, size_t n);
 
 #endif

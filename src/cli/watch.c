@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rsscope watch: events of a process as they come, a report at the end. */
+#include "cli/watch.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "out/watch.h"
+
+struct args {
+	struct cli_help help;
+	struct cli_targets targets;
+	struct report_opts report;
+	bool no_report, fallbacks;
+	uint32_t groups;
+	double duration, interval; /* seconds; 0: none */
+	uint64_t ring;
+};
+
+enum {
+	KEY_NO_MAPPINGS = 256,
+	KEY_EVENTS,
+	KEY_BYTES,
+	KEY_NO_COLOR,
+	KEY_NO_REPORT,
+	KEY_RING,
+	KEY_FALLBACKS
+};
+
+static const struct argp_option options[] = {
+	{ "json", 'j', NULL, 0, "JSON: one object a line, the report last", 0 },
+	{ "duration", 'd', "SEC", 0, "End after that long (default: when the process ends, or ^C)",
+	  0 },
+	{ "interval", 'i', "SEC", 0,
+	  "Print a sample of the sizes that often (default 10; 0: never)", 0 },
+	{ "events", KEY_EVENTS, "LIST", 0, "Only these: mappings, rss, gc, threads", 0 },
+	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
+	  "Leave system calls alone: nothing else on the host is slowed", 0 },
+	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },
+	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
+	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
+	{ "ring", KEY_RING, "BYTES", OPTION_HIDDEN, "Size of the ring buffer", 0 },
+	{ "fallbacks", KEY_FALLBACKS, NULL, OPTION_HIDDEN, "Take the probes' fallbacks", 0 },
+	{ 0 },
+};
+
+static const struct {
+	const char *name;
+	enum ev_group group;
+} group_names[] = {
+	{ "mappings", EV_MAPPINGS },
+	{ "rss", EV_RSS },
+	{ "gc", EV_GC },
+	{ "threads", EV_THREADS },
+};
+
+static void parse_events(struct args *a, char *list, struct argp_state *st)
+{
+	char *save = NULL;
+
+	a->groups = 0;
+	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(group_names) && strcmp(group_names[i].name, w))
+			i++;
+		if (i == ARRAY_LEN(group_names))
+			argp_error(st, "no events '%s'; there are mappings, rss, gc, threads", w);
+		else
+			a->groups |= group_names[i].group;
+	}
+	if (!a->groups)
+		argp_error(st, "--events needs a list of mappings, rss, gc, threads");
+}
+
+static double parse_seconds(const char *arg, const char *option, struct argp_state *st)
+{
+	char *end;
+	double v = strtod(arg, &end);
+
+	if (end == arg || *end || !isfinite(v) || v < 0 || v > 1e9)
+		argp_error(st, "--%s takes seconds, not '%s'", option, arg);
+	return v;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *st)
+{
+	struct args *a = st->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		st->child_inputs[0] = &a->targets;
+		st->child_inputs[1] = &a->help;
+		return 0;
+	case 'j':
+		a->report.json = a->report.line = true;
+		return 0;
+	case 'd':
+		a->duration = parse_seconds(arg, "duration", st);
+		return 0;
+	case 'i':
+		a->interval = parse_seconds(arg, "interval", st);
+		return 0;
+	case KEY_EVENTS:
+		parse_events(a, arg, st);
+		return 0;
+	case KEY_NO_MAPPINGS:
+		a->groups &= ~EV_MAPPINGS;
+		return 0;
+	case KEY_NO_REPORT:
+		a->no_report = true;
+		return 0;
+	case KEY_BYTES:
+		a->report.bytes = true;
+		return 0;
+	case KEY_NO_COLOR:
+		a->report.no_color = true;
+		return 0;
+	case KEY_RING:
+		if (!text_parse_u64(arg, &a->ring))
+			argp_error(st, "--ring takes bytes, not '%s'", arg);
+		return 0;
+	case KEY_FALLBACKS:
+		a->fallbacks = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "PID",
+	.doc = "What happens to a process's memory, live: GC cycles, mmap, munmap, mremap and brk "
+	       "with "
+	       "their callers, steps of the resident set, threads. Ends with the process, after "
+	       "--duration or at ^C, and prints a report. Needs root, or CAP_BPF and CAP_PERFMON.\v"
+	       "Examples:\n"
+	       "  rsscope watch 4242\n"
+	       "  rsscope watch 4242 --duration 60 --json >events.jsonl\n"
+	       "  rsscope watch --name etcd --events gc,rss\n"
+	       "  rsscope watch 4242 --no-mappings\n"
+	       "\n"
+	       "Exit: 0 done, 1 failed, 3 no such process, 4 not permitted, 5 partial (no report:\n"
+	       "the process has ended; or a part could not be watched).",
+	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_help_argp, 0, NULL, 0 },
+						 { 0 } },
+};
+
+/* ---- the stream */
+
+struct watch {
+	const struct args *a;
+	struct watch_target t;
+	struct ev *ev;
+	struct watch_clock clock;
+	struct watch_text text;
+	struct text out; /* of one poll: written at its end */
+	struct watch_end end;
+	VEC(uint32_t) lost; /* by CPU: what its last record said */
+	uint64_t since_sample, next_sample_ns;
+	int write_rc; /* of standard output: 0 or -errno */
+	bool ended, partial;
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static size_t name_stack(struct watch *w, const struct event_call *c, struct frame *f)
+{
+	size_t n = c->nstack + c->ngo;
+	bool go = false;
+
+	for (size_t i = 0; i < n; i++)
+		symbolizer_frame(w->t.names, c->stack[i], &f[i]);
+	/* The goroutine's part is taken on trust from memory: it must be code, and Go's. */
+	for (size_t i = c->nstack; i < n; i++)
+		go |= f[i].go;
+	return c->ngo && !go ? c->nstack : n;
+}
+
+/* Says where records of a CPU are missing. */
+static int note_lost(struct watch *w, const struct event *e)
+{
+	enum { CPUS_MAX = 65536 };
+	uint32_t n;
+
+	if (e->cpu >= CPUS_MAX)
+		return 0;
+	while (w->lost.n <= e->cpu)
+		if (vec_push(&w->lost, 0))
+			return -ENOMEM;
+	n = e->lost - w->lost.v[e->cpu];
+	w->lost.v[e->cpu] = e->lost;
+	if (!n)
+		return 0;
+	return w->a->report.json ? watch_json_lost(&w->clock, e, n, &w->out)
+				 : watch_text_lost(&w->text, e, n, &w->out);
+}
+
+static void count(struct watch *w, const struct event *e)
+{
+	enum event_kind k = event_kind(e);
+
+	w->end.events[k]++;
+	w->since_sample++;
+	if (e->type == EVENT_CALL && event_call_errno(&e->call))
+		w->end.failed++;
+	if (k == KIND_EXIT && e->tgid == (uint32_t)memsrc_pid(w->t.m))
+		w->ended = true;
+	if (k == KIND_EXEC)
+		watch_target_exec(&w->t);
+	if (k == KIND_GC && watch_target_learn(&w->t))
+		ev_set_words(w->ev, w->t.gc.words);
+}
+
+static int write_out(struct watch *w)
+{
+	if (w->out.n && !w->write_rc)
+		w->write_rc = cli_put(w->out.p, w->out.n);
+	w->out.n = 0;
+	return w->write_rc;
+}
+
+static int on_event(void *ctx, const struct event *e)
+{
+	struct watch *w = ctx;
+	struct frame frames[EVENT_STACK_MAX];
+	size_t n = 0;
+	int r;
+
+	count(w, e);
+	if (e->type == EVENT_CALL)
+		n = name_stack(w, &e->call, frames);
+	r = note_lost(w, e);
+	if (!r)
+		r = w->a->report.json ? watch_json_event(&w->clock, e, frames, n, &w->out)
+				      : watch_text_event(&w->text, e, frames, n, &w->out);
+	if (!r && w->out.n > 1 << 16)
+		r = write_out(w);
+	return r;
+}
+
+static int put_start(struct watch *w)
+{
+	struct watch_program p[32];
+	const struct ev_program *programs;
+	const char *missing[4];
+	char text[4][400];
+	struct watch_start s = {
+		.pid = memsrc_pid(w->t.m),
+		.comm = w->t.status.comm,
+		.exe = w->t.exe,
+		.go_version = w->t.bin ? bin_go(w->t.bin)->version : "",
+		.now_ns = w->end.start_ns,
+		.programs = p,
+		.missing = missing,
+	};
+	size_t n = ev_programs(w->ev, &programs);
+	uint32_t gone = w->a->groups & ~ev_groups(w->ev);
+
+	for (size_t i = 0; i < n && i < ARRAY_LEN(p); i++)
+		p[s.nprograms++] =
+			(struct watch_program){ programs[i].name, programs[i].target,
+						programs[i].reason, programs[i].attached };
+	for (size_t g = 0; g < ARRAY_LEN(group_names); g++) {
+		const char *why = w->t.no_gc;
+
+		if (!(gone & group_names[g].group))
+			continue;
+		for (size_t i = 0; i < n && (group_names[g].group != EV_GC || !*why); i++)
+			if (programs[i].group == group_names[g].group && *programs[i].reason)
+				why = programs[i].reason;
+		snprintf(text[s.nmissing], sizeof(text[0]), "%s: %s", group_names[g].name, why);
+		missing[s.nmissing] = text[s.nmissing];
+		s.nmissing++;
+		/* No GC in a program that is not Go is nothing missing. */
+		w->partial |=
+			group_names[g].group != EV_GC || (w->t.bin && bin_go(w->t.bin)->is_go);
+	}
+	s.has_tax = ev_syscall_tax(w->ev, &s.tax_ns);
+	return w->a->report.json ? watch_json_start(&w->clock, &s, &w->out)
+				 : watch_text_start(&w->text, &s, &w->out);
+}
+
+static int put_sample(struct watch *w, uint64_t now)
+{
+	struct proc_status st;
+	struct watch_sample s;
+
+	if (proc_status_read(w->t.m, 0, &st, NULL))
+		return 0; /* it ends */
+	s = (struct watch_sample){
+		.now_ns = now,
+		.rss = st.vm_rss,
+		.anon = st.rss_anon,
+		.file = st.rss_file,
+		.shmem = st.rss_shmem,
+		.swap = st.vm_swap,
+		.threads = st.threads,
+		.events = w->since_sample,
+	};
+	w->since_sample = 0;
+	return w->a->report.json ? watch_json_sample(&w->clock, &s, &w->out)
+				 : watch_text_sample(&w->text, &s, &w->out);
+}
+
+static int put_end(struct watch *w)
+{
+	struct ev_counter c[EV_COUNTERS_MAX];
+	size_t n = ev_counters(w->ev, c, EV_COUNTERS_MAX);
+
+	w->end.now_ns = now_ns(CLOCK_MONOTONIC);
+	for (size_t i = 0; i < n; i++) {
+		if (named_add(&w->end.losses, c[i].name, c[i].n))
+			return -ENOMEM;
+		w->end.lost += c[i].lost ? c[i].n : 0;
+	}
+	return w->a->report.json ? watch_json_end(&w->clock, &w->end, &w->out)
+				 : watch_text_end(&w->text, &w->end, &w->out);
+}
+
+/* ---- the loop */
+
+struct waiting {
+	int signals, pidfd;
+	uint64_t end_ns; /* 0: none */
+};
+
+/* Until when: the next thing that is due, at most EV_POLL_MS away. ms. */
+static int due_in(const struct watch *w, const struct waiting *q, uint64_t now)
+{
+	uint64_t at = now + EV_POLL_MS * 1000000ULL;
+
+	if (w->next_sample_ns && w->next_sample_ns < at)
+		at = w->next_sample_ns;
+	if (q->end_ns && q->end_ns < at)
+		at = q->end_ns;
+	return at <= now ? 0 : (at - now + 999999) / 1000000;
+}
+
+/* Why the stream ends, or NULL. */
+static const char *wait_for(struct watch *w, const struct waiting *q)
+{
+	struct pollfd p[] = {
+		{ ev_fd(w->ev), POLLIN, 0 },
+		{ q->signals, POLLIN, 0 },
+		{ q->pidfd, POLLIN, 0 },
+		{ STDOUT_FILENO, 0, 0 }, /* POLLERR: nobody reads any more */
+	};
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	if (poll(p, ARRAY_LEN(p), due_in(w, q, now)) < 0 && errno != EINTR)
+		return "poll failed";
+	if (p[1].revents)
+		return "signal";
+	if (p[2].revents || w->ended)
+		return "exit";
+	if (p[3].revents & (POLLERR | POLLNVAL))
+		return "output closed";
+	now = now_ns(CLOCK_MONOTONIC);
+	if (q->end_ns && now >= q->end_ns)
+		return "duration";
+	return NULL;
+}
+
+static int sample_if_due(struct watch *w)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC), step = w->a->interval * 1e9;
+
+	if (!w->next_sample_ns || now < w->next_sample_ns)
+		return 0;
+	w->next_sample_ns = now + step;
+	return put_sample(w, now);
+}
+
+/* All that is in the ring; more than one batch after the stop. */
+static int drain(struct watch *w)
+{
+	int n;
+
+	do {
+		symbolizer_tick(w->t.names);
+		n = ev_poll(w->ev, 0, on_event, w);
+	} while (n >= 1 << 15 && !w->end.why);
+	return n < 0 ? n : 0;
+}
+
+/* 0 or -errno; w->end.why is set. */
+static int stream(struct watch *w, const struct waiting *q)
+{
+	const char *why = NULL;
+	int r = 0;
+
+	while (!r && !why) {
+		why = wait_for(w, q);
+		if (why)
+			ev_stop(w->ev);
+		r = drain(w);
+		if (!r && !why)
+			r = sample_if_due(w);
+		if (!r)
+			r = write_out(w);
+	}
+	ev_stop(w->ev);
+	w->end.why = why ? why : r == -EPIPE ? "output closed" : "error";
+	return r;
+}
+
+static int wait_open(struct watch *w, struct waiting *q, struct err *e)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return err_set(e, -errno, "blocking signals: %s", strerror(errno));
+	q->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (q->signals < 0)
+		return err_set(e, -errno, "signalfd: %s", strerror(errno));
+	q->pidfd = syscall(SYS_pidfd_open, memsrc_pid(w->t.m), 0);
+	r = memsrc_alive(w->t.m); /* of the process that was opened, not of a successor */
+	return r ? err_set(e, r, "process %d has ended", (int)memsrc_pid(w->t.m)) : 0;
+}
+
+static int open_events(struct watch *w, struct err *e)
+{
+	const struct proc_status *st = &w->t.status;
+	struct ev_options o = {
+		.pid = memsrc_pid(w->t.m),
+		.groups = w->a->groups,
+		.ring_bytes = w->a->ring,
+		/* a sixty-fourth of what there is: some lines, not thousands, until it doubles */
+		.rss_step = st->vm_rss / 64 > 1 << 20 ? st->vm_rss / 64 : 1 << 20,
+		.rss = { .file = st->rss_file,
+			 .anon = st->rss_anon,
+			 .swap = st->vm_swap,
+			 .shmem = st->rss_shmem },
+		.threads = st->threads,
+		.gc = w->t.gc,
+		.fallbacks = w->a->fallbacks,
+	};
+
+	watch_target_gopath(&w->t, &o.go);
+	if (w->t.no_gc[0] && w->a->groups == EV_GC)
+		return err_set(e, -ENOTSUP, "GC cycles can't be watched: %s", w->t.no_gc);
+	return ev_open(&o, &w->ev, e);
+}
+
+/* 0 or -errno with a text. */
+static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
+{
+	_close_ int signals = -1, pidfd = -1;
+	struct waiting q = { .signals = -1, .pidfd = -1 };
+	uint64_t now;
+	int r = watch_target_open(m, &w->t, e);
+
+	if (!r)
+		r = wait_open(w, &q, e);
+	signals = q.signals;
+	pidfd = q.pidfd;
+	if (!r)
+		r = open_events(w, e);
+	if (r)
+		return r;
+	now = now_ns(CLOCK_MONOTONIC);
+	w->clock.offset_ns = now_ns(CLOCK_REALTIME) - now;
+	w->text = (struct watch_text){
+		.clock = w->clock, .style = cli_style(w->a->report.no_color, w->a->report.bytes)
+	};
+	w->end.start_ns = now;
+	if (w->a->interval)
+		w->next_sample_ns = now + w->a->interval * 1e9;
+	if (w->a->duration)
+		q.end_ns = now + w->a->duration * 1e9;
+	r = put_start(w);
+	if (!r)
+		r = write_out(w);
+	if (!r)
+		r = stream(w, &q);
+	if (!r)
+		r = put_end(w);
+	return r ? r : write_out(w);
+}
+
+static int report_at_end(struct watch *w)
+{
+	if (w->a->no_report)
+		return CLI_OK;
+	if (memsrc_alive(w->t.m)) {
+		log_warn("no report at the end: the process has ended, and its memory with it");
+		return CLI_PARTIAL;
+	}
+	return cli_report(w->t.m, &w->a->report);
+}
+
+static int watch_one(const struct args *a, struct memsrc *m)
+{
+	struct watch w = { .a = a };
+	struct err e = { 0 };
+	int r = watch_all(&w, m, &e), code;
+
+	if (w.write_rc)
+		code = cli_put_code(w.write_rc);
+	else if (r)
+		code = cli_fail(r, &e);
+	else if (!strcmp(w.end.why, "output closed"))
+		code = CLI_OK;
+	else
+		code = report_at_end(&w);
+	ev_close(w.ev);
+	watch_target_close(&w.t);
+	text_free(&w.out);
+	vec_free(&w.lost);
+	vec_free(&w.end.losses);
+	return code ? code : w.partial ? CLI_PARTIAL : CLI_OK;
+}
+
+int cmd_watch(int argc, char **argv)
+{
+	struct args a = { .targets.live_only = true, .groups = EV_ALL, .interval = 10 };
+	struct memsrc *m = NULL;
+	struct err e = { 0 };
+	int code, r;
+
+	if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
+		goto out;
+	code = cli_targets_check(&a.targets, "watch");
+	if (code)
+		goto out;
+	if (a.targets.v.n > 1) {
+		log_error("watch takes one process, not %zu; choose one by its id", a.targets.v.n);
+		code = CLI_USAGE;
+		goto out;
+	}
+	r = cli_target_open(&a.targets.v.v[0], &m, &e);
+	code = r ? cli_fail(r, &e) : watch_one(&a, m);
+	memsrc_close(m);
+out:
+	cli_targets_free(&a.targets);
+	return code;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside `watch`: what is known of the target before and while it is watched. */
+#ifndef RSSCOPE_CLI_WATCH_H
+#define RSSCOPE_CLI_WATCH_H
+
+#include "binary/binary.h"
+#include "collect/symbolize.h"
+#include "event/event.h"
+#include "goruntime/goruntime.h"
+#include "proc/memsrc.h"
+#include "proc/status.h"
+
+struct watch_target {
+	struct memsrc *m; /* borrowed */
+	struct proc_status status;
+	char exe[4096];
+	struct bin *bin; /* NULL: can't be read */
+	uint64_t bias;
+	struct symbolizer *names;
+	bool has_go; /* rt is open */
+	struct go_runtime rt;
+	bool has_work; /* runtime.work is found: all words of a GC event are known */
+	struct ev_gc gc;
+	char no_gc[256]; /* why GC cycles can't be watched; "" when they can */
+};
+
+/* Fills *t from the live process behind m. 0 or -errno; what is missing for GC events alone is no
+ * failure. The caller ends it with watch_target_close in any case. */
+int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e);
+void watch_target_close(struct watch_target *t);
+
+/* The way from a thread to the goroutine it works for; off where it is not known. */
+void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out);
+
+/* After the first cycle: looks for runtime.work again. True when words have changed. */
+bool watch_target_learn(struct watch_target *t);
+
+/* The process has called exec: names are looked up anew. */
+void watch_target_exec(struct watch_target *t);
+
+#endif

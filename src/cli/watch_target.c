@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "goruntime/gcwork.h"
+#include "proc/maps.h"
+
+/* Called once a cycle, with its figures final: see bpf/gc.bpf.c. */
+static const char gc_function[] = "runtime.prepareFreeWorkbufs";
+
+static void set_word(struct watch_target *t, enum gc_value i, uint64_t base, enum go_field f,
+		     uint32_t size)
+{
+	if (!base || !go_has(t->rt.l, f))
+		return;
+	t->gc.words[i] = (struct ev_word){ base + go_off(t->rt.l, f), size };
+}
+
+static void set_work_words(struct watch_target *t)
+{
+	static const struct {
+		enum gc_value i;
+		enum go_field f;
+		uint32_t size;
+	} word[] = {
+		{ GCV_SWEEP_TERM, GO_WORK_TSWEEPTERM, 8 }, { GCV_MARK, GO_WORK_TMARK, 8 },
+		{ GCV_MARK_TERM, GO_WORK_TMARKTERM, 8 },   { GCV_END, GO_WORK_TEND, 8 },
+		{ GCV_HEAP_START, GO_WORK_HEAP0, 8 },	   { GCV_HEAP_END, GO_WORK_HEAP1, 8 },
+		{ GCV_HEAP_MARKED, GO_WORK_HEAP2, 8 },	   { GCV_PAUSE, GO_WORK_PAUSENS, 8 },
+		{ GCV_FORCED, GO_WORK_USERFORCED, 1 },
+	};
+	uint64_t work;
+	int r = -EAGAIN;
+
+	for (int i = 0; i < 3 && r == -EAGAIN; i++)
+		r = go_work_find(&t->rt, &work);
+	if (r)
+		return;
+	t->has_work = true;
+	for (size_t i = 0; i < ARRAY_LEN(word); i++)
+		set_word(t, word[i].i, work, word[i].f, word[i].size);
+	if (!t->gc.words[GCV_GOAL].size)
+		set_word(t, GCV_GOAL, work, GO_WORK_HEAPGOAL, 8);
+}
+
+static void set_words(struct watch_target *t)
+{
+	set_word(t, GCV_CYCLE, t->rt.g.memstats, GO_MSTATS_NUMGC, 4);
+	set_word(t, GCV_GOAL, t->rt.g.gccontroller, GO_GCC_LASTHEAPGOAL, 8);
+	set_word(t, GCV_HEAP_MARKED, t->rt.g.gccontroller, GO_GCC_HEAPMARKED, 8);
+	set_work_words(t);
+}
+
+/* Where the file holds the code at a link-time address; 0 when it does not. */
+static uint64_t file_offset(const struct bin *b, uint64_t vaddr)
+{
+	const struct bin_segment *seg;
+	size_t n = bin_segments(b, &seg);
+
+	for (size_t i = 0; i < n; i++)
+		if (seg[i].flags & BIN_SEG_X && vaddr >= seg[i].vaddr &&
+		    vaddr - seg[i].vaddr < seg[i].filesz)
+			return vaddr - seg[i].vaddr + seg[i].offset;
+	return 0;
+}
+
+static void find_gc(struct watch_target *t)
+{
+	uint64_t text = t->has_go ? t->rt.g.text - t->bias : 0;
+	struct bin_func fn;
+
+	if (!t->bin || !bin_go(t->bin)->is_go) {
+		snprintf(t->no_gc, sizeof(t->no_gc), "the executable is not a Go program");
+		return;
+	}
+	if (bin_go_lookup(t->bin, text, gc_function, &fn)) {
+		snprintf(t->no_gc, sizeof(t->no_gc), "no function %s in it", gc_function);
+		return;
+	}
+	snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", (int)memsrc_pid(t->m));
+	t->gc.offset = file_offset(t->bin, fn.entry);
+	if (!t->gc.offset)
+		snprintf(t->no_gc, sizeof(t->no_gc), "%s is not in the file", gc_function);
+}
+
+static int open_exe(struct watch_target *t, struct maps *maps)
+{
+	_text_ struct text exe = { 0 };
+	_close_ int fd = -1;
+	struct err e = { 0 };
+	const struct vma *low = NULL;
+	int r;
+
+	if (!memsrc_text(t->m, "proc/exe", 0, &exe) && exe.p)
+		snprintf(t->exe, sizeof(t->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
+	for (size_t i = 0; i < maps->vma.n && !low; i++)
+		if (maps->vma.v[i].inode && !strcmp(maps->vma.v[i].name, t->exe))
+			low = &maps->vma.v[i];
+	r = memsrc_file(t->m, "exe", low ? low->start : 0, low ? low->end : 0, &fd);
+	if (!r)
+		r = bin_open(fd, &t->bin, &e);
+	if (r) {
+		log_debug("the executable: %s", e.text[0] ? e.text : strerror(-r));
+		return r;
+	}
+	if (low)
+		t->bias = bin_bias(t->bin, low->start, low->offset);
+	return 0;
+}
+
+int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
+{
+	struct maps maps = { 0 };
+	struct err why = { 0 };
+	int r;
+
+	*t = (struct watch_target){ .m = m };
+	r = proc_status_read(m, 0, &t->status, e);
+	if (!r)
+		r = symbolizer_open(m, &t->names, e);
+	if (!r)
+		r = maps_read(m, 0, &maps, e);
+	if (r)
+		return r;
+	if (!open_exe(t, &maps) && bin_go(t->bin)->is_go) {
+		r = go_runtime_open(m, t->bin, t->bias, &maps, &t->rt, &why);
+		if (r)
+			log_warn("GC events without figures: %s", why.text);
+		else
+			t->has_go = true;
+	}
+	if (t->has_go) {
+		symbolizer_set_go_text(t->names, t->rt.g.text - t->bias);
+		set_words(t);
+	}
+	find_gc(t);
+	maps_free(&maps);
+	return 0;
+}
+
+void watch_target_close(struct watch_target *t)
+{
+	symbolizer_close(t->names);
+	bin_close(t->bin);
+	t->names = NULL;
+	t->bin = NULL;
+}
+
+/*
+ * On amd64 the g pointer is a thread-local variable of the executable, runtime.tlsg, which Go's
+ * linker puts 8 bytes below the thread pointer (cmd/link, tlsoffset); with C's own thread-locals
+ * beside it, its place is known by its symbol only, which is seldom there.
+ */
+void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out)
+{
+	const struct go_layout *l = t->rt.l;
+	uint64_t memsz = 0, align = 0;
+
+	*out = (struct ev_gopath){ 0 };
+	if (!t->has_go || bin_arch(t->bin) != BIN_ARCH_AMD64)
+		return;
+	if (bin_tls(t->bin, &memsz, &align) && memsz > 8)
+		return;
+	if (!go_has(l, GO_G_M) || !go_has(l, GO_M_CURG) || !go_has(l, GO_G_SCHED))
+		return;
+	*out = (struct ev_gopath){
+		.on = true,
+		.tls_g = -8,
+		.g_m = go_off(l, GO_G_M),
+		.m_curg = go_off(l, GO_M_CURG),
+		.g_sched_pc = go_off(l, GO_G_SCHED) + go_off(l, GO_GOBUF_PC),
+		.g_sched_bp = go_off(l, GO_G_SCHED) + go_off(l, GO_GOBUF_BP),
+	};
+}
+
+bool watch_target_learn(struct watch_target *t)
+{
+	if (!t->has_go || t->has_work)
+		return false;
+	set_work_words(t);
+	return t->has_work;
+}
+
+void watch_target_exec(struct watch_target *t)
+{
+	t->has_go = false;
+	symbolizer_reset(t->names);
+}

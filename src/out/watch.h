@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stream of `watch`: what is said at its start, of each event, now and then, and at its end.
+ * As text: a line each, for people. As JSON: an object a line, with its `type`. Both append to a
+ * text and return 0 or -ENOMEM.
+ */
+#ifndef RSSCOPE_OUT_WATCH_H
+#define RSSCOPE_OUT_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "model/event.h"
+#include "model/report.h"
+#include "out/text_report.h"
+
+/* Wall clock minus CLOCK_MONOTONIC, ns, as of the start: events carry the latter. */
+struct watch_clock {
+	int64_t offset_ns;
+};
+
+struct watch_program {
+	const char *name, *target, *reason;
+	bool attached;
+};
+
+struct watch_start {
+	int32_t pid;
+	const char *comm, *exe, *go_version; /* may be NULL or "" */
+	uint64_t now_ns;		     /* CLOCK_MONOTONIC */
+	const struct watch_program *programs;
+	size_t nprograms;
+	bool has_tax;
+	double tax_ns; /* what each system call of any process costs more while we watch */
+	/* parts that were asked for and are not there: "gc: why" */
+	const char *const *missing;
+	size_t nmissing;
+};
+
+/* The process as /proc has it, now and then. Bytes. */
+struct watch_sample {
+	uint64_t now_ns;
+	uint64_t rss, anon, file, shmem, swap, threads;
+	uint64_t events; /* since the last sample */
+};
+
+struct watch_end {
+	uint64_t now_ns, start_ns;
+	const char *why; /* "signal", "duration", "exit", "output closed" */
+	uint64_t events[KIND_COUNT];
+	uint64_t failed;  /* calls that failed, among them */
+	named_vec losses; /* all counters, by name */
+	uint64_t lost;	  /* events that are missing, all told */
+};
+
+struct watch_text {
+	struct watch_clock clock;
+	struct text_style style;
+	uint64_t brk; /* the break as last seen, 0: not yet */
+	uint64_t rss; /* of the last event, bytes */
+};
+
+int watch_text_start(struct watch_text *w, const struct watch_start *s, struct text *out);
+/* frames: the named stack of a call (its own part, then the goroutine's), may be empty. */
+int watch_text_event(struct watch_text *w, const struct event *e, const struct frame *frames,
+		     size_t n, struct text *out);
+int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct text *out);
+/* `n` events of that CPU are missing between its last event and this one. */
+int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, struct text *out);
+int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out);
+
+int watch_json_start(const struct watch_clock *c, const struct watch_start *s, struct text *out);
+int watch_json_event(const struct watch_clock *c, const struct event *e, const struct frame *frames,
+		     size_t n, struct text *out);
+int watch_json_sample(const struct watch_clock *c, const struct watch_sample *s, struct text *out);
+int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t n,
+		    struct text *out);
+int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The stream for people: "14:02:11.123  mmap   64.0 MiB at 0x7f…  rw- private  main.load
+ * cache.go:41". */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "out/text_utf8.h"
+#include "out/watch.h"
+
+enum { NAME_COLUMNS = 60 };
+
+/* From include/uapi/asm-generic/mman-common.h; not from sys/mman.h, which is about our own memory.
+ */
+enum {
+	PROT_R = 1,
+	PROT_W = 2,
+	PROT_X = 4,
+	FLAG_SHARED = 1,
+	FLAG_FIXED = 0x10,
+	FLAG_ANON = 0x20,
+	REMAP_FIXED = 2,
+};
+
+static char *size(const struct watch_text *w, char *buf, size_t n, uint64_t bytes)
+{
+	if (!w->style.exact)
+		return text_bytes(buf, n, bytes);
+	snprintf(buf, n, "%" PRIu64, bytes);
+	return buf;
+}
+
+static int begin(const struct watch_text *w, uint64_t mono_ns, const char *kind, struct text *out)
+{
+	uint64_t ns = mono_ns + w->clock.offset_ns;
+	time_t s = ns / 1000000000;
+	char clock[16] = "";
+	struct tm tm;
+
+	if (localtime_r(&s, &tm))
+		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	return text_printf(out, "%s.%03u  %-8s", clock, (unsigned int)(ns % 1000000000 / 1000000),
+			   kind);
+}
+
+static int put_name(const struct watch_text *w, const char *s, struct text *out)
+{
+	int r = utf8_print(s, NAME_COLUMNS, w->style.utf8, out);
+
+	return r < 0 ? r : 0;
+}
+
+/* "  main.cacheLoad cache.go:41", "  libfoo.so". */
+static int put_caller(const struct watch_text *w, const struct frame *f, size_t n, struct text *out)
+{
+	int i = event_caller(f, n), r;
+	const char *name, *base;
+
+	if (i < 0)
+		return 0;
+	name = f[i].func ? f[i].func : f[i].module;
+	if (!name)
+		return text_printf(out, "  0x%" PRIx64, f[i].addr);
+	base = strrchr(name, '/');
+	/* Of a function the package's folder matters, of a file only its name. */
+	r = text_printf(out, "  ");
+	if (!r)
+		r = put_name(w, !f[i].func && base ? base + 1 : name, out);
+	if (r || !f[i].file)
+		return r;
+	base = strrchr(f[i].file, '/');
+	r = text_printf(out, " ");
+	if (!r)
+		r = put_name(w, base ? base + 1 : f[i].file, out);
+	return r ? r : text_printf(out, ":%" PRIu32, f[i].line);
+}
+
+static int put_mmap(const struct watch_text *w, const struct event_call *c, struct text *out)
+{
+	uint64_t prot = c->args[2], flags = c->args[3];
+	char buf[32];
+
+	return text_printf(out, "%10s at 0x%" PRIx64 "  %c%c%c %s%s%s",
+			   size(w, buf, sizeof(buf), c->args[1]), (uint64_t)c->ret,
+			   prot & PROT_R ? 'r' : '-', prot & PROT_W ? 'w' : '-',
+			   prot & PROT_X ? 'x' : '-', flags & FLAG_SHARED ? "shared" : "private",
+			   flags & FLAG_ANON ? "" : " file", flags & FLAG_FIXED ? " fixed" : "");
+}
+
+static int put_mremap(const struct watch_text *w, const struct event_call *c, struct text *out)
+{
+	char old[32], new[32];
+
+	return text_printf(out, "%10s at 0x%" PRIx64 " -> %s at 0x%" PRIx64 "%s",
+			   size(w, old, sizeof(old), c->args[1]), c->args[0],
+			   size(w, new, sizeof(new), c->args[2]), (uint64_t)c->ret,
+			   c->args[3] & REMAP_FIXED ? " fixed" : "");
+}
+
+static int put_brk(struct watch_text *w, const struct event_call *c, struct text *out)
+{
+	uint64_t now = c->ret, before = w->brk;
+	char buf[32];
+
+	w->brk = now;
+	if (!c->args[0] || !before || now == before)
+		return text_printf(out, "%10s at 0x%" PRIx64, c->args[0] ? "" : "asked", now);
+	return text_printf(out, "%10s at 0x%" PRIx64 "  %s",
+			   size(w, buf, sizeof(buf), now > before ? now - before : before - now),
+			   now, now > before ? "more" : "less");
+}
+
+static int put_call(struct watch_text *w, const struct event_call *c, struct text *out)
+{
+	int err = event_call_errno(c);
+	char buf[32];
+
+	if (err) {
+		const char *name = strerrorname_np(err);
+		uint64_t length = c->call == CALL_MREMAP ? c->args[2] : c->args[1];
+
+		return text_printf(out, "%10s failed: %s (at 0x%" PRIx64 ")",
+				   c->call == CALL_BRK ? "" : size(w, buf, sizeof(buf), length),
+				   name ? name : "?", c->args[0]);
+	}
+	switch (c->call) {
+	case CALL_MMAP:
+		return put_mmap(w, c, out);
+	case CALL_MREMAP:
+		return put_mremap(w, c, out);
+	case CALL_BRK:
+		return put_brk(w, c, out);
+	default:
+		return text_printf(out, "%10s at 0x%" PRIx64, size(w, buf, sizeof(buf), c->args[1]),
+				   c->args[0]);
+	}
+}
+
+static double ms(uint64_t from, uint64_t to)
+{
+	return to >= from ? (to - from) / 1e6 : 0;
+}
+
+static int put_gc(const struct watch_text *w, const struct event_gc *g, struct text *out)
+{
+	char a[32], b[32], c[32], d[32];
+	int r = 0;
+
+	if (gc_has(g, GCV_CYCLE))
+		r = text_printf(out, "%10" PRIu64, g->v[GCV_CYCLE]);
+	if (!r && gc_has(g, GCV_HEAP_START) && gc_has(g, GCV_HEAP_END))
+		r = text_printf(out, "  heap %s -> %s", size(w, a, sizeof(a), g->v[GCV_HEAP_START]),
+				size(w, b, sizeof(b), g->v[GCV_HEAP_END]));
+	if (!r && gc_has(g, GCV_HEAP_MARKED))
+		r = text_printf(out, ", %s live", size(w, c, sizeof(c), g->v[GCV_HEAP_MARKED]));
+	if (!r && gc_has(g, GCV_GOAL))
+		r = text_printf(out, ", goal %s", size(w, d, sizeof(d), g->v[GCV_GOAL]));
+	if (!r && gc_has(g, GCV_MARK) && gc_has(g, GCV_MARK_TERM))
+		r = text_printf(out, ", mark %.2f ms", ms(g->v[GCV_MARK], g->v[GCV_MARK_TERM]));
+	if (!r && gc_has(g, GCV_PAUSE))
+		r = text_printf(out, ", paused %.3f ms", ms(0, g->v[GCV_PAUSE]));
+	if (!r && gc_has(g, GCV_FORCED) && g->v[GCV_FORCED])
+		r = text_printf(out, ", forced");
+	return r;
+}
+
+static int put_rss(struct watch_text *w, const struct event_rss *e, struct text *out)
+{
+	uint64_t now = e->file + e->anon + e->shmem, before = w->rss;
+	char total[32], step[32], anon[32], file[32], shm[32], high[32];
+	int r = text_printf(out, "%10s", size(w, total, sizeof(total), now));
+
+	w->rss = now;
+	if (!r && before)
+		r = text_printf(
+			out, "  %c%s", now < before ? '-' : '+',
+			size(w, step, sizeof(step), now < before ? before - now : now - before));
+	return r ? r
+		 : text_printf(out, "  (anon %s, file %s, shm %s)  highest %s",
+			       size(w, anon, sizeof(anon), e->anon),
+			       size(w, file, sizeof(file), e->file),
+			       size(w, shm, sizeof(shm), e->shmem),
+			       size(w, high, sizeof(high), e->high));
+}
+
+static int put_task(const struct watch_text *w, const struct event *e, struct text *out)
+{
+	int r = text_printf(out, "%10" PRIu32 "  ", e->tid);
+
+	if (!r)
+		r = put_name(w, e->task.comm, out);
+	if (r)
+		return r;
+	switch (event_kind(e)) {
+	case KIND_THREAD_START:
+		return text_printf(out, "  started by %" PRIu32, e->task.by_tid);
+	case KIND_FORK:
+		return text_printf(out, "  a process, forked by %" PRIu32, e->task.by_tid);
+	case KIND_THREAD_EXIT:
+		return text_printf(out, "  ended");
+	case KIND_EXIT:
+		if (e->task.exit_code & 0x7f)
+			return text_printf(out, "  the process was killed by signal %" PRIu32,
+					   e->task.exit_code & 0x7f);
+		return text_printf(out, "  the process ended with status %" PRIu32,
+				   e->task.exit_code >> 8 & 0xff);
+	default:
+		return text_printf(out, "  called exec");
+	}
+}
+
+static const char *label(const struct event *e)
+{
+	switch (event_kind(e)) {
+	case KIND_THREAD_START:
+	case KIND_THREAD_EXIT:
+		return "thread";
+	default:
+		return event_kind_name(event_kind(e));
+	}
+}
+
+int watch_text_event(struct watch_text *w, const struct event *e, const struct frame *frames,
+		     size_t n, struct text *out)
+{
+	int r = begin(w, e->exit_ns, label(e), out);
+
+	if (r)
+		return r;
+	switch (e->type) {
+	case EVENT_CALL:
+		r = put_call(w, &e->call, out);
+		if (!r)
+			r = put_caller(w, frames, n, out);
+		break;
+	case EVENT_RSS:
+		r = put_rss(w, &e->rss, out);
+		break;
+	case EVENT_GC:
+		r = put_gc(w, &e->gc, out);
+		break;
+	default:
+		r = put_task(w, e, out);
+	}
+	return r ? r : text_add(out, "\n", 1);
+}
+
+/* ---- the rest of the stream */
+
+int watch_text_start(struct watch_text *w, const struct watch_start *s, struct text *out)
+{
+	size_t attached = 0;
+	int r;
+
+	for (size_t i = 0; i < s->nprograms; i++)
+		attached += s->programs[i].attached;
+	r = text_printf(out, "watching %" PRId32 " ", s->pid);
+	if (!r)
+		r = put_name(w, s->comm ? s->comm : "", out);
+	if (!r && s->go_version && *s->go_version)
+		r = text_printf(out, " (%s)", s->go_version);
+	if (!r)
+		r = text_printf(out, " with %zu probes", attached);
+	if (!r && s->has_tax)
+		r = text_printf(out,
+				"; while they are there, each system call of any process takes "
+				"%.0f ns longer (--no-mappings: none)",
+				s->tax_ns);
+	if (!r)
+		r = text_add(out, "\n", 1);
+	for (size_t i = 0; i < s->nmissing && !r; i++)
+		r = text_printf(out, "not watched: %s\n", s->missing[i]);
+	return r;
+}
+
+int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct text *out)
+{
+	char rss[32], anon[32], file[32], shm[32];
+	int r = begin(w, s->now_ns, "sample", out);
+
+	return r ? r
+		 : text_printf(out,
+			       "%10s  (anon %s, file %s, shm %s)  %" PRIu64 " threads, %" PRIu64
+			       " events since\n",
+			       size(w, rss, sizeof(rss), s->rss),
+			       size(w, anon, sizeof(anon), s->anon),
+			       size(w, file, sizeof(file), s->file),
+			       size(w, shm, sizeof(shm), s->shmem), s->threads, s->events);
+}
+
+int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, struct text *out)
+{
+	int r = begin(w, e->exit_ns, "lost", out);
+
+	return r ? r
+		 : text_printf(out, "%10" PRIu32 "  events of CPU %" PRIu32 " are missing here\n",
+			       n, e->cpu);
+}
+
+int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out)
+{
+	bool any = false;
+	int r = text_printf(out, "watched for %.1f s (%s):", (e->now_ns - e->start_ns) / 1e9,
+			    e->why);
+
+	for (int k = 0; k < KIND_COUNT && !r; k++) {
+		if (!e->events[k])
+			continue;
+		r = text_printf(out, "%s %" PRIu64 " %s", any ? "," : "", e->events[k],
+				event_kind_name(k));
+		any = true;
+	}
+	if (!r && !any)
+		r = text_printf(out, " no events");
+	if (!r && e->failed)
+		r = text_printf(out, ", %" PRIu64 " of the calls failed", e->failed);
+	if (!r)
+		r = text_printf(out, "; lost: %" PRIu64, e->lost);
+	for (size_t i = 0; i < e->losses.n && !r; i++)
+		if (e->losses.v[i].v)
+			r = text_printf(out, ", %s %" PRIu64, e->losses.v[i].name,
+					e->losses.v[i].v);
+	return r ? r : text_add(out, "\n", 1);
+}
