@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The table of the Go runtime's layouts against the Go toolchains that are here: GO, else the one in
-# PATH, and Debian's /usr/lib/go-1.*; or those given: 02_go_layouts.sh …/bin/go …
+# PATH, and Debian's /usr/lib/go-1.*; or those given: go_layouts.sh …/bin/go …
 # For each, on both architectures: what a compiled program's own DWARF says of every field must equal
 # what the C table says; generating the release's row again must leave layouts.inc as it is.
 # A release without a row gets one from the generator for this test: then that is what is proved.
+# No root: a step of `make check` on its own.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/lib.sh"
 
 GO=${GO:-$(command -v go || ls /usr/local/go/bin/go 2>/dev/null || ls /usr/lib/go-1.*/bin/go 2>/dev/null | tail -n 1)}
