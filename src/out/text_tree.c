@@ -19,7 +19,7 @@ enum {
 
 struct sums {
 	uint64_t resident, virtual_, pss;
-	bool has_pss;
+	bool has_pss, part_pss; /* of something; not of everything resident */
 };
 
 struct node {
@@ -62,6 +62,7 @@ static void sums_add(struct sums *s, const struct ledger_cat *c)
 	s->virtual_ += c->virtual_;
 	s->pss += c->pss;
 	s->has_pss |= c->has_pss;
+	s->part_pss |= c->resident && !c->has_pss;
 }
 
 static bool is_empty(const struct ledger_cat *c)
@@ -299,7 +300,7 @@ static void put_figures(struct text_page *p, const struct columns *c, enum text_
 	if (c->books)
 		put_number(p, c, known, books);
 	if (c->pss)
-		put_number(p, c, s->has_pss, s->pss);
+		put_number(p, c, s->has_pss && !s->part_pss, s->pss);
 	put_bar(p, c, color, s->resident, scanned);
 	page_put(p, TEXT_PLAIN, "  ");
 }
@@ -329,13 +330,15 @@ static void put_rows(struct text_page *p, const struct columns *c, const struct 
 
 	for (size_t i = 0; nd->show && i < t->count[nd->cat]; i++) {
 		const struct ledger_row *row = &l->rows.v[t->order[t->first[nd->cat] + i]];
-		struct sums s = { row->resident, row->virtual_, row->pss, row->has_pss };
+		struct sums s = { row->resident, row->virtual_, row->pss, row->has_pss,
+				  row->resident && !row->has_pss };
 
 		if (i >= nd->show) {
 			rest.resident += s.resident;
 			rest.virtual_ += s.virtual_;
 			rest.pss += s.pss;
 			rest.has_pss |= s.has_pss;
+			rest.part_pss |= s.part_pss;
 			continue;
 		}
 		put_figures(p, c, TEXT_DIM, &s, NULL);
