@@ -163,6 +163,8 @@ static error_t parse_target(int key, char *arg, struct argp_state *st)
 		t->asked = true;
 		return -add_matching(t, "comm", match_comm, arg);
 	case 'g':
+		if (!*arg)
+			argp_error(st, "a cgroup has a name; / is the root");
 		t->asked = true;
 		return -add_cgroup(t, arg);
 	case ARGP_KEY_ARG:
