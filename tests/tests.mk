@@ -16,6 +16,7 @@ check-unit: $(UNIT)
 # ---- replay: checked-in captures against checked-in reports. UPDATE=1 writes the reports anew.
 check-replay: $(PROG)
 	$(Q)UPDATE=$(UPDATE) sh tests/golden/replay.sh $(PROG)
+	$(Q)UPDATE_GOLDEN=$(UPDATE_GOLDEN) sh tests/golden/help.sh $(PROG)
 
 # ---- targets that tests look at
 include tests/targets/targets.mk

@@ -48,7 +48,7 @@ int cli_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
-int cmd_watch(int argc, char **argv) __attribute__((weak)); /* until it is there */
+int cmd_watch(int argc, char **argv);
 
 /* "0.1.0", and the git revision it was built from ("" when not from git). */
 const char *cli_version(void);
@@ -79,9 +79,6 @@ struct cli_help {
 };
 
 extern const struct argp cli_help_argp;
-
-/* For a command's argp.help_filter: leaves out what takes room and says little. */
-char *cli_help_filter(int key, const char *text, void *input);
 
 /* Parses with the children's and the command's own options, without argp's own ones. False: return
  * *code. Usage errors end the program with CLI_USAGE. */

@@ -111,9 +111,16 @@ struct text_style cli_style(bool no_color, bool exact)
 
 enum { KEY_USAGE = 1024 };
 
+/* Leaves out what takes room and says little. */
+static char *help_filter(int key, const char *text, void *input)
+{
+	return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
+}
+
 static int print_help(const struct argp *argp, const char *name, unsigned int what)
 {
 	_free_ char *p = NULL;
+	struct argp filtered = *argp;
 	char title[64];
 	size_t n = 0;
 	FILE *f = open_memstream(&p, &n);
@@ -121,7 +128,8 @@ static int print_help(const struct argp *argp, const char *name, unsigned int wh
 	if (!f)
 		return cli_fail(-ENOMEM, NULL);
 	snprintf(title, sizeof(title), "%s", name);
-	argp_help(argp, f, what, title);
+	filtered.help_filter = help_filter;
+	argp_help(&filtered, f, what, title);
 	if (fclose(f))
 		return cli_fail(-ENOMEM, NULL);
 	return cli_put_code(cli_put(p, n));
@@ -147,11 +155,6 @@ static error_t parse_help(int key, char *arg, struct argp_state *st)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-char *cli_help_filter(int key, const char *text, void *input)
-{
-	return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
 }
 
 static const struct argp_option help_options[] = {

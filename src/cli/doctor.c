@@ -194,7 +194,6 @@ static const struct argp argp = {
 	       "  rsscope doctor --json | jq '.checks[] | select(.state != \"works\")'\n"
 	       "\n"
 	       "Exit: 0 whatever is missing, 1 when it cannot be printed.",
-	.help_filter = cli_help_filter,
 	.children = (const struct argp_child[]){ { &cli_help_argp, 0, NULL, 0 }, { 0 } },
 };
 

@@ -157,7 +157,6 @@ static const struct argp argp = {
 	       "  rsscope report saved.rsscap\n"
 	       "\n"
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
-	.help_filter = cli_help_filter,
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
