@@ -70,6 +70,19 @@ static uint64_t start_time(struct look *k, uint64_t ticks)
 	return boot + ticks * (1000000000ULL / hz);
 }
 
+/* Whether C is linked in: runtime/cgo's way into Go is there. The build setting CGO_ENABLED only
+ * says that it might have been. Function names are too many to keep, so a capture notes this. */
+static bool has_cgo(struct look *k)
+{
+	const struct bin_go *g = bin_go(k->bin);
+	struct bin_func f;
+	uint64_t cgo = 0;
+
+	if (g->is_go && memsrc_kind(k->m) != MEMSRC_CAPTURE)
+		cgo = !bin_go_lookup(k->bin, 0, "crosscall2", &f);
+	return memsrc_note(k->m, "cgo", &cgo) ? g->cgo : cgo;
+}
+
 static void describe_binary(struct look *k)
 {
 	struct report_target *t = &k->r->target;
@@ -79,7 +92,7 @@ static void describe_binary(struct look *k)
 	t->stripped = bin_is_stripped(k->bin);
 	t->pie = bin_is_pie(k->bin);
 	t->is_go = g->is_go;
-	t->cgo = g->cgo;
+	t->cgo = has_cgo(k);
 	snprintf(t->go_version, sizeof(t->go_version), "%s", g->version);
 	snprintf(t->module, sizeof(t->module), "%s", g->module);
 	snprintf(t->build_id, sizeof(t->build_id), "%s", bin_build_id(k->bin));
