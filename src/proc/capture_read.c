@@ -498,6 +498,8 @@ int capture_open(const char *path, int fd, uint64_t size, struct memsrc **out, s
 	c->fd = fd;
 	c->size = size;
 	c->path = strdup(path);
+	if (e)
+		e->code = 0;
 	rc = c->path ? read_all(&k) : -ENOMEM;
 	free(k.meta);
 	if (rc) {

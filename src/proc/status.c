@@ -71,7 +71,7 @@ int proc_status_parse(const char *text, struct proc_status *out)
 	s.rss_anon = field_or_0(text, "RssAnon:");
 	s.rss_file = field_or_0(text, "RssFile:");
 	s.rss_shmem = field_or_0(text, "RssShmem:");
-	s.kernel_thread = !line_value(text, "VmRSS:");
+	s.kernel_thread = !line_value(text, "VmRSS:") && !line_value(text, "VmSize:");
 	*out = s;
 	return 0;
 }
