@@ -12,8 +12,8 @@ rounds_of() { # NAME
 	local i rss limit scanned sum u worst=0 good=0
 	for ((i = 0; i < rounds; i++)); do
 		freeze "$TPID"
+		frozen_report "$TPID" || continue
 		rss=$(rollup "$TPID" Rss)
-		report "$TPID" || continue
 		thaw "$TPID"
 		# One jq for all: the round is short that way.
 		read -r scanned sum u < <(q '"\(.rss.scanned) \([.ledger[].resident] | add) \(.unexplained)"')

@@ -63,7 +63,7 @@ for exe in "$T"/fixture-*; do
 	for seed in 0 ${SEEDS:-1 2}; do
 		start "$name" -path "$TMP/file" -seed "$seed"
 		freeze_touched "$name"
-		report "$TPID" || continue
+		frozen_report "$TPID" || continue
 		w="$name seed $seed"
 		heap=$(truth '.metrics | ."/memory/classes/heap/objects:bytes" + ."/memory/classes/heap/unused:bytes" + ."/memory/classes/heap/free:bytes" + ."/memory/classes/heap/released:bytes"')
 		equal "$w: go/heap" "$(resident go/heap)" $((heap - $(truth .touched.skipped)))

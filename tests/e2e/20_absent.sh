@@ -7,19 +7,20 @@ need_root
 need_tool jq
 
 look() { # NAME
-	local before after i
+	local before huge i
 	freeze "$TPID"
-	before=$(vm_state "$TPID")
 	for ((i = 0; i < 5; i++)); do
+		before=$(vm_state "$TPID") huge=$(rollup "$TPID" AnonHugePages)
 		report "$TPID"
 		rs report --pid "$TPID"
 		equal "$1: exit of the text report" $RC 0
 		rs capture --pid "$TPID" -o "$TMP/capture"
 		equal "$1: exit of capture" $RC 0
 		rm -f "$TMP/capture"
+		# khugepaged makes huge pages of frozen processes' pages too: not our doing.
+		[ "$(rollup "$TPID" AnonHugePages)" = "$huge" ] || continue
+		equal "$1" "$(vm_state "$TPID")" "$before"
 	done
-	after=$(vm_state "$TPID")
-	equal "$1" "$after" "$before"
 	thaw "$TPID"
 }
 

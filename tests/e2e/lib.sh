@@ -87,6 +87,19 @@ report() { # PID [ARG…]: JSON report in $TMP/report.json; fails unless 0 or 5
 		return 1
 	}
 }
+# The same of a frozen process. The kernel's khugepaged may make a huge page of a frozen process's
+# pages too, which adds to its RSS: then the report is taken again. Other changes are a failure.
+frozen_report() { # PID [ARG…]
+	local i rss huge
+	for ((i = 0; i < 5; i++)); do
+		rss=$(rollup "$1" Rss) huge=$(rollup "$1" AnonHugePages)
+		report "$@" || return 1
+		[ "$(rollup "$1" Rss)" = "$rss" ] && return 0
+		[ "$(rollup "$1" AnonHugePages)" != "$huge" ] || break
+	done
+	fail "the RSS of frozen $1 went from $rss to $(rollup "$1" Rss) while it was looked at"
+	return 1
+}
 q() { jq -r ".reports[0] | $1" "${2:-$TMP/report.json}"; } # FILTER [FILE]
 # Resident bytes of a category, its children included; 0 when it has none.
 resident() { q "[.ledger[] | select(.category == \"$1\" or (.category | startswith(\"$1/\"))) | .resident] | add // 0" "${2:-$TMP/report.json}"; }

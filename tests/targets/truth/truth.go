@@ -100,6 +100,16 @@ func Print(v interface{}) {
 		panic(err)
 	}
 	line = append(append(line[:0], b[:len(b)-1]...), `,"metrics":{`...)
+	finish()
+}
+
+// Peek prints the metrics alone, and allocates nothing at all.
+func Peek() {
+	line = append(line[:0], `{"metrics":{`...)
+	finish()
+}
+
+func finish() {
 	metrics.Read(samples)
 	for i := range samples {
 		if i > 0 {
