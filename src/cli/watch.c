@@ -184,15 +184,15 @@ static uint64_t now_ns(clockid_t clock)
 
 static size_t name_stack(struct watch *w, const struct event_call *c, struct frame *f)
 {
-	size_t n = c->nstack + c->ngo;
-	bool go = false;
+	size_t n = event_call_depth(c);
+	bool go = n == c->nstack;
 
 	for (size_t i = 0; i < n; i++)
 		symbolizer_frame(w->t.names, c->stack[i], &f[i]);
 	/* The goroutine's part is taken on trust from memory: it must be code, and Go's. */
 	for (size_t i = c->nstack; i < n; i++)
 		go |= f[i].go;
-	return c->ngo && !go ? c->nstack : n;
+	return go ? n : c->nstack;
 }
 
 /* Says where records of a CPU are missing. */

@@ -19,7 +19,8 @@ struct watch_target {
 	struct symbolizer *names;
 	bool has_go; /* rt is open */
 	struct go_runtime rt;
-	bool has_work; /* runtime.work is found: all words of a GC event are known */
+	bool has_work;	    /* runtime.work is found: all words of a GC event are known */
+	unsigned int tries; /* to learn more after a GC cycle */
 	struct ev_gc gc;
 	char no_gc[256]; /* why GC cycles can't be watched; "" when they can */
 };
@@ -32,7 +33,8 @@ void watch_target_close(struct watch_target *t);
 /* The way from a thread to the goroutine it works for; off where it is not known. */
 void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out);
 
-/* After the first cycle: looks for runtime.work again. True when words have changed. */
+/* After a cycle: looks again for what could not be found in a heap that had hardly begun. True when
+ * words have changed. */
 bool watch_target_learn(struct watch_target *t);
 
 /* The process has called exec: names are looked up anew. */

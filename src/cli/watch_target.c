@@ -112,9 +112,23 @@ static int open_exe(struct watch_target *t, struct maps *maps)
 	return 0;
 }
 
+static int open_runtime(struct watch_target *t, const struct maps *maps, struct err *e)
+{
+	struct go_runtime rt;
+	int r = go_runtime_open(t->m, t->bin, t->bias, maps, &rt, e);
+
+	if (r)
+		return r;
+	t->rt = rt;
+	t->has_go = true;
+	symbolizer_set_go_text(t->names, t->rt.g.text - t->bias);
+	set_words(t);
+	return 0;
+}
+
 int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
 {
-	struct maps maps = { 0 };
+	_cleanup_(maps_free) struct maps maps = { 0 };
 	struct err why = { 0 };
 	int r;
 
@@ -126,19 +140,9 @@ int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
 		r = maps_read(m, 0, &maps, e);
 	if (r)
 		return r;
-	if (!open_exe(t, &maps) && bin_go(t->bin)->is_go) {
-		r = go_runtime_open(m, t->bin, t->bias, &maps, &t->rt, &why);
-		if (r)
-			log_warn("GC events without figures: %s", why.text);
-		else
-			t->has_go = true;
-	}
-	if (t->has_go) {
-		symbolizer_set_go_text(t->names, t->rt.g.text - t->bias);
-		set_words(t);
-	}
+	if (!open_exe(t, &maps) && bin_go(t->bin)->is_go && open_runtime(t, &maps, &why))
+		log_warn("GC events without figures: %s", why.text);
 	find_gc(t);
-	maps_free(&maps);
 	return 0;
 }
 
@@ -179,10 +183,18 @@ void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out)
 
 bool watch_target_learn(struct watch_target *t)
 {
-	if (!t->has_go || t->has_work)
+	enum { TRIES = 8 };
+	_cleanup_(maps_free) struct maps maps = { 0 };
+	bool complete = t->rt.g.gccontroller || !go_has(t->rt.l, GO_GCC_LASTHEAPGOAL);
+
+	if (!t->has_go || (t->has_work && complete) || t->tries++ >= TRIES)
 		return false;
-	set_work_words(t);
-	return t->has_work;
+	memsrc_flush(t->m);
+	if (complete)
+		set_work_words(t);
+	else if (!maps_read(t->m, 0, &maps, NULL))
+		open_runtime(t, &maps, NULL);
+	return t->has_go;
 }
 
 void watch_target_exec(struct watch_target *t)

@@ -46,80 +46,6 @@ static void forget(struct symbolizer *s)
 	memset(s->full, 0, sizeof(s->full));
 }
 
-static int read_maps(struct symbolizer *s, struct err *e)
-{
-	struct maps maps = { 0 };
-	_text_ struct text exe = { 0 };
-	int r = maps_read(s->m, 0, &maps, e);
-
-	/* What a process that has ended had mapped still names its last events. */
-	if (r || !maps.vma.n) {
-		maps_free(&maps);
-		return r;
-	}
-	maps_free(&s->maps);
-	s->maps = maps;
-	if (!memsrc_text(s->m, "proc/exe", 0, &exe) && exe.p)
-		snprintf(s->exe, sizeof(s->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
-	return 0;
-}
-
-int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
-{
-	struct symbolizer *s = calloc(1, sizeof(*s));
-	int r;
-
-	if (!s)
-		return err_set(e, -ENOMEM, "out of memory");
-	s->m = m;
-	r = read_maps(s, e);
-	if (r) {
-		symbolizer_close(s);
-		return r;
-	}
-	*out = s;
-	return 0;
-}
-
-void symbolizer_close(struct symbolizer *s)
-{
-	if (!s)
-		return;
-	forget(s);
-	maps_free(&s->maps);
-	free(s);
-}
-
-void symbolizer_set_go_text(struct symbolizer *s, uint64_t text)
-{
-	s->go_text = text;
-	memset(s->full, 0, sizeof(s->full));
-}
-
-void symbolizer_tick(struct symbolizer *s)
-{
-	s->may_reread = true;
-}
-
-void symbolizer_reset(struct symbolizer *s)
-{
-	forget(s);
-	s->go_text = 0;
-	read_maps(s, NULL);
-}
-
-static const struct vma *find_vma(struct symbolizer *s, uint64_t addr)
-{
-	const struct vma *v = maps_find(&s->maps, addr);
-
-	if ((v && v->flags & VMA_X) || !s->may_reread)
-		return v;
-	s->may_reread = false;
-	if (read_maps(s, NULL))
-		return v;
-	return maps_find(&s->maps, addr);
-}
-
 static bool is_same_file(const struct file *f, const struct vma *v)
 {
 	return f->inode == v->inode && f->dev_major == v->dev_major && f->dev_minor == v->dev_minor;
@@ -169,6 +95,45 @@ static struct file *file_of(struct symbolizer *s, const struct vma *v)
 	return &s->files.v[s->files.n - 1];
 }
 
+/* Ahead of the first address in them: a short-lived target may have ended by then. */
+static void open_files(struct symbolizer *s)
+{
+	for (size_t i = 0; i < s->maps.vma.n; i++)
+		if (s->maps.vma.v[i].flags & VMA_X && s->maps.vma.v[i].inode)
+			file_of(s, &s->maps.vma.v[i]);
+}
+
+static int read_maps(struct symbolizer *s, struct err *e)
+{
+	struct maps maps = { 0 };
+	_text_ struct text exe = { 0 };
+	int r = maps_read(s->m, 0, &maps, e);
+
+	/* What a process that has ended had mapped still names its last events. */
+	if (r || !maps.vma.n) {
+		maps_free(&maps);
+		return r;
+	}
+	maps_free(&s->maps);
+	s->maps = maps;
+	if (!memsrc_text(s->m, "proc/exe", 0, &exe) && exe.p)
+		snprintf(s->exe, sizeof(s->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
+	open_files(s);
+	return 0;
+}
+
+static const struct vma *find_vma(struct symbolizer *s, uint64_t addr)
+{
+	const struct vma *v = maps_find(&s->maps, addr);
+
+	if ((v && v->flags & VMA_X) || !s->may_reread)
+		return v;
+	s->may_reread = false;
+	if (read_maps(s, NULL))
+		return v;
+	return maps_find(&s->maps, addr);
+}
+
 static void name_in_file(struct symbolizer *s, const struct file *f, uint64_t pc, struct frame *out)
 {
 	uint64_t text = f->is_exe ? s->go_text : 0, at = pc - f->bias, start;
@@ -216,4 +181,48 @@ void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
 		s->full[i] = s->cache[i].module;
 	}
 	*out = s->cache[i];
+}
+
+int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
+{
+	struct symbolizer *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	s->m = m;
+	r = read_maps(s, e);
+	if (r) {
+		symbolizer_close(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+void symbolizer_close(struct symbolizer *s)
+{
+	if (!s)
+		return;
+	forget(s);
+	maps_free(&s->maps);
+	free(s);
+}
+
+void symbolizer_set_go_text(struct symbolizer *s, uint64_t text)
+{
+	s->go_text = text;
+	memset(s->full, 0, sizeof(s->full));
+}
+
+void symbolizer_tick(struct symbolizer *s)
+{
+	s->may_reread = true;
+}
+
+void symbolizer_reset(struct symbolizer *s)
+{
+	forget(s);
+	s->go_text = 0;
+	read_maps(s, NULL);
 }

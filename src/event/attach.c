@@ -135,6 +135,15 @@ static struct bpf_link *attach_one(int i, struct bpf_object *obj, const struct e
 	return bpf_program__attach(prog);
 }
 
+/* What a refusal asks for: perf_uprobe_event_init() in kernel/events/core.c wants more than the
+ * tracepoints do. */
+static const char *needs(const struct row *r, int rc)
+{
+	if (rc != -EACCES && rc != -EPERM)
+		return "";
+	return r->needs == EVF_UPROBE ? "; uprobes need CAP_SYS_ADMIN" : "; needs CAP_PERFMON";
+}
+
 int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e)
 {
 	for (int i = 0; i < ROWS; i++) {
@@ -148,9 +157,10 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 			continue;
 		r = -errno;
 		row->broken = true;
-		snprintf(row->reason, sizeof(row->reason), "did not attach: %s", strerror(-r));
+		snprintf(row->reason, sizeof(row->reason), "did not attach: %s%s", strerror(-r),
+			 needs(&table[i], r));
 		log_debug("%s (%s) %s", table[i].name, table[i].target, row->reason);
-		return err_set(e, r, "attaching to %s: %s", table[i].target, strerror(-r));
+		return err_set(e, r, "%s %s", table[i].target, row->reason);
 	}
 	return 0;
 }

@@ -65,10 +65,10 @@ struct ev_options {
 struct ev;
 
 /*
- * Loads, attaches, arms. Groups whose programs this kernel lacks are left out and named by
- * ev_programs (a group of which nothing works and which was asked for is an error only when it is
- * the only one). -ESRCH no such process; -EPERM, -EACCES what is missing is named; -ENOENT no
- * tracefs or no BTF, with what to do; -ENOTSUP.
+ * Loads, attaches, arms. Groups whose programs this kernel or our privileges don't allow are left
+ * out and named by ev_programs; when none is left, that is an error: -EPERM a capability or the
+ * mount of tracefs is missing, -ENOTSUP the kernel lacks something (BTF). The texts say what to do.
+ * The pid is the caller's to check.
  */
 int ev_open(const struct ev_options *o, struct ev **out, struct err *e);
 void ev_close(struct ev *s); /* NULL-safe */

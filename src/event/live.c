@@ -154,6 +154,17 @@ static int load(struct live *l, const struct ev_options *o, struct err *e)
 	return r ? -EAGAIN : 0;
 }
 
+static int nothing_works(const struct live *l, const struct ev_options *o,
+			 const struct ev_features *f, struct err *e)
+{
+	bool loads = f->have >> EVF_LOAD & 1, mounted = f->have >> EVF_TRACEFS & 1;
+	const char *why = loads ? plan_reason(&l->plan, o->groups) : f->reason[EVF_LOAD];
+	bool denied = f->have >> EVF_BTF & 1 && (!loads || !mounted);
+
+	return err_set(e, denied ? -EPERM : -ENOTSUP, "no probe can be attached: %s",
+		       *why ? why : "nothing was asked for");
+}
+
 static int load_retrying(struct live *l, const struct ev_options *o, const struct ev_features *f,
 			 struct err *e)
 {
@@ -164,13 +175,8 @@ static int load_retrying(struct live *l, const struct ev_options *o, const struc
 		rsc_bpf__destroy(l->skel);
 		l->skel = NULL;
 		plan_choose(&l->plan, f, o->groups, o->fallbacks);
-		if (!l->plan.groups) {
-			const char *why = plan_reason(&l->plan, o->groups);
-			bool eperm = !(f->have >> EVF_LOAD & 1) || !(f->have >> EVF_TRACEFS & 1);
-
-			return err_set(e, eperm ? -EPERM : -ENOTSUP, "no probe can be attached: %s",
-				       why[0] ? why : "nothing was asked for");
-		}
+		if (!l->plan.groups)
+			return nothing_works(l, o, f, e);
 		r = load(l, o, e);
 	}
 	return r;
@@ -240,7 +246,7 @@ static const struct ev_ops live_ops = {
 /* What one system call costs here, ns: the best of some short rounds. */
 static double syscall_ns(void)
 {
-	enum { ROUNDS = 8, CALLS = 1000 };
+	enum { ROUNDS = 32, CALLS = 500 };
 	double best = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {

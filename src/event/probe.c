@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What this kernel and our privileges allow: files that exist, and questions to its BTF. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,7 @@ int bpflog_load_error(int r, struct err *e)
 			       "CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)",
 			       strerror(-r));
 	case -ESRCH: /* libbpf: no BTF to relocate against */
-		return err_set(e, -ENOENT,
+		return err_set(e, -ENOTSUP,
 			       "this kernel has no BTF (/sys/kernel/btf/vmlinux): probes need a "
 			       "kernel built with CONFIG_DEBUG_INFO_BTF=y");
 	case -ENOSYS:
@@ -89,12 +90,18 @@ static void no(struct ev_features *f, enum ev_feature which, const char *fmt, ..
 	va_end(ap);
 }
 
+/* With our effective privileges: access(2) asks for the real user's and ignores capabilities. */
+static bool can(const char *path, int mode)
+{
+	return !faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+}
+
 /* The directory that libbpf takes: debugfs first, then tracefs (libbpf 1.1, tracefs_path()). */
 static const char *tracefs_dir(void)
 {
-	if (!access("/sys/kernel/debug/tracing/events", F_OK))
+	if (can("/sys/kernel/debug/tracing/events", F_OK))
 		return "/sys/kernel/debug/tracing";
-	if (!access("/sys/kernel/tracing/events", F_OK))
+	if (can("/sys/kernel/tracing/events", F_OK))
 		return "/sys/kernel/tracing";
 	return NULL;
 }
@@ -105,7 +112,7 @@ static void probe_tracepoint(struct ev_features *f, enum ev_feature which, const
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/events/%s/id", dir, event);
-	if (!access(path, R_OK))
+	if (can(path, R_OK))
 		yes(f, which);
 	else if (errno == EACCES)
 		no(f, which, "%s is not readable: run as root, or give CAP_DAC_READ_SEARCH", path);
@@ -119,12 +126,12 @@ static void probe_files(struct ev_features *f)
 	static const char pmu[] = "/sys/bus/event_source/devices/uprobe/type";
 	const char *dir = tracefs_dir();
 
-	if (!access(btf, R_OK))
+	if (can(btf, R_OK))
 		yes(f, EVF_BTF);
 	else
 		no(f, EVF_BTF, "%s: %s; needs a kernel built with CONFIG_DEBUG_INFO_BTF=y", btf,
 		   strerror(errno));
-	if (!access(pmu, R_OK))
+	if (can(pmu, R_OK))
 		yes(f, EVF_UPROBE);
 	else
 		no(f, EVF_UPROBE, "%s: %s; needs CONFIG_UPROBE_EVENTS=y and a mounted /sys", pmu,

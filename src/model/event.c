@@ -74,6 +74,17 @@ int event_call_errno(const struct event_call *c)
 	return c->ret < 0 && c->ret >= -4095 ? (int)-c->ret : 0;
 }
 
+size_t event_call_depth(const struct event_call *c)
+{
+	/* The first of the goroutine's addresses is where it left its stack; those that follow are
+	 * return addresses, the same in both parts. */
+	for (size_t k = c->nstack + 1; k < (size_t)c->nstack + c->ngo; k++)
+		for (size_t i = 0; i < c->nstack; i++)
+			if (c->stack[i] == c->stack[k])
+				return c->nstack;
+	return c->nstack + c->ngo;
+}
+
 static bool starts_with_any(const char *s, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -119,18 +130,50 @@ static bool is_wrapper(const struct frame *f)
 	return f->go ? is_go_wrapper(f->func) : is_c_wrapper(f);
 }
 
+/* sysMmap, sysAlloc, sysReserve, ..., mmap, munmap and their closures. */
+static bool is_go_plumbing(const struct frame *f)
+{
+	static const char *const prefixes[] = { "runtime.sys", "runtime.mmap", "runtime.munmap",
+						"runtime.callCgoM", "runtime.asmcgocall" };
+
+	return f->go && starts_with_any(f->func, prefixes, ARRAY_LEN(prefixes));
+}
+
+int event_maker(const struct frame *f, size_t n)
+{
+	bool plumbing = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_go_plumbing(&f[i])) {
+			/* systemstack is plumbing only below what calls the kernel */
+			plumbing |= strcmp(f[i].func, "runtime.systemstack") &&
+				    strcmp(f[i].func, "runtime.systemstack_switch");
+			continue;
+		}
+		if (plumbing)
+			return f[i].go && is_go_wrapper(f[i].func) ? (int)i : -1;
+		if (!is_wrapper(&f[i]))
+			return -1;
+	}
+	return -1;
+}
+
 int event_caller(const struct frame *f, size_t n)
 {
+	int maker;
+
 	for (size_t i = 0; i < n; i++)
 		if (f[i].func && !is_wrapper(&f[i]))
 			return i;
 	for (size_t i = 0; i < n; i++)
 		if (f[i].module && !is_wrapper(&f[i]))
 			return i;
-	/* All of it is the runtime's or the C library's own: its innermost name says what it does.
-	 */
+	/* All of it is the runtime's or the C library's own. */
+	maker = event_maker(f, n);
+	if (maker >= 0)
+		return maker;
 	for (size_t i = 0; i < n; i++)
-		if (f[i].func)
+		if (f[i].func && !is_go_plumbing(&f[i]))
 			return i;
 	return n ? 0 : -1;
 }

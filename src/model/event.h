@@ -122,6 +122,10 @@ unsigned int event_call_nargs(enum event_callno c);
  * unchanged break: -ENOMEM when that is not what was asked for. */
 int event_call_errno(const struct event_call *c);
 
+/* How many addresses of stack[] tell the story: without the goroutine's part where the thread's own
+ * part leads through it anyway (Go keeps the chain across its system stack since 1.21). */
+size_t event_call_depth(const struct event_call *c);
+
 /* One frame of a stack, named. Strings are borrowed and may be NULL. */
 struct frame {
 	uint64_t addr;
@@ -136,5 +140,9 @@ struct frame {
  * wrapper around the call (libc and its allocator, syscall, x/sys, the runtime, cgo's thunks); else
  * the best there is. -1 when there are no frames. */
 int event_caller(const struct frame *f, size_t n);
+
+/* When the Go runtime itself made the call (to grow the heap, for its own structures): index of
+ * the frame that wanted the memory, past the plumbing of runtime/mem*.go. -1 otherwise. */
+int event_maker(const struct frame *f, size_t n);
 
 #endif

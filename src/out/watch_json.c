@@ -233,7 +233,7 @@ static void put_args(struct line *l, const struct event_call *c)
 
 static void put_call(struct line *l, const struct event_call *c, const struct frame *f, size_t n)
 {
-	int err = event_call_errno(c), caller = event_caller(f, n);
+	int err = event_call_errno(c), caller = event_caller(f, n), maker = event_maker(f, n);
 
 	put_args(l, c);
 	if (c->ret < 0 && c->ret >= -4095)
@@ -247,6 +247,8 @@ static void put_call(struct line *l, const struct event_call *c, const struct fr
 	}
 	if (caller >= 0)
 		put_known(l, "caller", f[caller].func ? f[caller].func : f[caller].module);
+	if (maker >= 0)
+		put_known(l, "runtime", f[maker].func);
 	put_stack(l, f, n);
 	if (c->stack_failed || c->go_failed || c->stack_cut)
 		put_string(l, "stack_note",

@@ -52,29 +52,41 @@ static int put_name(const struct watch_text *w, const char *s, struct text *out)
 	return r < 0 ? r : 0;
 }
 
-/* "  main.cacheLoad cache.go:41", "  libfoo.so". */
-static int put_caller(const struct watch_text *w, const struct frame *f, size_t n, struct text *out)
+static int put_frame(const struct watch_text *w, const struct frame *f, struct text *out)
 {
-	int i = event_caller(f, n), r;
-	const char *name, *base;
+	const char *name = f->func ? f->func : f->module, *base;
+	int r;
 
-	if (i < 0)
-		return 0;
-	name = f[i].func ? f[i].func : f[i].module;
 	if (!name)
-		return text_printf(out, "  0x%" PRIx64, f[i].addr);
-	base = strrchr(name, '/');
+		return text_printf(out, "0x%" PRIx64, f->addr);
 	/* Of a function the package's folder matters, of a file only its name. */
-	r = text_printf(out, "  ");
-	if (!r)
-		r = put_name(w, !f[i].func && base ? base + 1 : name, out);
-	if (r || !f[i].file)
+	base = f->func ? NULL : strrchr(name, '/');
+	r = put_name(w, base ? base + 1 : name, out);
+	if (r || !f->file)
 		return r;
-	base = strrchr(f[i].file, '/');
+	base = strrchr(f->file, '/');
 	r = text_printf(out, " ");
 	if (!r)
-		r = put_name(w, base ? base + 1 : f[i].file, out);
-	return r ? r : text_printf(out, ":%" PRIu32, f[i].line);
+		r = put_name(w, base ? base + 1 : f->file, out);
+	return r ? r : text_printf(out, ":%" PRIu32, f->line);
+}
+
+/* "  main.load cache.go:41", "  libfoo.so", "  runtime.(*mheap).grow mheap.go:1530, for main.load
+ * ...". */
+static int put_caller(const struct watch_text *w, const struct frame *f, size_t n, struct text *out)
+{
+	int caller = event_caller(f, n), maker = event_maker(f, n);
+	int r = caller < 0 ? 0 : text_printf(out, "  ");
+
+	if (caller < 0 || r)
+		return r;
+	if (maker < 0)
+		return put_frame(w, &f[caller], out);
+	r = put_frame(w, &f[maker], out);
+	if (r || f[caller].addr == f[maker].addr)
+		return r;
+	r = text_printf(out, ", for ");
+	return r ? r : put_frame(w, &f[caller], out);
 }
 
 static int put_mmap(const struct watch_text *w, const struct event_call *c, struct text *out)
@@ -106,7 +118,7 @@ static int put_brk(struct watch_text *w, const struct event_call *c, struct text
 
 	w->brk = now;
 	if (!c->args[0] || !before || now == before)
-		return text_printf(out, "%10s at 0x%" PRIx64, c->args[0] ? "" : "asked", now);
+		return text_printf(out, "%10s at 0x%" PRIx64, c->args[0] ? "set" : "asked", now);
 	return text_printf(out, "%10s at 0x%" PRIx64 "  %s",
 			   size(w, buf, sizeof(buf), now > before ? now - before : before - now),
 			   now, now > before ? "more" : "less");

@@ -10,11 +10,15 @@ GO_SRC := $(wildcard tests/targets/*/*.go tests/targets/go.mod)
 C_TARGETS := $(patsubst tests/targets/c/%.c,$(T)/%,$(wildcard tests/targets/c/*.c))
 
 # name: package, cgo, go build flags
-GO_TARGETS := demo churn gcloop fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie
+GO_TARGETS := demo churn gcloop origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie
 demo_PKG := demo
 demo_FLAGS := -ldflags '-s -w'
 churn_PKG := churn
 gcloop_PKG := gcloop
+origins_PKG := origins
+origins_FLAGS := -ldflags '-s -w'
+origins-pie_PKG := origins
+origins-pie_FLAGS := -buildmode=pie -ldflags '-s -w'
 fixture-pure_PKG := fixture
 fixture-pure_CGO := 0
 fixture-cgo_PKG := fixture

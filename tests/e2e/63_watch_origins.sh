@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Who made a mapping: stripped Go programs, plain and PIE, that map from known functions through
+# package syscall, through C's malloc and sbrk, and by growing Go's heap.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/watch.sh"
+need_probes
+need_go
+need_tool jq
+
+for program in origins origins-pie; do
+	start $program
+	watch "$TPID" --json --no-report --events mappings
+	for what in mmap malloc brk heap goroutine; do
+		ask $what
+	done
+	close_stdin
+	watched
+	by_size() { # TYPE BYTES FILTER
+		jq -r "select(.type == \"$1\" and ((.length // 0) >= $2) and ((.length // 0) < $2 + $MIB)) | $3" "$WOUT"
+	}
+	functions='[.stack[].func // "?"] | join(" ")'
+	equal "$program: caller of syscall.Mmap" "$(by_size mmap $((3 * MIB)) .caller)" main.mapAnon
+	equal "$program: caller of malloc" "$(by_size mmap $((5 * MIB)) .caller)" main.cacheLoad
+	equal "$program: file and line of malloc's caller" "$(by_size mmap $((5 * MIB)) '.stack[] | select(.func == "main.cacheLoad") | .file' | sed 's,.*/,,')" main.go
+	equal "$program: caller of sbrk" "$(events brk 'select(.args[0] != "0x0") | .caller' | sort -u)" main.moveBreak
+	equal "$program: caller that grew the heap" "$(by_size mmap $((200 * MIB)) .caller)" main.growHeap
+	equal "$program: the runtime's part in it" "$(by_size mmap $((200 * MIB)) .runtime)" "runtime.(*mheap).grow"
+	equal "$program: caller in a goroutine" "$(by_size mmap $((9 * MIB)) .caller)" main.mapAnon
+	stack=$(by_size mmap $((5 * MIB)) "$functions")
+	[[ $stack == *main._Cfunc_block*main.cacheLoad*main.main*runtime.main*runtime.goexit* ]] ||
+		fail "$program: the stack of malloc's mmap is $stack"
+	[ "$(grep -o main.main <<<"$stack" | wc -l)" = 1 ] || fail "$program: frames twice: $stack"
+	equal "$program: lost" "$(lost)" 0
+done
+finish "callers named"

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * calls THREADS CALLS: each thread makes that many mmap, munmap, mremap and brk calls, of all
+ * shapes and many that fail, in an order that depends on its number only. Prints a line when it is
+ * ready; starts at a line on stdin; prints how many calls were made; ends with stdin.
+ * calls -storm THREADS SECONDS: pairs of mmap and munmap as fast as they go; prints their number.
+ * calls -syscalls N: prints the ns that one getppid takes, best of ten rounds of N.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, SLOTS = 8, THREADS_MAX = 64 };
+
+struct worker {
+	pthread_t thread;
+	uint64_t rng;
+	long n, made;
+	char *at[SLOTS];
+	size_t len[SLOTS];
+};
+
+static pthread_barrier_t start;
+static int file;
+static volatile int stop;
+
+static uint64_t next(struct worker *w)
+{
+	w->rng ^= w->rng << 13;
+	w->rng ^= w->rng >> 7;
+	w->rng ^= w->rng << 17;
+	return w->rng;
+}
+
+static void map(struct worker *w, int slot)
+{
+	size_t len = (1 + next(w) % 16) * PAGE;
+	int flags = MAP_PRIVATE, fd = -1;
+	void *p;
+
+	if (w->at[slot])
+		return;
+	if (next(w) % 4)
+		flags |= MAP_ANONYMOUS;
+	else
+		fd = file;
+	p = mmap(NULL, len, next(w) % 2 ? PROT_READ | PROT_WRITE : PROT_NONE, flags, fd, 0);
+	if (p != MAP_FAILED) {
+		w->at[slot] = p;
+		w->len[slot] = len;
+	}
+}
+
+static void unmap(struct worker *w, int slot)
+{
+	size_t part;
+
+	if (!w->at[slot])
+		return;
+	/* now and then only the first half */
+	part = w->len[slot] > PAGE && next(w) % 3 == 0 ? w->len[slot] / 2 / PAGE * PAGE : 0;
+	munmap(w->at[slot], part ? part : w->len[slot]);
+	w->at[slot] = part ? w->at[slot] + part : NULL;
+	w->len[slot] -= part;
+}
+
+static void remap(struct worker *w, int slot)
+{
+	size_t len = (1 + next(w) % 32) * PAGE;
+	void *p;
+
+	if (!w->at[slot])
+		return;
+	p = mremap(w->at[slot], w->len[slot], len, next(w) % 2 ? MREMAP_MAYMOVE : 0);
+	if (p != MAP_FAILED) {
+		w->at[slot] = p;
+		w->len[slot] = len;
+	}
+}
+
+/* Over the thread's own mapping: what is there goes. */
+static void overlay(struct worker *w, int slot)
+{
+	if (w->at[slot])
+		mmap(w->at[slot], PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static void fail(struct worker *w)
+{
+	switch (next(w) % 8) {
+	case 0:
+		mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* EINVAL */
+		break;
+	case 1:
+		mmap(NULL, 1UL << 60, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* ENOMEM */
+		break;
+	case 2:
+		mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 999, 0); /* EBADF */
+		break;
+	case 3:
+		munmap((void *)1, PAGE); /* EINVAL */
+		break;
+	case 4:
+		munmap((void *)PAGE, 0); /* EINVAL */
+		break;
+	case 5:
+		mremap((void *)(16UL * PAGE), PAGE, 2 * PAGE, MREMAP_MAYMOVE); /* EFAULT */
+		break;
+	case 6:
+		syscall(SYS_brk, 1UL); /* unchanged */
+		break;
+	case 7:
+		mmap(NULL, PAGE, PROT_READ, 0, -1, 0); /* EINVAL: neither shared nor private */
+		break;
+	}
+}
+
+static void grow_brk(struct worker *w)
+{
+	unsigned long now = syscall(SYS_brk, 0UL);
+
+	if (next(w) % 2)
+		syscall(SYS_brk, now + PAGE);
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_barrier_wait(&start);
+	for (long i = 0; i < w->n; i++) {
+		int slot = next(w) % SLOTS;
+
+		switch (next(w) % 8) {
+		case 0:
+		case 1:
+		case 2:
+			map(w, slot);
+			break;
+		case 3:
+		case 4:
+			unmap(w, slot);
+			break;
+		case 5:
+			remap(w, slot);
+			break;
+		case 6:
+			overlay(w, slot);
+			break;
+		case 7:
+			if (next(w) % 2)
+				fail(w);
+			else
+				grow_brk(w);
+			break;
+		}
+	}
+	return NULL;
+}
+
+static void *storm(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_barrier_wait(&start);
+	while (!stop) {
+		void *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		munmap(p, PAGE);
+		w->made += 2;
+	}
+	return NULL;
+}
+
+static void time_syscalls(long n)
+{
+	double best = 0;
+
+	for (int round = 0; round < 10; round++) {
+		struct timespec a, b;
+		double ns;
+
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		for (long i = 0; i < n; i++)
+			syscall(SYS_getppid);
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		ns = ((b.tv_sec - a.tv_sec) * 1e9 + (b.tv_nsec - a.tv_nsec)) / n;
+		if (!round || ns < best)
+			best = ns;
+	}
+	printf("%.1f\n", best);
+}
+
+int main(int argc, char **argv)
+{
+	static struct worker w[THREADS_MAX];
+	int storming = argc == 4 && !strcmp(argv[1], "-storm");
+	int threads = argc > 2 ? atoi(argv[argc - 2]) : 4;
+	long n = argc > 1 ? atol(argv[argc - 1]) : 100, made = 0;
+
+	if (argc == 3 && !strcmp(argv[1], "-syscalls")) {
+		time_syscalls(n);
+		return 0;
+	}
+	if (threads < 1 || threads > THREADS_MAX || n < 1)
+		return 2;
+	file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	pthread_barrier_init(&start, NULL, threads + 1);
+	for (int i = 0; i < threads; i++) {
+		w[i].rng = 0x9e3779b97f4a7c15ULL * (i + 1);
+		w[i].n = n;
+		pthread_create(&w[i].thread, NULL, storming ? storm : work, &w[i]);
+	}
+	setbuf(stdin, NULL); /* no buffer of its own to be mapped in between */
+	puts("ready");
+	fflush(stdout);
+	if (getchar() == EOF)
+		return 0;
+	pthread_barrier_wait(&start);
+	if (storming)
+		sleep(n);
+	stop = 1;
+	for (int i = 0; i < threads; i++) {
+		pthread_join(w[i].thread, NULL);
+		made += w[i].made;
+	}
+	printf("%ld\n", made);
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	return 0;
+}
