@@ -164,11 +164,21 @@ static int claim_segment(struct look *k, const struct bin_segment *s, uint64_t b
 	return r ? r : claim_part(k, bss, name, fend, end);
 }
 
+static void add_tls(struct look *k, const struct bin *b)
+{
+	uint64_t size, align;
+
+	if (bin_tls(b, &size, &align) && size < (1 << 30) && align < (1 << 20))
+		k->tls += size + align;
+}
+
 static int claim_exe(struct look *k)
 {
 	const struct bin_segment *s;
 	size_t n = k->bin ? bin_segments(k->bin, &s) : 0;
 
+	if (k->bin)
+		add_tls(k, k->bin);
 	for (size_t i = 0; i < n; i++) {
 		enum category c = s[i].flags & BIN_SEG_X   ? CAT_BINARY_TEXT
 				  : s[i].flags & BIN_SEG_W ? CAT_BINARY_DATA
@@ -197,6 +207,7 @@ static int claim_lib(struct look *k, const struct vma *low)
 				      "the file, or CAP_SYS_ADMIN for map_files",
 				      "zeroed variables of a library: %s", e.text);
 	bias = bin_bias(b, low->start, low->offset);
+	add_tls(k, b);
 	n = bin_segments(b, &s);
 	for (size_t i = 0; i < n && !r; i++)
 		if (s[i].memsz > s[i].filesz && (s[i].flags & BIN_SEG_W))
@@ -398,7 +409,7 @@ int look_claim_native(struct look *k)
 		r = find_gaps(k, &gaps);
 	if (!r && k->bin && bin_section(k->bin, ".dynamic", &dynamic, &size))
 		r = native_read_loader(k->m, dynamic + k->bias, size, &gaps, &k->native, &e);
-	if (!r && native_read_blocks(k->m, &gaps, &k->pages, &k->native, &e))
+	if (!r && native_read_blocks(k->m, &gaps, &k->pages, k->tls, &k->native, &e))
 		r = report_missing(k->r, "ledger[native/malloc]", "", "%s", e.text);
 	for (; n < k->native.v.n && !r; n++)
 		r = claim_native_extent(k, &k->native.v.v[n]);

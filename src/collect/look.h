@@ -17,6 +17,7 @@ struct look {
 	char exe[4096]; /* /proc/PID/exe, as maps shows it */
 	struct bin *bin;
 	uint64_t bias;
+	uint64_t tls;	  /* bytes of thread-local variables: executable and libraries */
 	struct maps maps; /* as of the page map */
 
 	bool has_go;

@@ -22,27 +22,44 @@ static bool mapping_line(const char *l, struct line *out)
 	       out->start < out->end && strchr("rwxsp-", l[n]);
 }
 
+/* The heap, its books and malloc's share mappings with others by nature. */
+static bool maps_whole(enum category c)
+{
+	return c == CAT_BINARY_TEXT || c == CAT_BINARY_RODATA || c == CAT_NATIVE_STACKS ||
+	       c == CAT_LIBS || c == CAT_FILES || c == CAT_SHM;
+}
+
+/* Adds a mapping's figure to the category that owns all its resident pages. Where several do,
+ * each of those has none. */
 static void post(struct look *k, const struct line *m, uint64_t pss, bool poisoned[CAT_COUNT])
 {
 	struct ledger *l = &k->r->ledger;
 	uint64_t page = memsrc_page_size(k->m);
 	uint32_t row = ledger_owner(l, m->start);
 	enum category c = l->rows.v[row].cat;
+	bool seen[CAT_COUNT] = { [0] = false };
+	int kinds = 0;
 
-	for (uint64_t a = m->start; a < m->end; a += page) {
-		enum category d = l->rows.v[ledger_owner(l, a)].cat;
+	for (size_t i = range_lower(k->pages.v, k->pages.n, m->start);
+	     i < k->pages.n && k->pages.v[i].start < m->end; i++) {
+		const struct range *g = &k->pages.v[i];
+		uint64_t a = g->start > m->start ? g->start : m->start;
+		uint64_t z = g->end < m->end ? g->end : m->end;
 
-		if (d != c) {
-			poisoned[c] = poisoned[d] = true;
-			return;
+		for (; a < z && (g->flags & PAGE_PRESENT); a += page) {
+			row = ledger_owner(l, a);
+			seen[l->rows.v[row].cat] = true;
+			seen[l->rows.v[ledger_owner(l, a + page - 1)].cat] = true;
 		}
-		if (a - m->start > (1ULL << 26)) { /* sparse giants are never of one owner */
-			uint64_t last = m->end - page;
-
-			if (l->rows.v[ledger_owner(l, last)].cat != c)
-				poisoned[c] = true;
-			break;
-		}
+	}
+	for (int i = 0; i < CAT_COUNT; i++) {
+		kinds += seen[i];
+		c = seen[i] ? (enum category)i : c;
+	}
+	if (!maps_whole(c) || kinds > 1) {
+		for (int i = 0; i < CAT_COUNT; i++)
+			poisoned[i] |= seen[i];
+		return;
 	}
 	l->cat[c].pss += pss;
 	l->cat[c].has_pss = true;

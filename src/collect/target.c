@@ -110,6 +110,10 @@ static int open_exe(struct look *k)
 	r = look_open_file(k, "exe", low ? low->start : 0, low ? low->end : 0, &k->bin, &e);
 	if (r) {
 		k->r->partial = true;
+		if (report_missing(k->r, "go", "",
+				   "without the executable a Go runtime can't be "
+				   "looked for"))
+			return -ENOMEM;
 		return report_missing(k->r, "target.binary",
 				      "an ELF file for 64-bit amd64 or arm64 that can be opened",
 				      "the executable: %s", e.text);

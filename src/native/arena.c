@@ -18,7 +18,10 @@ enum {
 	SIZE_BITS = 7,
 	MIN_MMAPPED = 16 << 10, /* the threshold starts at 128 KiB, but memalign splits */
 	MAX_LOOKS = 16384,	/* resident pages looked at for chunk headers */
-	TLS_MAX = 256 << 10,
+	TLS_MAX = 16 << 20,
+	/* csu/libc-tls.c, elf/dl-tls.c: TLS_STATIC_SURPLUS is 1664 by default; padding beside */
+	TLS_SURPLUS = 1664 + 512,
+	TCB_MAX = 8192, /* struct pthread is 2304 bytes, then the end of the page */
 };
 
 static bool heap_is_sane(struct memsrc *m, uint64_t base, const uint64_t h[4])
@@ -69,23 +72,34 @@ static uint64_t chunk_at(struct memsrc *m, uint64_t addr, uint64_t end)
 		       : 0;
 }
 
-/* tcbhead_t on amd64: {void *tcb; dtv_t *dtv; void *self; …} with tcb == self == its own address,
- * 64-byte aligned. Looked for in the resident pages of a small mapping. */
-static bool has_tcb(struct memsrc *m, const struct range *gap)
+/*
+ * The loader makes the main thread's TLS block before any thread or program mapping exists, so it
+ * ends at the top of its gap: {surplus, thread-local variables, struct pthread}. The struct starts
+ * with a tcbhead_t, on amd64 {void *tcb; dtv_t *dtv; void *self; …} with tcb == self == its own
+ * address, 64-byte aligned. Gives the block's start, or 0.
+ */
+static uint64_t find_tls(struct memsrc *m, const struct range *gap, uint64_t tls)
 {
-	uint64_t n = gap->end - gap->start;
-	_free_ uint8_t *buf = n <= TLS_MAX ? calloc(1, n) : NULL;
+	uint64_t page = memsrc_page_size(m), want = tls + TLS_SURPLUS + TCB_MAX;
+	uint64_t lo = gap->end - gap->start > want ? gap->end - want : gap->start, start, n;
+	_free_ uint8_t *buf = NULL;
 	int r;
 
+	lo &= ~(page - 1);
+	n = gap->end - lo;
+	buf = n <= TLS_MAX ? calloc(1, n) : NULL;
 	if (!buf)
-		return false;
-	r = memsrc_read(m, PASS_NATIVE, gap->start, buf, n);
+		return 0;
+	r = memsrc_read(m, PASS_NATIVE, lo, buf, n);
 	if (r && r != -ENODATA)
-		return false;
-	for (uint64_t o = (64 - gap->start % 64) % 64; o + 24 <= n; o += 64)
-		if (load_u64(buf + o) == gap->start + o && load_u64(buf + o + 16) == gap->start + o)
-			return true;
-	return false;
+		return 0;
+	for (uint64_t o = 0; o + 24 <= n; o += 64) {
+		if (load_u64(buf + o) != lo + o || load_u64(buf + o + 16) != lo + o)
+			continue;
+		start = (lo + o - tls - TLS_SURPLUS) & ~(page - 1);
+		return start > gap->start && start < gap->end ? start : gap->start;
+	}
+	return 0;
 }
 
 static int blocks_in(struct memsrc *m, const struct range *gap, const range_vec *resident,
@@ -123,19 +137,22 @@ static int blocks_in(struct memsrc *m, const struct range *gap, const range_vec 
 }
 
 int native_read_blocks(struct memsrc *m, const range_vec *gaps, const range_vec *resident,
-		       struct native *out, struct err *e)
+		       uint64_t tls, struct native *out, struct err *e)
 {
 	unsigned int looks = MAX_LOOKS;
 
 	for (size_t i = 0; i < gaps->n; i++) {
-		const struct range *g = &gaps->v[i];
+		struct range g = gaps->v[i];
+		uint64_t start = find_tls(m, &g, tls);
 		int r = 0;
 
-		if (has_tcb(m, g))
+		if (start) {
 			r = vec_push(&out->v,
-				     (struct native_extent){ g->start, g->end, NATIVE_TLS, 0, "" });
-		else
-			r = blocks_in(m, g, resident, &looks, out);
+				     (struct native_extent){ start, g.end, NATIVE_TLS, 0, "" });
+			g.end = start;
+		}
+		if (!r)
+			r = blocks_in(m, &g, resident, &looks, out);
 		if (r)
 			return err_set(e, r, "looking for malloc's blocks: %s", strerror(-r));
 	}

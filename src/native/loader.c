@@ -5,7 +5,7 @@
 
 #include "native/native.h"
 
-enum { MAX_OBJECTS = 4096, LOADER_MAX = 1 << 20 };
+enum { MAX_OBJECTS = 4096, LOADER_MAX = 256 << 10 };
 
 static uint64_t debug_address(struct memsrc *m, uint64_t dynamic, uint64_t size)
 {
@@ -20,17 +20,25 @@ static uint64_t debug_address(struct memsrc *m, uint64_t dynamic, uint64_t size)
 	return 0;
 }
 
-static int put(const range_vec *gaps, uint64_t addr, struct native *out)
+/* The page of addr, if it lies in a gap; neighbours in the same gap become one extent. */
+static int put(struct memsrc *m, const range_vec *gaps, uint64_t addr, struct native *out)
 {
+	uint64_t page = memsrc_page_size(m), a = addr & ~(page - 1);
 	long i = range_find(gaps->v, gaps->n, addr);
 
-	if (i < 0 || gaps->v[i].end - gaps->v[i].start > LOADER_MAX)
+	if (i < 0)
 		return 0;
-	for (size_t k = 0; k < out->v.n; k++)
-		if (out->v.v[k].start < gaps->v[i].end && out->v.v[k].end > gaps->v[i].start)
-			return 0;
-	return vec_push(&out->v, (struct native_extent){ gaps->v[i].start, gaps->v[i].end,
-							 NATIVE_LOADER, 0, "" });
+	for (size_t k = 0; k < out->v.n; k++) {
+		struct native_extent *x = &out->v.v[k];
+
+		if (x->kind != NATIVE_LOADER || x->start < gaps->v[i].start ||
+		    x->end > gaps->v[i].end || a + LOADER_MAX < x->end || a > x->start + LOADER_MAX)
+			continue;
+		x->start = a < x->start ? a : x->start;
+		x->end = a + page > x->end ? a + page : x->end;
+		return 0;
+	}
+	return vec_push(&out->v, (struct native_extent){ a, a + page, NATIVE_LOADER, 0, "" });
 }
 
 int native_read_loader(struct memsrc *m, uint64_t dynamic, uint64_t size, const range_vec *gaps,
@@ -47,7 +55,7 @@ int native_read_loader(struct memsrc *m, uint64_t dynamic, uint64_t size, const 
 	for (unsigned int i = 0; map && i < MAX_OBJECTS; i++) {
 		if (memsrc_read(m, PASS_NATIVE, map, &lm, sizeof(lm)))
 			return 0;
-		if (put(gaps, map, out) || put(gaps, lm.name, out))
+		if (put(m, gaps, map, out) || put(m, gaps, lm.name, out))
 			return err_set(e, -ENOMEM, "out of memory");
 		map = lm.next;
 	}

@@ -44,9 +44,10 @@ int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack
 		size_t nhints, struct native *out, struct err *e);
 
 /* malloc's mmapped blocks and the TLS block inside `gaps` (writable anonymous memory that nobody
- * else claims), looking only at pages in `resident`. Appends to *out. */
+ * else claims), looking only at pages in `resident`. tls: bytes of thread-local variables of the
+ * executable and its libraries (PT_TLS). Appends to *out. */
 int native_read_blocks(struct memsrc *m, const range_vec *gaps, const range_vec *resident,
-		       struct native *out, struct err *e);
+		       uint64_t tls, struct native *out, struct err *e);
 
 /* Those of the gaps that hold the loader's link maps. `dynamic` is the run-time address of the
  * executable's .dynamic section: its DT_DEBUG entry leads to them (elf/link.h, struct r_debug). */
