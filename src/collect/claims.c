@@ -168,8 +168,8 @@ static void add_tls(struct look *k, const struct bin *b)
 {
 	uint64_t size, align;
 
-	if (bin_tls(b, &size, &align) && size < (1 << 30) && align < (1 << 20))
-		k->tls += size + align;
+	if (bin_tls(b, &size, &align) && size < (1 << 30) && align && align < (1 << 20))
+		k->tls += (size + align - 1) / align * align;
 }
 
 static int claim_exe(struct look *k)

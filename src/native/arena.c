@@ -19,8 +19,8 @@ enum {
 	MIN_MMAPPED = 16 << 10, /* the threshold starts at 128 KiB, but memalign splits */
 	MAX_LOOKS = 16384,	/* resident pages looked at for chunk headers */
 	TLS_MAX = 16 << 20,
-	/* csu/libc-tls.c, elf/dl-tls.c: TLS_STATIC_SURPLUS is 1664 by default; padding beside */
-	TLS_SURPLUS = 1664 + 512,
+	/* elf/dl-tls.c: the static surplus by default; the block starts at a page */
+	TLS_SURPLUS = 1664,
 	TCB_MAX = 8192, /* struct pthread is 2304 bytes, then the end of the page */
 };
 
@@ -80,7 +80,7 @@ static uint64_t chunk_at(struct memsrc *m, uint64_t addr, uint64_t end)
  */
 static uint64_t find_tls(struct memsrc *m, const struct range *gap, uint64_t tls)
 {
-	uint64_t page = memsrc_page_size(m), want = tls + TLS_SURPLUS + TCB_MAX;
+	uint64_t page = memsrc_page_size(m), want = tls + TLS_SURPLUS + TCB_MAX + page;
 	uint64_t lo = gap->end - gap->start > want ? gap->end - want : gap->start, start, n;
 	_free_ uint8_t *buf = NULL;
 	int r;
