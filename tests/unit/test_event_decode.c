@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Records as values; sources; what is lost. */
+#include <errno.h>
+
+#include "event/source.h"
+#include "event_records.h"
+#include "test.h"
+
+TEST(event_call_is_decoded)
+{
+	struct rsc_rec_call r = rec_mmap(2, 1);
+	struct event e;
+
+	REQUIRE(!ev_decode(&r, r.hdr.size, &e));
+	CHECK_INT(e.type, EVENT_CALL);
+	CHECK_INT(e.call.call, CALL_MMAP);
+	CHECK_INT(e.tgid, 4242);
+	CHECK_INT(e.tid, 4243);
+	CHECK_INT(e.cpu, 3);
+	CHECK_INT(e.enter_ns, 1000);
+	CHECK_INT(e.exit_ns, 2500);
+	CHECK_INT(e.call.args[1], 8192);
+	CHECK_INT(e.call.args[4], -1);
+	CHECK_INT(e.call.ret, 0x7f0000000000);
+	CHECK_INT(e.call.nstack, 2);
+	CHECK_INT(e.call.ngo, 1);
+	CHECK_INT(e.call.stack[2], 0x400020);
+	CHECK(!e.call.stack_failed && !e.call.go_failed && !e.call.stack_cut);
+	CHECK_INT(event_kind(&e), KIND_MMAP);
+}
+
+TEST(event_record_may_be_followed_by_padding)
+{
+	struct rsc_rec_call r = rec_mmap(2, 0);
+	struct event e;
+
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), 0);
+}
+
+TEST(event_every_cut_is_refused)
+{
+	struct rsc_rec_call call = rec_mmap(RSC_KSTACK, RSC_STACK_MAX - RSC_KSTACK);
+	struct rsc_rec_gc gc = rec_gc(1);
+	struct event e = { .tgid = 77 };
+
+	for (size_t n = 0; n < sizeof(call); n++)
+		CHECK_INT(ev_decode(&call, n, &e), -EINVAL);
+	for (size_t n = 0; n < sizeof(gc); n++)
+		CHECK_INT(ev_decode(&gc, n, &e), -EINVAL);
+	/* a record that says itself that it is shorter than its type */
+	for (call.hdr.size = 0; call.hdr.size < sizeof(call); call.hdr.size++)
+		CHECK_INT(ev_decode(&call, sizeof(call), &e), -EINVAL);
+	CHECK_INT(e.tgid, 77); /* untouched */
+}
+
+TEST(event_hostile_counts_are_refused)
+{
+	struct rsc_rec_call r = rec_mmap(2, 0);
+	struct event e;
+
+	r.nstack = RSC_STACK_MAX + 1;
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+	r.nstack = RSC_STACK_MAX;
+	r.ngo = 1;
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+	r.nstack = r.ngo = 0xffff;
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+	r = rec_mmap(2, 0);
+	r.call = 0;
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+	r.call = RSC_BRK + 1;
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+	r = rec_mmap(2, 0);
+	r.hdr.exit_ns = 999; /* before its entry */
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+	r = rec_mmap(2, 0);
+	r.hdr.size = sizeof(r) + 8;
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+}
+
+TEST(event_unknown_type_is_told_apart)
+{
+	struct rsc_rec_task r = { .hdr = rec_header(99, sizeof(r)) };
+	struct event e;
+
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -ENOTSUP);
+}
+
+TEST(event_record_needs_no_alignment)
+{
+	struct rsc_rec_call r = rec_mmap(1, 0);
+	char buf[sizeof(r) + 1];
+	struct event e;
+
+	memcpy(buf + 1, &r, sizeof(r));
+	REQUIRE(!ev_decode(buf + 1, sizeof(r), &e));
+	CHECK_INT(e.call.ret, 0x7f0000000000);
+}
+
+TEST(event_task_comm_is_terminated)
+{
+	struct rsc_rec_task r = { .hdr = rec_header(RSC_THREAD_START, sizeof(r)), .by_tid = 7 };
+	struct event e;
+
+	memset(r.comm, 'x', sizeof(r.comm));
+	r.hdr.flags = RSC_F_NEW_PROCESS | RSC_F_GROUP_DEAD;
+	REQUIRE(!ev_decode(&r, sizeof(r), &e));
+	CHECK_STR(e.task.comm, "xxxxxxxxxxxxxxxx");
+	CHECK(e.task.new_process);
+	CHECK(!e.task.group_dead); /* a flag of exits only */
+	CHECK_INT(event_kind(&e), KIND_FORK);
+	r.hdr.type = RSC_THREAD_EXIT;
+	REQUIRE(!ev_decode(&r, sizeof(r), &e));
+	CHECK_INT(event_kind(&e), KIND_EXIT);
+}
+
+TEST(event_gc_values_beyond_ours_are_dropped)
+{
+	struct rsc_rec_gc r = rec_gc(12);
+	struct event e;
+
+	r.have = 0xffffffff;
+	REQUIRE(!ev_decode(&r, sizeof(r), &e));
+	CHECK(gc_has(&e.gc, GCV_CYCLE) && gc_has(&e.gc, GCV_COUNT - 1));
+	CHECK(!gc_has(&e.gc, GCV_COUNT));
+	CHECK_INT(e.gc.v[GCV_CYCLE], 12);
+}
+
+struct seen {
+	unsigned int n, stop_at;
+	uint64_t cycles[8];
+};
+
+static int see(void *ctx, const struct event *e)
+{
+	struct seen *s = ctx;
+
+	if (s->n < 8)
+		s->cycles[s->n] = e->type == EVENT_GC ? e->gc.v[GCV_CYCLE] : 0;
+	return ++s->n == s->stop_at ? 33 : 0;
+}
+
+TEST(event_source_drops_repeated_cycles_and_counts_garbage)
+{
+	struct rsc_rec_gc a = rec_gc(1), b = rec_gc(2);
+	struct rsc_rec_task t = { .hdr = rec_header(RSC_EXEC, sizeof(t)) };
+	struct ev_synth_record r[] = {
+		{ &a, sizeof(a) }, { &a, sizeof(a) }, { &t, sizeof(t) }, { &a, sizeof(a) },
+		{ "garbage", 7 },  { &b, sizeof(b) }, { &a, sizeof(a) },
+	};
+	struct ev_counter c[EV_COUNTERS_MAX];
+	struct seen s = { 0 };
+	struct ev *ev;
+	size_t n;
+
+	REQUIRE(!ev_open_synthetic(r, 7, NULL, &ev));
+	/* 1, exec, 2, and 1 again after another: not a repetition */
+	CHECK_INT(ev_poll(ev, 0, see, &s), 4);
+	CHECK_INT(s.cycles[0], 1);
+	CHECK_INT(s.cycles[1], 0);
+	CHECK_INT(s.cycles[2], 2);
+	CHECK_INT(s.cycles[3], 1);
+	CHECK_INT(ev_poll(ev, 0, see, &s), -ENODATA);
+	n = ev_counters(ev, c, EV_COUNTERS_MAX);
+	REQUIRE(n);
+	CHECK_STR(c[n - 1].name, "undecoded");
+	CHECK_INT(c[n - 1].n, 1);
+	CHECK_INT(ev_lost(ev), 1);
+	CHECK_INT(ev_fd(ev), -1);
+	CHECK_INT(ev_set_words(ev, NULL), -ENOTSUP);
+	ev_stop(ev);
+	ev_close(ev);
+}
+
+TEST(event_source_stops_when_told)
+{
+	struct rsc_rec_gc a = rec_gc(1), b = rec_gc(2), c = rec_gc(3);
+	struct ev_synth_record r[] = { { &a, sizeof(a) }, { &b, sizeof(b) }, { &c, sizeof(c) } };
+	struct seen s = { .stop_at = 2 };
+	struct ev *ev;
+
+	REQUIRE(!ev_open_synthetic(r, 3, NULL, &ev));
+	CHECK_INT(ev_poll(ev, 0, see, &s), 33);
+	CHECK_INT(s.n, 2);
+	CHECK_INT(ev_poll(ev, 0, see, &s), 1); /* the rest is still there */
+	ev_close(ev);
+}
+
+TEST(event_only_missing_events_are_lost)
+{
+	uint64_t counters[RSC_N_COUNT] = { 0 };
+	struct ev_counter c[EV_COUNTERS_MAX];
+	struct ev *ev;
+	size_t n;
+
+	counters[RSC_N_RING_CALL] = 5;
+	counters[RSC_N_EXIT_ALONE] = 2;
+	counters[RSC_N_STACK] = 100;
+	counters[RSC_N_LOST] = 7;
+	REQUIRE(!ev_open_synthetic(NULL, 0, counters, &ev));
+	CHECK_INT(ev_lost(ev), 7);
+	n = ev_counters(ev, c, EV_COUNTERS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		CHECK(c[i].name && c[i].what);
+		for (size_t k = 0; k < i; k++)
+			CHECK(strcmp(c[i].name, c[k].name));
+	}
+	CHECK_INT(ev_counters(ev, c, 2), 2);
+	ev_close(ev);
+}
