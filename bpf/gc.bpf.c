@@ -31,7 +31,12 @@ int gc_end(struct pt_regs *ctx)
 		__u64 v = 0;
 
 		r->words[i] = 0;
-		if (!size || size > sizeof(v))
+		if (!size)
+			continue;
+		/* Two comparisons: merged into one of size - 9, as compilers like to do, verifiers
+		 * up to Linux 6.1 learn nothing about size from it. */
+		barrier_var(size);
+		if (size > sizeof(v))
 			continue;
 		if (bpf_probe_read_user(&v, size, (void *)t->words[i].addr)) {
 			count_one(RSC_N_WORD);
