@@ -6,8 +6,9 @@ need_tool jq
 
 rs --help
 equal "exit of --help" $RC 0
+cp "$TMP/out" "$TMP/help"
 for c in report capture watch doctor; do
-	grep -q "\b$c\b" "$TMP/out" || fail "--help does not name $c"
+	grep -qw "$c" "$TMP/help" || fail "--help does not name $c"
 	rs $c --help
 	equal "exit of $c --help" $RC 0
 	[ -s "$TMP/out" ] || fail "$c --help prints nothing on stdout"
