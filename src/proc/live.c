@@ -93,7 +93,7 @@ static int check_procfs(struct err *e)
 	ssize_t n;
 
 	if (statfs("/proc", &fs) || fs.f_type != PROC_SUPER_MAGIC)
-		return err_set(e, -ENOENT,
+		return err_set(e, -EACCES,
 			       "/proc is not mounted: nothing can be known about processes; "
 			       "mount -t proc proc /proc");
 	n = readlink("/proc/self", self, sizeof(self) - 1);
@@ -101,7 +101,7 @@ static int check_procfs(struct err *e)
 		n = 0;
 	self[n] = 0;
 	if (atoi(self) != getpid())
-		return err_set(e, -ENOENT,
+		return err_set(e, -EACCES,
 			       "/proc belongs to another PID namespace than rsscope: PIDs would "
 			       "be confused; mount /proc of this namespace, or run in that one");
 	return 0;
