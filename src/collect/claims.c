@@ -394,6 +394,16 @@ static int find_gaps(struct look *k, range_vec *gaps)
 	return r;
 }
 
+/* A static program without a brk heap (pure Go) has no C library to look for. */
+static bool has_malloc(const struct look *k)
+{
+	for (size_t i = 0; i < k->maps.vma.n; i++)
+		if (!strcmp(k->maps.vma.v[i].name, "[heap]") ||
+		    (k->maps.vma.v[i].inode && strstr(k->maps.vma.v[i].name, ".so")))
+			return true;
+	return false;
+}
+
 int look_claim_native(struct look *k)
 {
 	range_vec gaps = { 0 };
@@ -409,7 +419,8 @@ int look_claim_native(struct look *k)
 		r = find_gaps(k, &gaps);
 	if (!r && k->bin && bin_section(k->bin, ".dynamic", &dynamic, &size))
 		r = native_read_loader(k->m, dynamic + k->bias, size, &gaps, &k->native, &e);
-	if (!r && native_read_blocks(k->m, &gaps, &k->pages, k->tls, &k->native, &e))
+	if (!r && has_malloc(k) &&
+	    native_read_blocks(k->m, &gaps, &k->pages, k->tls, &k->native, &e))
 		r = report_missing(k->r, "ledger[native/malloc]", "", "%s", e.text);
 	for (; n < k->native.v.n && !r; n++)
 		r = claim_native_extent(k, &k->native.v.v[n]);

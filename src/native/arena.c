@@ -17,7 +17,8 @@ enum {
 	IS_MMAPPED = 2,
 	SIZE_BITS = 7,
 	MIN_MMAPPED = 16 << 10, /* the threshold starts at 128 KiB, but memalign splits */
-	MAX_LOOKS = 16384,	/* resident pages looked at for chunk headers */
+	MAX_LOOKS = 1 << 18,	/* resident pages looked at for chunk headers */
+	BATCH = 256,
 	TLS_MAX = 16 << 20,
 	/* elf/dl-tls.c: the static surplus by default; the block starts at a page */
 	TLS_SURPLUS = 1664,
@@ -58,14 +59,11 @@ int native_read_arenas(struct memsrc *m, const struct maps *maps, struct native 
 	return 0;
 }
 
-/* The size of the mmapped chunk that starts at addr, 0 when there is none. */
-static uint64_t chunk_at(struct memsrc *m, uint64_t addr, uint64_t end)
+/* The size of the mmapped chunk whose header is h, at addr; 0 when it is none. */
+static uint64_t chunk_size(struct memsrc *m, const uint64_t h[2], uint64_t addr, uint64_t end)
 {
-	uint64_t h[2], size;
+	uint64_t size = h[1] & ~(uint64_t)SIZE_BITS;
 
-	if (memsrc_read(m, PASS_NATIVE, addr, h, sizeof(h)))
-		return 0;
-	size = h[1] & ~(uint64_t)SIZE_BITS;
 	return !h[0] && (h[1] & SIZE_BITS) == IS_MMAPPED && size >= MIN_MMAPPED &&
 			       size % memsrc_page_size(m) == 0 && size <= end - addr
 		       ? size
@@ -102,44 +100,61 @@ static uint64_t find_tls(struct memsrc *m, const struct range *gap, uint64_t tls
 	return 0;
 }
 
-static int blocks_in(struct memsrc *m, const struct range *gap, const range_vec *resident,
-		     unsigned int *looks, struct native *out)
+/* Looks at the pages [at, end), all present, of a gap that ends at gap_end. *next is where to go
+ * on: a block may reach beyond. */
+static int blocks_in_run(struct memsrc *m, uint64_t at, uint64_t end, uint64_t gap_end,
+			 struct native *out, uint64_t *next)
 {
-	uint64_t page = memsrc_page_size(m), at = gap->start;
-	size_t i = range_lower(resident->v, resident->n, at);
+	uint64_t page = memsrc_page_size(m), h[BATCH][2];
 
-	while (at < gap->end && i < resident->n && resident->v[i].start < gap->end) {
-		uint64_t size;
+	while (at < end) {
+		uint64_t stop = (end - at) / page > BATCH ? at + BATCH * page : end, a = at;
+		int r = memsrc_read_heads(m, PASS_NATIVE, at, stop, sizeof(h[0]), h);
 
-		if (at < resident->v[i].start)
-			at = resident->v[i].start;
-		if (at >= gap->end)
-			break;
-		if (!(resident->v[i].flags & PAGE_PRESENT)) {
-			at = resident->v[i].end;
-			i++;
-			continue;
+		if (r)
+			return r;
+		while (a < stop) {
+			uint64_t size = chunk_size(m, h[(a - at) / page], a, gap_end);
+
+			if (size && vec_push(&out->v, (struct native_extent){
+							      a, a + size, NATIVE_MMAPPED, 0, "" }))
+				return -ENOMEM;
+			a += size ? size : page;
 		}
-		if (!(*looks)--) {
-			*looks = 0;
-			out->truncated = true;
-			return 0;
-		}
-		size = chunk_at(m, at, gap->end);
-		if (size && vec_push(&out->v, (struct native_extent){ at, at + size, NATIVE_MMAPPED,
-								      0, "" }))
-			return -ENOMEM;
-		at += size ? size : page;
-		while (i < resident->n && resident->v[i].end <= at)
-			i++;
+		at = a;
 	}
+	*next = at;
 	return 0;
+}
+
+static int blocks_in(struct memsrc *m, const struct range *gap, const range_vec *resident,
+		     uint64_t *looks, struct native *out)
+{
+	uint64_t at = gap->start, page = memsrc_page_size(m);
+	int r = 0;
+
+	for (size_t i = range_lower(resident->v, resident->n, at);
+	     i < resident->n && resident->v[i].start < gap->end && !r; i++) {
+		const struct range *g = &resident->v[i];
+		uint64_t end = g->end < gap->end ? g->end : gap->end;
+
+		at = at > g->start ? at : g->start;
+		if (at >= end || !(g->flags & PAGE_PRESENT))
+			continue;
+		if ((end - at) / page > *looks) {
+			end = at + *looks * page;
+			out->truncated = true;
+		}
+		*looks -= (end - at) / page;
+		r = blocks_in_run(m, at, end, gap->end, out, &at);
+	}
+	return r;
 }
 
 int native_read_blocks(struct memsrc *m, const range_vec *gaps, const range_vec *resident,
 		       uint64_t tls, struct native *out, struct err *e)
 {
-	unsigned int looks = MAX_LOOKS;
+	uint64_t looks = MAX_LOOKS;
 
 	for (size_t i = 0; i < gaps->n; i++) {
 		struct range g = gaps->v[i];

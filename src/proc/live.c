@@ -327,6 +327,11 @@ static int live_text(struct memsrc *m, const char *key, unsigned int seq, struct
 
 /* ---- memory */
 
+static int live_heads(struct memsrc *m, uint64_t start, uint64_t end, size_t each, void *buf)
+{
+	return livemem_heads(&live_of(m)->mem, start, end, each, buf);
+}
+
 static int live_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t addr,
 		     void *buf, size_t len, range_vec *holes)
 {
@@ -451,6 +456,7 @@ static const struct memsrc_ops live_ops = {
 	.alive = live_alive,
 	.text = live_text,
 	.read = live_read,
+	.heads = live_heads,
 	.flush = live_flush,
 	.pages = live_pages,
 	.pages_how = live_pages_how,

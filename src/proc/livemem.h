@@ -43,6 +43,8 @@ void livemem_deinit(struct livemem *l);
 
 /* As memsrc_ops.read. */
 int livemem_read(struct livemem *l, uint64_t addr, void *buf, size_t len, range_vec *holes);
+/* As memsrc_read_heads. */
+int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, void *buf);
 void livemem_flush(struct livemem *l);
 
 /* The VMA at addr by the cached maps, or NULL; lives until the next flush. */

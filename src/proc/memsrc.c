@@ -210,6 +210,25 @@ int memsrc_read(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, void *bu
 	return rc ? rc : count_holes(m);
 }
 
+int memsrc_read_heads(struct memsrc *m, enum memsrc_pass pass, uint64_t start, uint64_t end,
+		      size_t each, void *buf)
+{
+	uint8_t *p = buf;
+
+	if (m->ops->heads && !m->tee) {
+		m->stats.reads++;
+		m->stats.read_bytes += (end - start) / m->page_size * each;
+		return m->ops->heads(m, start, end, each, buf);
+	}
+	for (uint64_t a = start; a < end; a += m->page_size, p += each) {
+		int rc = memsrc_read(m, pass, a, p, each);
+
+		if (rc == -ESRCH || rc == -ENOMEM)
+			return rc;
+	}
+	return 0;
+}
+
 void memsrc_flush(struct memsrc *m)
 {
 	for (int i = 0; i < PASS_COUNT; i++)

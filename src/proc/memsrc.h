@@ -107,6 +107,14 @@ int memsrc_note(struct memsrc *m, const char *name, uint64_t *value);
  */
 int memsrc_read(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, void *buf, size_t len);
 
+/*
+ * The first `each` bytes of every page of [start, end), page-aligned, packed into buf: for looking
+ * for headers. What can't be read comes back as zeros. Live, a few system calls for all of it.
+ * 0; -ESRCH; -ENOMEM.
+ */
+int memsrc_read_heads(struct memsrc *m, enum memsrc_pass pass, uint64_t start, uint64_t end,
+		      size_t each, void *buf);
+
 static inline int memsrc_u64(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, uint64_t *out)
 {
 	return memsrc_read(m, pass, addr, out, sizeof(*out));

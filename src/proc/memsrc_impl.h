@@ -36,6 +36,8 @@ struct memsrc_ops {
 	 * addr + len does not wrap. 0; -ESRCH, -ENOMEM, -EIO when nothing can be said. */
 	int (*read)(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t addr,
 		    void *buf, size_t len, range_vec *holes);
+	/* As memsrc_read_heads. NULL: one read a page does. */
+	int (*heads)(struct memsrc *m, uint64_t start, uint64_t end, size_t each, void *buf);
 	void (*flush)(struct memsrc *m);
 	int (*pages)(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		     range_vec *out);
