@@ -234,21 +234,27 @@ static inline bool bit(const uint8_t *bits, unsigned int i)
 	return bits[i / 8] >> (i % 8) & 1;
 }
 
-/* Appends the runs of free pages of one 4 MiB chunk, within [lo, hi). */
+/*
+ * Appends the runs of free pages of one 4 MiB chunk, within [lo, hi). Allocated and scavenged at
+ * once is what never becomes a span: the padding before a random heap base counts as released
+ * (markRandomPaddingPages in mpagealloc.go, Go 1.26); any other allocation clears the second bit.
+ */
 static int chunk_add(struct go_heap *h, const uint8_t d[128], uint64_t base, uint64_t lo,
 		     uint64_t hi)
 {
+	static const uint8_t none[64];
 	static const uint8_t full[64] = { [0 ... 63] = 0xff };
 
-	if (!memcmp(d, full, 64))
+	if (!memcmp(d, full, 64) && !memcmp(d + 64, none, 64))
 		return 0;
 	for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
 		uint64_t a = base + (uint64_t)i * GO_PAGE_SIZE;
+		bool released = bit(d + 64, i);
 
-		if (bit(d, i) || a < lo || a >= hi)
+		if ((bit(d, i) && !released) || a < lo || a >= hi)
 			continue;
 		if (range_append(&h->pages, a, a + GO_PAGE_SIZE,
-				 bit(d + 64, i) ? GO_PAGES_RELEASED : GO_PAGES_FREE))
+				 released ? GO_PAGES_RELEASED : GO_PAGES_FREE))
 			return -ENOMEM;
 	}
 	return 0;
