@@ -165,11 +165,14 @@ static __always_inline void rec_fill(struct rsc_rec *r, __u16 type, __u32 size, 
 	r->enter_ns = r->exit_ns = bpf_ktime_get_ns();
 }
 
-/* For frequent records: the reader polls, and is woken only when the ring fills up. */
-static __always_inline __u64 wake_when_filling(void)
+/* For frequent records: the reader polls, and is woken only by the one of them that makes the ring
+ * a quarter full. Waking at each costs more than all the rest. */
+static __always_inline __u64 wake_when_filling(__u32 size)
 {
-	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= cfg_wake_bytes ? BPF_RB_FORCE_WAKEUP
-									       : BPF_RB_NO_WAKEUP;
+	__u64 unread = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+
+	return unread < cfg_wake_bytes && unread + size >= cfg_wake_bytes ? BPF_RB_FORCE_WAKEUP
+									  : BPF_RB_NO_WAKEUP;
 }
 
 #endif

@@ -84,7 +84,7 @@ static __always_inline int call_exit(struct trace_event_raw_sys_exit *ctx, __u16
 	n = __builtin_offsetof(struct rsc_rec_call, stack) + 8 * n;
 	slot->rec.hdr.size = n;
 	slot->rec.hdr.exit_ns = bpf_ktime_get_ns();
-	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling()))
+	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n)))
 		count_lost(RSC_N_RING_CALL);
 	return 0;
 }
