@@ -179,6 +179,30 @@ TEST(live_reads_present_pages)
 	fixture_stop(&f);
 }
 
+TEST(live_reads_heads_of_pages)
+{
+	enum { EACH = 24 };
+	static uint8_t heads[PAGES * EACH];
+	struct fixture f;
+
+	fixture_start(&f);
+	{
+		_memsrc_ m = open_or_skip(f.pid);
+		uint64_t start = addr(f.checkered), end = start + (uint64_t)PAGES * f.page;
+
+		memset(heads, 0xee, sizeof(heads));
+		CHECK_INT(memsrc_read_heads(m, PASS_NATIVE, start, end, EACH, heads), 0);
+		for (size_t p = 0; p < PAGES; p++)
+			for (size_t i = 0; i < EACH; i++)
+				if (heads[p * EACH + i] != (p % 2 ? 0 : pattern(p, i))) {
+					test_failed(__FILE__, __LINE__, "page %zu byte %zu", p, i);
+					goto out;
+				}
+	}
+out:
+	fixture_stop(&f);
+}
+
 TEST(live_reads_fresh_after_flush)
 {
 	int to[2], from[2];
