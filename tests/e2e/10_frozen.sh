@@ -23,7 +23,7 @@ for exe in "$T"/fixture-*; do
 		esac
 		freeze "$TPID"
 		frozen_report "$TPID" || continue
-		before=$(rollup "$TPID" Rss)
+		before=$FROZEN_RSS
 		equal "$name round $i: scanned" "$(q .rss.scanned)" "$before"
 		equal "$name round $i: sum of the ledger" "$(ledger_sum)" "$before"
 		equal "$name round $i: churn" "$(q '.rss.churn // 0')" 0

@@ -13,7 +13,7 @@ rounds_of() { # NAME
 	for ((i = 0; i < rounds; i++)); do
 		freeze "$TPID"
 		frozen_report "$TPID" || continue
-		rss=$(rollup "$TPID" Rss)
+		rss=$FROZEN_RSS
 		thaw "$TPID"
 		# One jq for all: the round is short that way.
 		read -r scanned sum u < <(q '"\(.rss.scanned) \([.ledger[].resident] | add) \(.unexplained)"')

@@ -15,6 +15,7 @@ CHILDREN=()
 CGROUPS=()
 UNDO=()
 FAILURES=0
+FROZEN_RSS=0
 ASK_FD=()
 
 cleanup() {
@@ -89,12 +90,13 @@ report() { # PID [ARG…]: JSON report in $TMP/report.json; fails unless 0 or 5
 }
 # The same of a frozen process. The kernel's khugepaged may make a huge page of a frozen process's
 # pages too, which adds to its RSS: then the report is taken again. Other changes are a failure.
-frozen_report() { # PID [ARG…]
+frozen_report() { # PID [ARG…]; the RSS in FROZEN_RSS
 	local i rss huge
 	for ((i = 0; i < 5; i++)); do
 		rss=$(rollup "$1" Rss) huge=$(rollup "$1" AnonHugePages)
 		report "$@" || return 1
-		[ "$(rollup "$1" Rss)" = "$rss" ] && return 0
+		FROZEN_RSS=$(rollup "$1" Rss)
+		[ "$FROZEN_RSS" = "$rss" ] && return 0
 		[ "$(rollup "$1" AnonHugePages)" != "$huge" ] || break
 	done
 	fail "the RSS of frozen $1 went from $rss to $(rollup "$1" Rss) while it was looked at"
