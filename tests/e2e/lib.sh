@@ -155,7 +155,7 @@ stop() { # PID
 	wait "$1" 2>/dev/null
 }
 # background CMD…: runs it quietly until the script ends; its PID in BPID.
-background() {
+background() { # a command, not a function: a subshell would be killed and leave it behind
 	"$@" >/dev/null 2>&1 &
 	BPID=$!
 	CHILDREN+=("$BPID")
@@ -273,11 +273,11 @@ start_etcd() {
 }
 # Work for the last one started; in the background until the script ends.
 load_prometheus() {
-	background inside "$TPID" sh -c 'while :; do for q in "rate(prometheus_http_requests_total[1m])" "{__name__=~\".%2B\"}" "sort(go_memstats_heap_alloc_bytes)"; do
+	background nsenter --net="/proc/$TPID/ns/net" sh -c 'while :; do for q in "rate(prometheus_http_requests_total[1m])" "{__name__=~\".%2B\"}" "sort(go_memstats_heap_alloc_bytes)"; do
 		curl -s -o /dev/null --max-time 5 "http://127.0.0.1:9090/api/v1/query" --data-urlencode "query=$q"; done; done'
 }
 load_etcd() {
-	background inside "$TPID" sh -c 'v=$(head -c 30000 /dev/urandom | base64 -w0); i=0; while :; do i=$((i + 1)); k=$(printf "key%d" $((i % 500)) | base64)
+	background nsenter --net="/proc/$TPID/ns/net" sh -c 'v=$(head -c 30000 /dev/urandom | base64 -w0); i=0; while :; do i=$((i + 1)); k=$(printf "key%d" $((i % 500)) | base64)
 		printf "{\"key\":\"%s\",\"value\":\"%s\"}" "$k" "$v" | curl -s -o /dev/null --max-time 5 http://127.0.0.1:2379/v3/kv/put -d @-; done'
 }
 metric() { inside "$TPID" curl -fs --max-time 10 "$METRICS" | awk -v m="$1" '$1 == m { printf "%.0f\n", $2 }'; } # NAME
