@@ -57,10 +57,10 @@ go_format() {
 }
 shells() {
 	local f
-	for f in $(find tests .ci -name '*.sh' -o -path .ci/run); do
+	for f in $(find tests vmlinux .ci -name '*.sh' -o -path .ci/run); do
 		case $(head -n 1 "$f") in
-		*bash) bash -n "$f" || return 1 ;;
-		*) sh -n "$f" || return 1 ;;
+		'#!/bin/sh') sh -n "$f" || return 1 ;;
+		*) bash -n "$f" || return 1 ;; # parts that bash scripts share have no first line
 		esac
 	done
 }
