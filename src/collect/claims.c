@@ -125,7 +125,7 @@ static int claim_vma(struct look *k, const struct vma *v, uint64_t start, uint64
 	uint32_t row;
 	int r;
 
-	if (vma_outside_rss(v))
+	if (vma_outside_rss(v, true))
 		return 0;
 	judge(k, v, &d);
 	r = ledger_row(l, d.cat, d.kind, d.name, &row);

@@ -159,7 +159,7 @@ static int read_pages(struct look *k)
 			    k->maps.vma.v[v].start < stop)
 				stop = k->maps.vma.v[v].start;
 			if (v == k->maps.vma.n || k->maps.vma.v[v].start > at ||
-			    !vma_outside_rss(&k->maps.vma.v[v]))
+			    !vma_outside_rss(&k->maps.vma.v[v], all.v[i].flags & PAGE_FILE))
 				r = range_append(&k->pages, at, stop, all.v[i].flags);
 			at = stop;
 		}
@@ -206,7 +206,7 @@ static int sweep(struct look *k)
 			r = range_append(&pages, p->start, p->end, f);
 	}
 	for (size_t i = 0; i < k->maps.vma.n && !r; i++)
-		if (!vma_outside_rss(&k->maps.vma.v[i]))
+		if (!vma_outside_rss(&k->maps.vma.v[i], true))
 			r = range_append(&vmas, k->maps.vma.v[i].start, k->maps.vma.v[i].end, 0);
 	in.pages = pages.v;
 	in.npages = pages.n;

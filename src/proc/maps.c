@@ -161,12 +161,15 @@ static bool starts_with(const char *s, const char *head)
 	return !strncmp(s, head, strlen(head));
 }
 
-bool vma_outside_rss(const struct vma *v)
+bool vma_outside_rss(const struct vma *v, bool file)
 {
 	const char *n = v->name;
 
-	/* [vvar], [vvar_vclock]: VM_PFNMAP; [vsyscall]: no VMA of the process at all. */
-	if (starts_with(n, "[vvar") || !strcmp(n, "[vsyscall]"))
+	/* VM_PFNMAP on most kernels: pages that are not even the page cache's. */
+	if (starts_with(n, "[vvar"))
+		return !file;
+	/* No VMA of the process at all. */
+	if (!strcmp(n, "[vsyscall]"))
 		return true;
 	/* hugetlbfs: mmap(MAP_HUGETLB), and files under the customary mount points. */
 	if (starts_with(n, "/anon_hugepage") || starts_with(n, "/dev/hugepages/") ||

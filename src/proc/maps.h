@@ -46,8 +46,12 @@ static inline bool vma_is_anon(const struct vma *v)
 	return !v->inode && (!v->name[0] || v->name[0] == '[');
 }
 
-/* Mappings whose pages the kernel does not count as RSS: [vvar…], [vsyscall], hugetlbfs, device
- * memory under /dev (not /dev/shm, /dev/zero, memfd). */
-bool vma_outside_rss(const struct vma *v);
+/*
+ * Mappings whose pages the kernel does not count as RSS: [vsyscall], hugetlbfs, device memory under
+ * /dev (not /dev/shm, /dev/zero, memfd). [vvar…] has pages that count on newer kernels (seen on
+ * 7.2): those that the page map calls PAGE_FILE. `file` is that of the page in question; true asks
+ * whether any page could count.
+ */
+bool vma_outside_rss(const struct vma *v, bool file);
 
 #endif

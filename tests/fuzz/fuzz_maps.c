@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			if (maps_find(&maps, v->start) != v || maps_find(&maps, v->end - 1) != v)
 				abort();
-			vma_outside_rss(v);
+			vma_outside_rss(v, false);
 		}
 		maps_free(&maps);
 	}
