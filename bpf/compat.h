@@ -69,6 +69,9 @@ static __always_inline struct task_struct *compat_mm_owner(struct mm_struct *mm)
 typedef void (*btf_trace_rss_stat___v62)(void *, struct mm_struct *, int);
 typedef void (*btf_trace_rss_stat___v510)(void *, struct mm_struct *, int, long);
 
+/* Set with exit_group(2) and when a fatal signal is sent (include/linux/sched/signal.h). */
+#define SIGNAL_GROUP_EXIT 4
+
 /* sched_process_exit got `group_dead` in 6.16. */
 struct linux_binprm {
 };

@@ -20,7 +20,7 @@ static __always_inline void rss_moved(const struct rsc_target *t, struct ids who
 	struct rsc_rec_rss *r;
 	__u64 sum;
 
-	if (!s || member > 3)
+	if (!s || !s->on || member > 3)
 		return;
 	s->sizes[masked(member, 3)] = bytes;
 	sum = s->sizes[0] + s->sizes[1] + s->sizes[3];
@@ -59,6 +59,9 @@ int BPF_PROG(rss_btf, struct mm_struct *mm, int member)
 		task = compat_mm_owner(mm);
 		/* an exec builds the new mm beside the old one */
 		if (!task || BPF_CORE_READ(task, mm) != mm)
+			return 0;
+		/* the OOM reaper takes what a dying process had: its last sizes stay */
+		if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
 			return 0;
 		who = ids_of(task);
 	}

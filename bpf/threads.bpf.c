@@ -86,11 +86,34 @@ int exit_tp(void *ctx)
 	return task_exit();
 }
 
+/* The memory is new. What the process had at most stays, but for what it was before it became the
+ * program that is watched. */
+static __always_inline void rss_exec(struct ids who)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct rsc_target *t = target_of(who.tgid, RSC_GROUP_RSS);
+	struct rsc_rss_state *s = bpf_map_lookup_elem(&rss_state, &who.tgid);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	__u64 sum;
+
+	if (!t || !s)
+		return;
+	for (int i = 0; i < 4; i++)
+		s->sizes[i] = compat_rss_pages(mm, i) * t->page_size;
+	sum = s->sizes[0] + s->sizes[1] + s->sizes[3];
+	s->sent = sum;
+	s->swap_sent = s->sizes[2];
+	if (!s->on || sum > s->high)
+		s->high = sum;
+	s->on = 1;
+}
+
 static __always_inline int task_exec(__u32 old_tid)
 {
 	struct ids who = ids_of_current();
 	struct rsc_rec_task *r;
 
+	rss_exec(who);
 	if (!target_of(who.tgid, RSC_GROUP_THREADS))
 		return 0;
 	r = task_record(RSC_EXEC, who);

@@ -134,6 +134,8 @@ struct rsc_rss_state {
 	__u64 sent;	/* file + anon + shmem of the last record */
 	__u64 swap_sent;
 	__u64 high;
+	__u32 on; /* 0: not before the target's next exec, which sets it and starts from there */
+	__u32 pad;
 };
 
 /*
@@ -199,8 +201,9 @@ RSC_SIZE(struct rsc_target, 48 + 16 * RSC_WORDS_MAX);
 RSC_AT(struct rsc_target, rss_step, 8);
 RSC_AT(struct rsc_target, go, 16);
 RSC_AT(struct rsc_target, words, 48);
-RSC_SIZE(struct rsc_rss_state, 56);
+RSC_SIZE(struct rsc_rss_state, 64);
 RSC_AT(struct rsc_rss_state, sent, 32);
 RSC_AT(struct rsc_rss_state, high, 48);
+RSC_AT(struct rsc_rss_state, on, 56);
 
 #endif

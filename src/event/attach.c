@@ -123,16 +123,21 @@ int plan_autoload(const struct plan *p, struct bpf_object *obj)
 	return 0;
 }
 
-static struct bpf_link *attach_one(int i, struct bpf_object *obj, const struct ev_options *o)
+/* The pid limits the breakpoint to the target's memory; -1 would put it into every process that
+ * runs this file. Never a return probe: it rewrites return addresses, which Go's stack moves and
+ * unwinding do not survive. */
+static struct bpf_link *attach_gc(int i, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
 
-	/* The pid limits the breakpoint to the target's memory; -1 would put it into every process
-	 * that runs this file. Never a return probe: it rewrites return addresses, which Go's stack
-	 * moves and unwinding do not survive. */
+	return bpf_program__attach_uprobe(prog, false, pid, gc->path, gc->offset);
+}
+
+static struct bpf_link *attach_one(int i, struct bpf_object *obj, const struct ev_options *o)
+{
 	if (table[i].group == EV_GC)
-		return bpf_program__attach_uprobe(prog, false, o->pid, o->gc.path, o->gc.offset);
-	return bpf_program__attach(prog);
+		return attach_gc(i, obj, o->pid, &o->gc);
+	return bpf_program__attach(bpf_object__find_program_by_name(obj, table[i].name));
 }
 
 /* What a refusal asks for: perf_uprobe_event_init() in kernel/events/core.c wants more than the
@@ -150,7 +155,7 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 		struct plan_row *row = &p->row[i];
 		int r;
 
-		if (!row->chosen)
+		if (!row->chosen || (table[i].group == EV_GC && !o->gc.offset))
 			continue;
 		row->link = attach_one(i, obj, o);
 		if (row->link)
@@ -161,6 +166,26 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 			 needs(&table[i], r));
 		log_debug("%s (%s) %s", table[i].name, table[i].target, row->reason);
 		return err_set(e, r, "%s %s", table[i].target, row->reason);
+	}
+	return 0;
+}
+
+int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
+		 struct err *e)
+{
+	for (int i = 0; i < ROWS; i++) {
+		struct plan_row *row = &p->row[i];
+		int r;
+
+		if (!row->chosen || table[i].group != EV_GC)
+			continue;
+		bpf_link__destroy(row->link);
+		row->link = attach_gc(i, obj, pid, gc);
+		if (row->link)
+			continue;
+		r = -errno;
+		return err_set(e, r, "%s did not attach: %s%s", table[i].target, strerror(-r),
+			       needs(&table[i], r));
 	}
 	return 0;
 }

@@ -44,6 +44,10 @@ int plan_autoload(const struct plan *p, struct bpf_object *obj);
 /* Attaches what is chosen. A failing program is marked broken; returns its -errno. */
 int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e);
 
+/* Moves the probe of GC cycles. 0 or -errno; on failure it is nowhere. */
+int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
+		 struct err *e);
+
 /* Destroys the links. Idempotent. */
 void plan_detach(struct plan *p);
 

@@ -59,6 +59,10 @@ struct ev_options {
 	uint32_t threads;     /* of the target now: sizes the table of calls under way */
 	struct ev_gc gc;
 	struct ev_gopath go;
+	/* The target is about to exec: RSS counts from there on. */
+	bool at_exec;
+	/* With gc.offset 0, EV_GC is made ready: ev_set_gc attaches it. */
+	bool gc_later;
 	bool fallbacks; /* for tests: take the fallback of every program that has one */
 };
 
@@ -86,6 +90,16 @@ int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx);
 /* Replaces the words that are read at a GC cycle, GCV_COUNT of them: when more becomes known of the
  * target. 0 or -errno; -ENOTSUP of a source that reads none. */
 int ev_set_words(struct ev *s, const struct ev_word *words);
+
+/* Moves the probe of GC cycles to another program, and replaces the words: after an exec, or when
+ * EV_GC was left for later. Cycles in between are not seen. 0; -ENOTSUP the source has no EV_GC;
+ * -errno of attaching. */
+int ev_set_gc(struct ev *s, const struct ev_gc *gc, struct err *e);
+
+/* The sizes as they last changed: after the target's end, as its memory was torn down. From Linux
+ * 6.2 on they lag a little, as the kernel's own high water does. -ENOTSUP without EV_RSS; -EAGAIN
+ * at_exec, and no exec was seen yet. */
+int ev_rss(const struct ev *s, struct event_rss *out);
 
 /* Ends the stream at once: no event that ends later is recorded; what is in the ring can still be
  * polled. Detaching is ev_close's, which takes some 50 ms a tracepoint (an RCU grace period each).

@@ -204,12 +204,53 @@ static int live_set_words(struct ev *s, const struct ev_word *words)
 	return put_target(l);
 }
 
+static int live_set_gc(struct ev *s, const struct ev_gc *gc, struct err *e)
+{
+	struct live *l = (struct live *)s;
+	int r = plan_move_gc(&l->plan, l->skel->obj, l->key, gc, e);
+
+	plan_describe(&l->plan);
+	copy_words(&l->target, gc->words);
+	return r ? r : put_target(l);
+}
+
+static int live_rss(const struct ev *s, struct event_rss *out)
+{
+	const struct live *l = (const struct live *)s;
+	struct rsc_rss_state rss;
+	int r = bpf_map__lookup_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
+				     sizeof(rss), 0);
+
+	if (r)
+		return r;
+	if (!rss.on)
+		return -EAGAIN;
+	*out = (struct event_rss){
+		.file = rss.sizes[0],
+		.anon = rss.sizes[1],
+		.swap = rss.sizes[2],
+		.shmem = rss.sizes[3],
+		.high = rss.high,
+	};
+	return 0;
+}
+
+/* Whether a program sees the target's exec. */
+static bool sees_exec(const struct live *l)
+{
+	for (size_t i = 0; i < l->plan.n; i++)
+		if (l->plan.program[i].attached && !strncmp(l->plan.program[i].name, "exec_", 5))
+			return true;
+	return false;
+}
+
 /* From here on the programs know the target: before that they return at once. */
 static int arm(struct live *l, const struct ev_options *o)
 {
 	struct rsc_rss_state rss = {
 		.sizes = { o->rss.file, o->rss.anon, o->rss.swap, o->rss.shmem },
 		.swap_sent = o->rss.swap,
+		.on = !o->at_exec || !sees_exec(l),
 	};
 	int r;
 
@@ -239,6 +280,8 @@ static const struct ev_ops live_ops = {
 	.poll = live_poll,
 	.stop = live_stop,
 	.set_words = live_set_words,
+	.set_gc = live_set_gc,
+	.rss = live_rss,
 	.counters = live_counters,
 	.close = live_close,
 };
@@ -305,7 +348,7 @@ int ev_open(const struct ev_options *o, struct ev **out, struct err *e)
 	l->base.ops = &live_ops;
 	l->base.fd = -1;
 	plan_init(&l->plan);
-	if (!opt.gc.offset)
+	if (!opt.gc.offset && !opt.gc_later)
 		opt.groups &= ~EV_GC;
 	r = open_live(l, &opt, e);
 	if (r) {

@@ -66,6 +66,19 @@ int ev_set_words(struct ev *s, const struct ev_word *words)
 	return s->ops->set_words ? s->ops->set_words(s, words) : -ENOTSUP;
 }
 
+int ev_set_gc(struct ev *s, const struct ev_gc *gc, struct err *e)
+{
+	if (!s->ops->set_gc || !(s->groups & EV_GC))
+		return err_set(e, -ENOTSUP, "no probe for GC cycles");
+	s->gc.seen = false;
+	return s->ops->set_gc(s, gc, e);
+}
+
+int ev_rss(const struct ev *s, struct event_rss *out)
+{
+	return s->ops->rss && s->groups & EV_RSS ? s->ops->rss(s, out) : -ENOTSUP;
+}
+
 void ev_stop(struct ev *s)
 {
 	if (s->ops->stop)

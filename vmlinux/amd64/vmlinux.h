@@ -66,6 +66,7 @@ struct pid {
 
 struct signal_struct {
 	atomic_t live;
+	unsigned int flags;
 };
 
 struct percpu_counter {
