@@ -236,8 +236,7 @@ TEST(event_text)
 	struct event e;
 
 	REQUIRE(!ev_decode(&r, sizeof(r), &e));
-	check_text(&e, &f, 1,
-		   "   8.0 KiB at 0x7f0000000000  rw- private  main.load cache.go:41\n");
+	check_text(&e, &f, 1, "   8.0 KiB at 0x7f0000000000  rw- private  main.load cache.go:41\n");
 	r.ret = -ENOMEM;
 	REQUIRE(!ev_decode(&r, sizeof(r), &e));
 	check_text(&e, &f, 1, "failed: ENOMEM");
