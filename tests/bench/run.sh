@@ -31,22 +31,29 @@ for heap in ${HEAPS:-100 1024 4096}; do
 done
 
 echo
-echo "time that a target needs for the same work (allocation, page faults, mmap), alone and while it is reported on without a pause"
+echo "the time that a target needs for the same work (allocation, page faults, mmap): alone, while it is"
+echo "reported on once a second, and without a pause; medians of 5; on $(nproc) CPUs"
 start fixture-cgo-stripped -heap 200 -gogc 100
-ask "work 30"
-alone=() beside=()
-for ((i = 0; i < 5; i++)); do
-	ask "work 30"
-	alone+=("$(truth .work_ns)")
-	"$RSSCOPE" report --pid "$TPID" --json >/dev/null 2>&1
-	(while :; do "$RSSCOPE" report --pid "$TPID" --json >/dev/null 2>&1; done) &
-	loop=$!
-	CHILDREN+=($loop)
-	ask "work 30"
-	kill -KILL $loop
-	wait $loop 2>/dev/null
-	beside+=("$(truth .work_ns)")
-done
 middle() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
-a=$(middle "${alone[@]}") b=$(middle "${beside[@]}")
-echo "alone $(ms $((a / 1000))) ms, reported on $(ms $((b / 1000))) ms: ratio $(ratio "$b" "$a") on $(nproc) CPUs"
+loop() { # PAUSE: reports until it is killed
+	while :; do
+		"$RSSCOPE" report --pid "$TPID" --json >/dev/null 2>&1
+		sleep "$1"
+	done
+}
+work() { # NAME [PAUSE]: the median in WORK
+	local v=() i
+	[ $# = 1 ] || background loop "$2"
+	for ((i = 0; i < 5; i++)); do
+		ask "work 60"
+		v+=("$(truth .work_ns)")
+	done
+	[ $# = 1 ] || stop "$BPID"
+	WORK=$(middle "${v[@]}")
+	: "${ALONE:=$WORK}"
+	printf '%-18s %8s ms  ratio %s\n' "$1" "$(ms $((WORK / 1000)))" "$(ratio "$WORK" "$ALONE")"
+}
+ask "work 60"
+work alone
+work "once a second" 1
+work "without a pause" 0

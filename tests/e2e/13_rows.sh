@@ -25,7 +25,7 @@ exe_rss() { # PERMS: resident bytes of the executable's mappings with these perm
 			hit = mine && $2 ~ perms
 		}
 		/^Rss:/ && hit { sum += $2 * 1024 }
-		END { print sum + 0 }' "$TMP/smaps"
+		END { printf "%.0f\n", sum }' "$TMP/smaps"
 }
 # Data that the loader has made read-only after relocating it is still data.
 relro() { # ELF: bytes
@@ -43,7 +43,7 @@ heap_rss() { # resident bytes of the heap's address space
 		BEGIN { start = hex(start); end = hex(end) }
 		/^[0-9a-f]+-[0-9a-f]+ / { split($1, a, "-"); at = hex(a[1]); hit = at >= start && at < end }
 		/^Rss:/ && hit { sum += $2 * 1024 }
-		END { print sum + 0 }' "$TMP/smaps"
+		END { printf "%.0f\n", sum }' "$TMP/smaps"
 }
 # A report of it frozen with all of its heap resident, and with the runtime where the program last
 # saw it: its scavenger and its threads do things in the background, then another one is taken.

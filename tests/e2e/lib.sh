@@ -118,9 +118,9 @@ ledger_sane() {
 	[ -z "$bad" ] || fail "ledger: $bad"
 }
 
-# ---- the kernel's figures
-status_bytes() { awk -v k="$2:" '$1 == k { print $2 * 1024 }' "/proc/$1/status"; }           # PID FIELD
-rollup() { awk -v k="$2:" '$1 == k { print $2 * 1024; exit }' "/proc/$1/smaps_rollup"; }      # PID FIELD
+# ---- the kernel's figures (mawk's print would round large ones)
+status_bytes() { awk -v k="$2:" '$1 == k { printf "%.0f\n", $2 * 1024 }' "/proc/$1/status"; } # PID FIELD
+rollup() { awk -v k="$2:" '$1 == k { printf "%.0f\n", $2 * 1024; exit }' "/proc/$1/smaps_rollup"; } # PID FIELD
 faults() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print "minflt=" $8 " majflt=" $10 }'; }    # PID
 vm_state() { # PID: all that looking could change
 	echo "$(faults "$1") $(grep -E '^(VmRSS|VmPTE|VmSwap|RssAnon|RssFile|RssShmem):' "/proc/$1/status" | tr -s '\t ' ' ' | tr '\n' ' ')"
