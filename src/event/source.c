@@ -122,7 +122,7 @@ static const struct {
 	RSC_COUNTERS(X)
 #undef X
 };
-_Static_assert(RSC_N_LOST + 1 <= EV_COUNTERS_MAX, "room for the kernel's counters and our own");
+_Static_assert(RSC_N_LOST + 2 <= EV_COUNTERS_MAX, "room for the kernel's counters and our own");
 
 size_t ev_counters(const struct ev *s, struct ev_counter *out, size_t max)
 {
@@ -132,6 +132,10 @@ size_t ev_counters(const struct ev *s, struct ev_counter *out, size_t max)
 	s->ops->counters(s, n);
 	for (size_t i = 0; i < RSC_N_LOST && k < max; i++)
 		out[k++] = (struct ev_counter){ names[i].name, names[i].what, names[i].lost, n[i] };
+	if (k < max)
+		out[k++] = (struct ev_counter){ "not_run",
+						"probes that the kernel left out, of any process",
+						true, s->ops->not_run ? s->ops->not_run(s) : 0 };
 	if (k < max)
 		out[k++] = (struct ev_counter){ "undecoded", "records that could not be understood",
 						true, s->undecoded };

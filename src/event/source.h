@@ -20,6 +20,8 @@ struct ev_ops {
 	int (*rss)(const struct ev *s, struct event_rss *out);		    /* may be NULL */
 	/* Fills n[0..RSC_N_COUNT) with the sums over the CPUs. */
 	void (*counters)(const struct ev *s, uint64_t *n);
+	/* How often the kernel left a program out: may be NULL. */
+	uint64_t (*not_run)(const struct ev *s);
 	void (*close)(struct ev *s); /* frees s */
 };
 
