@@ -32,6 +32,7 @@ void report_free(struct report *r)
 	free(r->target.cmdline);
 	free(r->target.cgroup);
 	ledger_free(&r->ledger);
+	vec_free(&r->run.events);
 	vec_free(&r->go.metrics);
 	vec_free(&r->go.by_state);
 	free(r->cgroup.path);
@@ -47,6 +48,11 @@ void report_free(struct report *r)
 	vec_free(&r->missing);
 	vec_free(&r->losses);
 	*r = (struct report){ 0 };
+}
+
+int report_no_ledger(struct text *out)
+{
+	return text_printf(out, "No ledger: it ended before the first one was complete.");
 }
 
 int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)

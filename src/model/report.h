@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "base/vec.h"
 #include "model/ledger.h"
 
@@ -95,6 +96,24 @@ struct report_cgroup {
 	VEC(struct cgroup_out_row) rows;
 };
 
+/*
+ * A process that was watched from its first instruction: `run`. As of its end, or of now while it
+ * goes on. The ledger beside it is one that was taken while it lived.
+ */
+struct report_run {
+	bool known, ended;
+	char ledger_at[8]; /* which ledger stands beside: "last", "peak" (the largest RSS) */
+	int status;	   /* exit status; of no meaning when it did not end by itself */
+	int signal;	   /* that ended it; 0: none */
+	bool core_dumped;
+	struct opt_u64 wall_ns, user_ns, system_ns;
+	struct opt_u64 ledgers;	      /* complete ones */
+	struct opt_u64 ledger_age_ns; /* from the ledger beside to the end, or to now */
+	struct opt_u64 last_rss;      /* bytes, before the kernel took the memory down */
+	struct opt_u64 minor_faults, major_faults, gc_cycles;
+	named_vec events; /* by kind */
+};
+
 struct report {
 	/* tool and host */
 	uint64_t time_unix_ns;
@@ -111,6 +130,8 @@ struct report {
 		char observed_by[24]; /* "first-instruction", "attach", "none" */
 	} rss;
 	struct ledger ledger;
+	bool no_ledger; /* the ledger, and rss.scanned, are not known */
+	struct report_run run;
 	struct report_go go;
 	struct report_kernel kernel;
 	struct report_cgroup cgroup;
@@ -126,6 +147,9 @@ struct report {
 /* Empties it; whoever fills it calls ledger_init(&r->ledger). */
 void report_init(struct report *r);
 void report_free(struct report *r); /* all it owns; safe after report_init alone */
+
+/* The sentence that opens a report without a ledger. Appended to *out. 0 or -ENOMEM. */
+int report_no_ledger(struct text *out);
 
 /* Names an absence. 0 or -ENOMEM. */
 int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)

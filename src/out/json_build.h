@@ -37,4 +37,7 @@ json_t *jadd_object(struct jbuild *b, json_t *array);
 /* One report as a value, NULL when out of memory. The caller decrefs it. */
 json_t *json_report_value(const struct report *r);
 
+/* What `run` knows beside the ledger. */
+void json_put_run(struct jbuild *b, json_t *top, const struct report_run *r);
+
 #endif

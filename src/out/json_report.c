@@ -47,7 +47,8 @@ static void put_rss(struct jbuild *b, json_t *top, const struct report *r)
 
 	jput_opt(b, o, "before", r->rss.before);
 	jput_opt(b, o, "after", r->rss.after);
-	jput_size(b, o, "scanned", r->rss.scanned);
+	if (!r->no_ledger)
+		jput_size(b, o, "scanned", r->rss.scanned);
 	jput_opt(b, o, "high_water", r->rss.high_water);
 	jput_opt(b, o, "churn", r->rss.churn);
 	jput_known(b, o, "observed_by", r->rss.observed_by);
@@ -246,13 +247,15 @@ json_t *json_report_value(const struct report *r)
 	struct jbuild b = { 0 };
 	json_t *top = json_object();
 
-	if (!top || findings_sentence(r, &verdict))
+	if (!top || (r->no_ledger ? report_no_ledger(&verdict) : findings_sentence(r, &verdict)))
 		b.failed = true;
 	else
 		jput_text(&b, top, "verdict", verdict.p);
 	put_target(&b, top, &r->target);
 	put_rss(&b, top, r);
-	put_ledger(&b, top, &r->ledger);
+	json_put_run(&b, top, &r->run);
+	if (!r->no_ledger)
+		put_ledger(&b, top, &r->ledger);
 	put_go(&b, top, &r->go);
 	put_kernel(&b, top, &r->kernel);
 	put_cgroup(&b, top, r);

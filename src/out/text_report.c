@@ -163,7 +163,7 @@ static void put_verdict(struct text_page *p)
 	enum text_color c = TEXT_GREEN;
 	char line[1024];
 
-	if (findings_sentence(p->r, &t)) {
+	if (p->r->no_ledger ? report_no_ledger(&t) : findings_sentence(p->r, &t)) {
 		p->failed = true;
 		return;
 	}
@@ -200,12 +200,80 @@ static void put_target(struct text_page *p)
 	}
 }
 
+/* "1.25 s", "420 ms" */
+static const char *duration(char buf[32], uint64_t ns)
+{
+	if (ns < 10000000)
+		snprintf(buf, 32, "%.1f\1ms", ns / 1e6);
+	else if (ns < 1000000000)
+		snprintf(buf, 32, "%.0f\1ms", ns / 1e6);
+	else
+		snprintf(buf, 32, "%.2f\1s", ns / 1e9);
+	return buf;
+}
+
+static void put_run_end(struct para *a, const struct report_run *r)
+{
+	const char *name = r->signal ? sigabbrev_np(r->signal) : NULL;
+
+	if (!r->ended)
+		para_add(a, "goes on");
+	else if (!r->signal)
+		para_add(a, "ended with status %d", r->status);
+	else if (name)
+		para_add(a, "ended by SIG%s%s", name, r->core_dumped ? ", core dumped," : "");
+	else
+		para_add(a, "ended by signal %d", r->signal);
+}
+
+/* What was seen of it beside the ledger. */
+static void put_run(struct text_page *p)
+{
+	const struct report_run *r = &p->r->run;
+	struct para a = { .p = p, .label = "run" }, led = { .p = p, .label = "ledger" };
+	char b[32];
+
+	if (!r->known)
+		return;
+	put_run_end(&a, r);
+	if (r->wall_ns.has)
+		para_add(&a, "after %s", duration(b, r->wall_ns.v));
+	if (r->user_ns.has)
+		para_add(&a, ", user %s", duration(b, r->user_ns.v));
+	if (r->system_ns.has)
+		para_add(&a, ", system %s", duration(b, r->system_ns.v));
+	if (p->r->rss.high_water.has)
+		para_add(&a, "; RSS peak %s", keep(p, b, p->r->rss.high_water.v));
+	if (r->last_rss.has)
+		para_add(&a, ", last %s", keep(p, b, r->last_rss.v));
+	if (r->minor_faults.has)
+		para_add(&a, "; %" PRIu64 " faults", r->minor_faults.v);
+	if (r->major_faults.has)
+		para_add(&a, ", %" PRIu64 " from disk", r->major_faults.v);
+	if (r->gc_cycles.has)
+		para_add(&a, "; %" PRIu64 " GC cycles", r->gc_cycles.v);
+	for (size_t i = 0, n = 0; i < r->events.n; i++)
+		if (r->events.v[i].v)
+			para_add(&a, "%s %" PRIu64 " %s", n++ ? "," : ";", r->events.v[i].v,
+				 r->events.v[i].name);
+	para_end(&a);
+	if (!r->ledger_age_ns.has)
+		return;
+	para_add(&led, "as of %s before %s", duration(b, r->ledger_age_ns.v),
+		 r->ended ? "the end" : "now");
+	para_add(&led, strcmp(r->ledger_at, "peak") ? ", the last of" : ", the largest of");
+	para_add(&led, "%" PRIu64, r->ledgers.v);
+	para_end(&led);
+}
+
 static void put_rss(struct text_page *p)
 {
 	const struct report *r = p->r;
 	struct para a = { .p = p, .label = "RSS" };
 	char b[32];
 
+	if (r->no_ledger)
+		return;
 	para_add(&a, "%s scanned", keep(p, b, r->rss.scanned));
 	if (r->rss.before.has)
 		para_add(&a, ", %s before", keep(p, b, r->rss.before.v));
@@ -440,6 +508,7 @@ int text_report(const struct report *r, const struct text_style *s, struct text 
 		p.width = 160;
 	put_verdict(&p);
 	put_target(&p);
+	put_run(&p);
 	put_rss(&p);
 	page_put(&p, TEXT_PLAIN, "\n");
 	/* the end first: the tree gets the lines that are left */
@@ -450,11 +519,13 @@ int text_report(const struct report *r, const struct text_style *s, struct text 
 	put_share(&p, "huge pages", false);
 	put_kernel(&p);
 	put_cgroup(&p);
-	put_unexplained(&p);
+	if (!r->no_ledger)
+		put_unexplained(&p);
 	put_missing(&p);
 	used = count_lines(out, from) + count_lines(&tail, 0);
 	p.out = out;
-	page_tree(&p, used < TEXT_LINES ? TEXT_LINES - used : 0);
+	if (!r->no_ledger)
+		page_tree(&p, used < TEXT_LINES ? TEXT_LINES - used : 0);
 	if (tail.p && text_add(out, tail.p, tail.n))
 		p.failed = true;
 	return p.failed ? -ENOMEM : 0;
