@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,14 +47,16 @@ static void map(struct worker *w, int slot)
 	size_t len = (1 + next(w) % 16) * PAGE;
 	int flags = MAP_PRIVATE, fd = -1;
 	void *p;
+	bool anon = next(w) % 4;
+	int prot = next(w) % 2 ? PROT_READ | PROT_WRITE : PROT_NONE;
 
 	if (w->at[slot])
 		return;
-	if (next(w) % 4)
+	if (anon)
 		flags |= MAP_ANONYMOUS;
 	else
 		fd = file;
-	p = mmap(NULL, len, next(w) % 2 ? PROT_READ | PROT_WRITE : PROT_NONE, flags, fd, 0);
+	p = mmap(NULL, len, prot, flags, fd, 0);
 	if (p != MAP_FAILED) {
 		w->at[slot] = p;
 		w->len[slot] = len;
@@ -62,25 +65,28 @@ static void map(struct worker *w, int slot)
 
 static void unmap(struct worker *w, int slot)
 {
+	bool half = next(w) % 3 == 0;
 	size_t part;
 
 	if (!w->at[slot])
 		return;
-	/* now and then only the first half */
-	part = w->len[slot] > PAGE && next(w) % 3 == 0 ? w->len[slot] / 2 / PAGE * PAGE : 0;
-	munmap(w->at[slot], part ? part : w->len[slot]);
-	w->at[slot] = part ? w->at[slot] + part : NULL;
+	/* A half of one page is nothing, which is EINVAL: whether there was room to grow a mapping
+	 * before must not change how many calls are made. */
+	part = w->len[slot] / 2 / PAGE * PAGE;
+	munmap(w->at[slot], half ? part : w->len[slot]);
+	w->at[slot] = half ? w->at[slot] + part : NULL;
 	w->len[slot] -= part;
 }
 
 static void remap(struct worker *w, int slot)
 {
 	size_t len = (1 + next(w) % 32) * PAGE;
+	int flags = next(w) % 2 ? MREMAP_MAYMOVE : 0;
 	void *p;
 
 	if (!w->at[slot])
 		return;
-	p = mremap(w->at[slot], w->len[slot], len, next(w) % 2 ? MREMAP_MAYMOVE : 0);
+	p = mremap(w->at[slot], w->len[slot], len, flags);
 	if (p != MAP_FAILED) {
 		w->at[slot] = p;
 		w->len[slot] = len;
