@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * events [fallbacks]: every program of the attach table on this kernel. A child does what is
+ * watched, known numbers of times; its events are counted, and how often the kernel ran each
+ * program (BPF run statistics). Runs as root, linked with the library.
+ *
+ *	program NAME fires|spare|fallback|missing|FAIL-...
+ *	event NAME ok|FAIL-...
+ *
+ * Words after # on a line say more. A program not named below has to run at least once: the child
+ * does one of everything.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "event/event.h"
+
+enum {
+	MMAPS = 40,
+	MREMAPS = 20,
+	BRKS = 10,
+	OTHERS = 10, /* mprotect, madvise, prctl, shmat */
+	CYCLES = 25,
+	THREADS = 8,
+	FORKS = 5,
+	TOUCHED_MIB = 8,
+	STEP = 1 << 20,
+	/* Counters of up to 64 pages a thread are not told before Linux 6.2. */
+	RSS_BATCH = 64,
+	EXIT_CODE = 7,
+};
+
+/* ---- the child */
+
+static volatile uint64_t cycle;
+
+/* Stands for runtime.prepareFreeWorkbufs. */
+__attribute__((noinline)) static void gc_stand_in(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+static char stacks[THREADS + 1][64 << 10] __attribute__((aligned(4096)));
+
+static void *thread_body(void *arg)
+{
+	return arg;
+}
+
+/* On stacks of ours: pthread_create would map others. */
+static void run_threads(int n)
+{
+	pthread_t t[THREADS];
+	pthread_attr_t a;
+
+	for (int i = 0; i < n; i++) {
+		pthread_attr_init(&a);
+		pthread_attr_setstack(&a, stacks[i], sizeof(stacks[i]));
+		if (pthread_create(&t[i], &a, thread_body, NULL))
+			_exit(3);
+		pthread_attr_destroy(&a);
+	}
+	for (int i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+}
+
+static void run_forks(int n)
+{
+	for (int i = 0; i < n; i++) {
+		pid_t p = fork();
+
+		if (!p)
+			_exit(0);
+		waitpid(p, NULL, 0);
+	}
+}
+
+static char *map(size_t n)
+{
+	char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void run_mappings(void)
+{
+	enum { SIZE = 64 << 10 };
+	char *p[MMAPS], *m;
+	char *at = (char *)syscall(SYS_brk, 0);
+	int shm;
+
+	for (int i = 0; i < MMAPS; i++)
+		p[i] = map(SIZE);
+	for (int i = 0; i < MREMAPS; i++)
+		p[i] = mremap(p[i], SIZE, SIZE / 2, MREMAP_MAYMOVE);
+	for (int i = 0; i < MMAPS; i++)
+		munmap(p[i], i < MREMAPS ? SIZE / 2 : SIZE);
+	for (int i = 1; i < BRKS; i++)
+		syscall(SYS_brk, at + (i % 2) * SIZE);
+	m = map(SIZE);
+	shm = shmget(IPC_PRIVATE, SIZE, IPC_CREAT | 0600);
+	for (int i = 0; i < OTHERS; i++) {
+		void *s = shmat(shm, NULL, 0);
+
+		if (s != (void *)-1)
+			shmdt(s);
+		mprotect(m, SIZE, i % 2 ? PROT_READ | PROT_WRITE : PROT_READ);
+		madvise(m, SIZE, MADV_DONTNEED);
+		prctl(PR_SET_NAME, "vm-events");
+	}
+	shmctl(shm, IPC_RMID, NULL);
+	munmap(m, SIZE);
+}
+
+static void touch(void)
+{
+	char *m = map((size_t)TOUCHED_MIB << 20);
+
+	/* No huge pages: a step at a time. */
+	madvise(m, (size_t)TOUCHED_MIB << 20, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < (size_t)TOUCHED_MIB << 20; i += 4096)
+		m[i] = 1;
+}
+
+static void wait_for(int fd)
+{
+	char c;
+
+	if (read(fd, &c, 1) != 1)
+		_exit(4);
+}
+
+static void done(int fd)
+{
+	if (write(fd, "x", 1) != 1)
+		_exit(4);
+}
+
+static void child(const char *self, int go, int ready)
+{
+	/* What the C library does once only. */
+	run_threads(1);
+	run_forks(1);
+	done(ready);
+	wait_for(go);
+	run_mappings();
+	touch();
+	for (int i = 0; i < CYCLES; i++) {
+		cycle++;
+		gc_stand_in();
+	}
+	run_threads(THREADS);
+	run_forks(FORKS);
+	done(ready);
+	wait_for(go);
+	execl(self, self, "leave", NULL);
+	_exit(5);
+}
+
+/* ---- the parent */
+
+/* Where gc_stand_in is in our file. */
+static int find_stand_in(struct dl_phdr_info *info, size_t size, void *out)
+{
+	uint64_t addr = (uintptr_t)gc_stand_in;
+
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uint64_t at = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type == PT_LOAD && addr >= at && addr < at + p->p_memsz)
+			*(uint64_t *)out = addr - at + p->p_offset;
+	}
+	return 1; /* the first one is ours */
+}
+
+struct counts {
+	uint64_t n[KIND_COUNT];
+	uint64_t swapped; /* that ended before they began */
+	uint64_t not_run; /* the counter of that name */
+};
+
+static int count(void *ctx, const struct event *e)
+{
+	struct counts *c = ctx;
+
+	c->n[event_kind(e)]++;
+	c->swapped += e->exit_ns < e->enter_ns;
+	return 0;
+}
+
+static void poll_events(struct ev *s, struct counts *c, enum event_kind until, uint64_t n)
+{
+	for (int i = 0; i < 50; i++) {
+		int r = ev_poll(s, EV_POLL_MS, count, c);
+
+		/* Once more: what else is under way. */
+		if (r < 0 || (r == 0 && c->n[until] >= n))
+			return;
+	}
+}
+
+/* How often the kernel ran the program of that name, and how often it left it out because that CPU
+ * was in the midst of it (since 5.12); all instances. */
+static uint64_t hits_of(const char *name, uint64_t *misses)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t id = 0; !bpf_prog_get_next_id(id, &id);) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_prog_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) &&
+		    !strncmp(info.name, name, sizeof(info.name) - 1)) {
+			sum += info.run_cnt;
+			*misses += info.recursion_misses;
+		}
+		close(fd);
+	}
+	return sum;
+}
+
+/* How often it has to have run at least. */
+static uint64_t hits_wanted(const char *name)
+{
+	static const struct {
+		const char *prefix;
+		uint64_t n;
+	} want[] = {
+		{ "mmap_", MMAPS },
+		{ "munmap_", MMAPS },
+		{ "mremap_", MREMAPS },
+		{ "brk_", BRKS },
+		{ "rss_", TOUCHED_MIB * (STEP / 4096) / RSS_BATCH / 2 },
+		{ "gc_end", CYCLES },
+		{ "fork_", THREADS + FORKS },
+		{ "exit_", THREADS + FORKS },
+	};
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++)
+		if (!strncmp(name, want[i].prefix, strlen(want[i].prefix)))
+			return want[i].n;
+	return 1;
+}
+
+static int check_programs(const struct ev *s)
+{
+	const struct ev_program *p;
+	size_t n = ev_programs(s, &p);
+	int bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t misses = 0;
+		uint64_t got = p[i].attached ? hits_of(p[i].name, &misses) : 0;
+		uint64_t want = hits_wanted(p[i].name);
+		const char *word = "fires";
+
+		if (p[i].attached && got + misses < want)
+			word = "FAIL-silent";
+		else if (!p[i].attached && p[i].is_fallback)
+			word = "spare";
+		else if (!p[i].attached)
+			word = ev_groups(s) & p[i].group ? "fallback" : "missing";
+		bad += *word == 'F';
+		printf("program %s %s # ran %lu times, want %lu, missed %lu; %s\n", p[i].name, word,
+		       (unsigned long)got, (unsigned long)want, (unsigned long)misses, p[i].reason);
+	}
+	return bad;
+}
+
+/* What the kernel left out, and says so, may be missing. */
+static int check_kind(const struct counts *c, enum event_kind k, uint64_t low, uint64_t high)
+{
+	bool ok = c->n[k] + c->not_run >= low && c->n[k] <= high;
+
+	printf("event %s %s # %lu, want %lu to %lu\n", event_kind_name(k), ok ? "ok" : "FAIL-count",
+	       (unsigned long)c->n[k], (unsigned long)low, (unsigned long)high);
+	return !ok;
+}
+
+static void read_not_run(const struct ev *s, struct counts *c)
+{
+	struct ev_counter counter[EV_COUNTERS_MAX];
+	size_t n = ev_counters(s, counter, EV_COUNTERS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		if (counter[i].n)
+			printf("# counter %s: %lu\n", counter[i].name, (unsigned long)counter[i].n);
+		if (!strcmp(counter[i].name, "not_run"))
+			c->not_run = counter[i].n;
+	}
+}
+
+static int check_first(struct counts *c, const struct ev *s, bool fallbacks)
+{
+	/* The fallback for forks tells no process from a thread (bpf/threads.bpf.c). */
+	unsigned int threads = fallbacks ? THREADS + FORKS : THREADS;
+	uint64_t lost;
+	int bad = 0;
+
+	read_not_run(s, c);
+	lost = ev_lost(s) - c->not_run;
+	bad += check_kind(c, KIND_MMAP, MMAPS + 2, MMAPS + 2);
+	bad += check_kind(c, KIND_MUNMAP, MMAPS + 1, MMAPS + 1);
+	bad += check_kind(c, KIND_MREMAP, MREMAPS, MREMAPS);
+	bad += check_kind(c, KIND_BRK, BRKS, BRKS);
+	bad += check_kind(c, KIND_RSS, TOUCHED_MIB - 1, 3 * TOUCHED_MIB);
+	bad += check_kind(c, KIND_GC, CYCLES, CYCLES);
+	bad += check_kind(c, KIND_THREAD_START, threads, threads);
+	bad += check_kind(c, KIND_THREAD_EXIT, THREADS, THREADS);
+	bad += check_kind(c, KIND_FORK, THREADS + FORKS - threads, THREADS + FORKS - threads);
+	bad += lost || c->swapped;
+	printf("event lost %s # %lu lost, %lu end before they begin\n",
+	       lost || c->swapped ? "FAIL-count" : "ok", (unsigned long)lost,
+	       (unsigned long)c->swapped);
+	return bad;
+}
+
+static int watch(pid_t pid, int go, int ready, bool fallbacks)
+{
+	struct ev_options o = { .pid = pid, .groups = EV_ALL, .rss_step = STEP };
+	struct counts first = { 0 }, last = { 0 };
+	struct err e = { 0 };
+	struct ev *s = NULL;
+	int bad, r, status;
+
+	o.fallbacks = fallbacks;
+	snprintf(o.gc.path, sizeof(o.gc.path), "/proc/%d/exe", (int)pid);
+	dl_iterate_phdr(find_stand_in, &o.gc.offset);
+	o.gc.words[GCV_CYCLE].addr = (uintptr_t)&cycle;
+	o.gc.words[GCV_CYCLE].size = sizeof(cycle);
+	wait_for(ready);
+	r = ev_open(&o, &s, &e);
+	if (r) {
+		printf("program open FAIL-open # %s\n", e.text);
+		kill(pid, SIGKILL);
+		return 1;
+	}
+	done(go);
+	wait_for(ready);
+	poll_events(s, &first, KIND_THREAD_EXIT, THREADS);
+	bad = check_first(&first, s, fallbacks);
+	done(go);
+	waitpid(pid, &status, 0);
+	poll_events(s, &last, KIND_EXIT, 1);
+	read_not_run(s, &last);
+	bad += check_kind(&last, KIND_EXEC, 1, 1);
+	bad += check_kind(&last, KIND_EXIT, 1, 1);
+	bad += check_programs(s);
+	bad += WEXITSTATUS(status) != EXIT_CODE;
+	ev_close(s);
+	return bad;
+}
+
+int main(int argc, char **argv)
+{
+	bool fallbacks = argc > 1 && !strcmp(argv[1], "fallbacks");
+	int go[2], ready[2], stats;
+	pid_t pid;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], "leave"))
+		return EXIT_CODE;
+	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (stats < 0)
+		printf("# BPF_ENABLE_STATS: %s\n", strerror(errno));
+	if (pipe2(go, O_CLOEXEC) || pipe2(ready, O_CLOEXEC))
+		return 2;
+	pid = fork();
+	if (pid < 0)
+		return 2;
+	if (!pid)
+		child("/proc/self/exe", go[0], ready[1]);
+	return watch(pid, go[1], ready[0], fallbacks) ? 1 : 0;
+}
