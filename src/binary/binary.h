@@ -97,6 +97,12 @@ int bin_symbol(struct bin *b, uint64_t addr, const char **name, uint64_t *start)
 /* A defined ELF symbol by name. -ENOENT. */
 int bin_symbol_addr(struct bin *b, const char *name, uint64_t *addr, uint64_t *size);
 
+/* The variables of these names (below 64 bytes) in .symtab that lie in [lo, hi): addr[i] is
+ * name[i]'s address, 0 when there is none, UINT64_MAX when there are several. One pass, no index.
+ * -ENOENT without .symtab. */
+int bin_variables(struct bin *b, uint64_t lo, uint64_t hi, const char *const *name, size_t n,
+		  uint64_t *addr);
+
 /* The pieces of the file that bin_open used: a sparse file that holds them at their offsets opens
  * the same way. Calls fn(ctx, off, len) for each; stops at the first non-zero return. */
 int bin_pieces(const struct bin *b, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx);

@@ -12,6 +12,7 @@ enum {
 	LOOK_BACK = 64, /* symbols before an address that may be long enough to cover it */
 	CGO_SYMS_MAX = 8192,
 	CGO_NAME = 16,
+	VARIABLE_NAME = 64,
 };
 
 static const struct bin_sec *sym_section(const struct bin *b, uint32_t type,
@@ -206,6 +207,60 @@ int bin_symbol_addr(struct bin *b, const char *name, uint64_t *addr, uint64_t *s
 	*addr = best->addr;
 	*size = best->size;
 	return 0;
+}
+
+struct wanted {
+	uint64_t lo, hi;
+	VEC(struct bin_sym) v;
+};
+
+static int add_wanted(void *ctx, uint64_t off, const uint8_t *p, size_t n)
+{
+	struct wanted *w = ctx;
+	Elf64_Sym s;
+
+	for (size_t i = 0; i + sizeof(s) <= n; i += sizeof(s)) {
+		memcpy(&s, p + i, sizeof(s));
+		if (s.st_value < w->lo || s.st_value >= w->hi || !sym_rank(&s) ||
+		    ELF64_ST_TYPE(s.st_info) == STT_FUNC)
+			continue;
+		if (w->v.n >= SYMS_MAX)
+			return 1;
+		if (vec_push(&w->v, (struct bin_sym){ .addr = s.st_value, .name = s.st_name }))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int bin_variables(struct bin *b, uint64_t lo, uint64_t hi, const char *const *name, size_t n,
+		  uint64_t *addr)
+{
+	struct wanted w = { .lo = lo, .hi = hi };
+	const struct bin_sec *str, *sec = sym_section(b, SHT_SYMTAB, &str);
+	uint64_t chunk = sizeof(Elf64_Sym) * 8192, done = 0;
+	int r = 0;
+
+	memset(addr, 0, n * sizeof(*addr));
+	if (!sec || str->off > io_size(b->io))
+		return -ENOENT;
+	io_allow(b->io, io_size(b->io));
+	for (; done < sec->size && sec->off + done < io_size(b->io) && !r; done += chunk)
+		r = io_scan(b->io, sec->off + done,
+			    sec->size - done < chunk ? sec->size - done : chunk, 0, add_wanted, &w);
+	for (size_t i = 0; i < w.v.n && r >= 0; i++) {
+		char s[VARIABLE_NAME] = { 0 };
+		uint64_t left = str->size > w.v.v[i].name ? str->size - w.v.v[i].name : 0;
+
+		if (io_read(b->io, str->off + w.v.v[i].name, s,
+			    left < sizeof(s) - 1 ? left : sizeof(s) - 1))
+			continue;
+		for (size_t k = 0; k < n; k++)
+			if (!strcmp(s, name[k]))
+				addr[k] = addr[k] && addr[k] != w.v.v[i].addr ? UINT64_MAX
+									      : w.v.v[i].addr;
+	}
+	vec_free(&w.v);
+	return r < 0 ? r : 0;
 }
 
 /* .dynsym by its section, else (no section headers) as the loader finds it: there its end is not

@@ -30,6 +30,11 @@ struct go_globals {
 	uint64_t persistent_chunks; /* likewise */
 	uint64_t gcbits_arenas;	    /* the struct {lock; free, next, current, previous} */
 	uint64_t buckhash;	    /* the pointer's address */
+	uint64_t sched, limiter;    /* the scheduler; gcCPULimiter (from 1.19) */
+	uint64_t work;		    /* 0 until a cycle has ended */
+	uint64_t adaptive_stack;    /* debug.adaptivestackstart, an int32 (from 1.19) */
+	/* bare numbers, known only where the file has symbols */
+	uint64_t starting_stack, ncgocall, finqueued, finexecuted, cleanups;
 };
 
 struct go_runtime {
@@ -39,6 +44,8 @@ struct go_runtime {
 	struct go_globals g;
 	char identified_by[160]; /* the witnesses that agreed */
 	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
+	bool symbols;		 /* the file's symbol table agrees */
+	bool cgo;		 /* C is linked in */
 	bool swapped;		 /* some of the runtime's variables are swapped out */
 	bool inline_marks;	 /* the Green Tea collector: small spans hold their marks */
 	char missing[160];	 /* globals not found, comma-separated; "" when none */
@@ -62,14 +69,19 @@ struct go_metric {
 
 struct go_metrics {
 	VEC(struct go_metric) v;
-	uint64_t total, live, goal, last_gc_unix_ns, last_pause_ns, gc_cycles;
-	bool has_live, has_goal, has_pause, has_gogc, has_limit;
+	uint64_t total, live, goal, last_gc_unix_ns, last_pause_ns, pause_total_ns, gc_cycles;
+	uint64_t goroutines; /* as the runtime counts: its own included from 1.26 */
+	bool has_live, has_goal, has_pause, has_gogc, has_limit, has_goroutines;
 	int64_t gogc;	       /* percent, −1 off */
 	uint64_t memory_limit; /* bytes; has_limit false when math.MaxInt64 */
 	unsigned int retries;  /* torn reads that were thrown away */
 	bool torn;	       /* the last attempt was torn too: figures may mix two moments */
 };
 
+/*
+ * All that could be read. CPU classes come in nanoseconds, not as seconds: the unit is part of the
+ * name, ":cpu-nanoseconds". 0; -errno when even memstats can't be read.
+ */
 int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e);
 void go_metrics_free(struct go_metrics *g);
 
@@ -168,7 +180,7 @@ struct go_thread {
 typedef VEC(struct go_thread) go_thread_vec;
 int go_threads_read(const struct go_runtime *rt, go_thread_vec *out, struct err *e);
 
-enum { GO_GSTATUS_COUNT = 12 };
+enum { GO_GSTATUS_COUNT = 12, GO_GSCAN = 0x1000, GO_GDEAD = 6, GO_GDEADEXTRA = 11 };
 struct go_goroutines {
 	uint64_t total;			      /* without dead ones */
 	uint64_t by_status[GO_GSTATUS_COUNT]; /* runtime2.go: 0 idle, 1 runnable, 2 running, … */

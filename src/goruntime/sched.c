@@ -6,7 +6,7 @@
 
 #include "goruntime/rd.h"
 
-enum { MAX_MS = 1 << 17, MAX_GS = 1 << 20, GSCAN = 0x1000, GDEAD = 6 };
+enum { MAX_MS = 1 << 17, MAX_GS = 1 << 20 };
 
 int go_threads_read(const struct go_runtime *rt, go_thread_vec *out, struct err *e)
 {
@@ -68,8 +68,8 @@ int go_goroutines_read(const struct go_runtime *rt, struct go_goroutines *out, s
 
 		if (!ptr[i] || rd(rt, PASS_BOOKS, ptr[i] + rt->l->f[GO_G_STATUS], &st, 4))
 			continue;
-		st &= ~GSCAN;
-		if (st >= GO_GSTATUS_COUNT || st == GDEAD || st == 11)
+		st &= ~GO_GSCAN;
+		if (st >= GO_GSTATUS_COUNT || st == GO_GDEAD || st == GO_GDEADEXTRA)
 			continue;
 		out->by_status[st]++;
 		out->total++;

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside goruntime/: what the steps of finding the runtime share. */
+#ifndef RSSCOPE_GORUNTIME_DISCOVER_H
+#define RSSCOPE_GORUNTIME_DISCOVER_H
+
+#include "goruntime/goruntime.h"
+
+enum {
+	SEARCH_SAMPLES = 64, /* spans that a candidate must agree with */
+	SEARCH_CANDIDATES = 32,
+	MAX_PROCS = 1 << 16,
+	MAX_LIST = 1 << 17,
+};
+
+/* A place that may be the variable; the better has the larger rank. */
+struct candidate {
+	uint64_t addr, rank;
+};
+struct candidates {
+	struct candidate v[SEARCH_CANDIDATES];
+	unsigned int n;
+	bool overflow;
+};
+
+static inline void candidate_add(struct candidates *c, uint64_t addr, uint64_t rank)
+{
+	if (c->n < SEARCH_CANDIDATES)
+		c->v[c->n++] = (struct candidate){ addr, rank };
+	else
+		c->overflow = true;
+}
+
+struct search {
+	struct go_runtime *rt;
+	const struct maps *maps;
+	struct bin *b;
+	uint64_t pclntab;
+	const char *why; /* what the last layout failed on; "" */
+
+	/* from the span table: addresses of mspans, alloc bits, and mark bits of swept spans */
+	uint64_t span[SEARCH_SAMPLES], allocbits[SEARCH_SAMPLES], markbits[SEARCH_SAMPLES];
+	unsigned int nspan, nalloc, nmark;
+	uint64_t in_heap, released; /* the runtime's own sums, to recognise gcController */
+	unsigned int mstat_witnesses;
+	bool want_buckhash;
+
+	struct candidates sched, allp, allm, allgs, chunks, gcbits;
+	VEC(uint64_t) ms, ps; /* the address of every m and p */
+	uint64_t ngs;	      /* length of allgs */
+};
+
+/* Calls fn for each aligned non-zero word in [lo, hi) until it returns non-zero; gives the word and
+ * up to three that follow (zeros past the end). 0, what fn returned, or -errno. */
+typedef int word_fn(struct search *s, uint64_t addr, const uint64_t w[4]);
+int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn);
+
+bool search_writable_anon(const struct search *s, uint64_t addr);
+bool search_readable(const struct search *s, uint64_t addr, uint64_t len);
+
+/* When several places match, none is taken: a wrong address is worse than none. */
+static inline void search_take(uint64_t *slot, uint64_t addr)
+{
+	*slot = *slot ? UINT64_MAX : addr;
+}
+
+/* The process goes on between two reads. */
+static inline bool search_near(uint64_t a, uint64_t b)
+{
+	uint64_t d = a > b ? a - b : b - a;
+
+	return d <= (1 << 20) + b / 4;
+}
+
+/*
+ * The steps, in order. Each gives 0, -ENOENT (this layout does not fit) or another -errno.
+ *
+ * find_heap.c: moduledata, and with it the range of the variables; mheap_ and memstats; samples.
+ */
+int find_moduledata(struct search *s);
+int find_heap(struct search *s);
+int find_samples(struct search *s);
+bool span_is_sane(const struct go_layout *l, const uint8_t *span, size_t n);
+
+/* find_vars.c: what leads to the heap's own structures, to Ps, Ms and Gs. Leaves candidates. */
+int find_vars(struct search *s);
+/* find_sched.c: what is recognised by the Ps, Ms and Gs; then the candidates are settled. */
+int find_sched(struct search *s);
+
+/* symbols.c: what the symbol table says, where there is one. -ENOENT when it contradicts. */
+int check_symbols(struct search *s);
+
+#endif

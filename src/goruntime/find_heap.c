@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * moduledata is the aligned word that points at pclntab and whose neighbours agree with the ELF
+ * file; it gives the range noptrdata..end that holds all globals. mheap_ is where a slice looks
+ * like allspans and both fixallocs around it name the very sizes of the layout.
+ */
+#include "goruntime/discover.h"
+
+#include "goruntime/rd.h"
+
+enum {
+	SCAN_CHUNK = 1 << 20,
+	SCAN_MAX = 512 << 20, /* bytes of data and bss that are searched at most */
+};
+
+bool search_writable_anon(const struct search *s, uint64_t addr)
+{
+	const struct vma *v = maps_find(s->maps, addr);
+
+	return v && !v->inode && (v->flags & VMA_W);
+}
+
+bool search_readable(const struct search *s, uint64_t addr, uint64_t len)
+{
+	const struct vma *v = maps_find(s->maps, addr);
+
+	return v && (v->flags & VMA_R) && len <= v->end - addr;
+}
+
+int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn)
+{
+	_free_ uint64_t *buf = malloc(SCAN_CHUNK + 3 * 8);
+
+	if (!buf)
+		return -ENOMEM;
+	lo = (lo + 7) & ~7ULL;
+	if (hi - lo > SCAN_MAX)
+		hi = lo + SCAN_MAX;
+	for (uint64_t at = lo; at + 8 <= hi;) {
+		uint64_t n = hi - at < SCAN_CHUNK ? (hi - at) & ~7ULL : SCAN_CHUNK;
+		uint64_t more = hi - at - n < 24 ? (hi - at - n) & ~7ULL : 24;
+		int r = memsrc_read(s->rt->m, PASS_DISCOVER, at, buf, n + more);
+
+		if (r && r != -ENODATA)
+			return r;
+		memset((char *)buf + n + more, 0, 24 - more);
+		for (uint64_t i = 0; i < n / 8; i++) {
+			if (!buf[i])
+				continue;
+			r = fn(s, at + i * 8, buf + i);
+			if (r)
+				return r;
+		}
+		at += n;
+	}
+	return 0;
+}
+
+/* ---- moduledata */
+
+static int check_moduledata(struct search *s, uint64_t addr)
+{
+	const struct go_layout *l = s->rt->l;
+	const struct bin_go *bg = bin_go(s->b);
+	size_t n = go_off(l, GO_SIZE_MODULEDATA);
+	_free_ uint8_t *md = malloc(n);
+	const struct bin_segment *seg;
+	uint64_t text, etext, minpc, maxpc, lo, end, bias = s->rt->bias;
+	bool in_data = false, in_text = false;
+
+	if (!md)
+		return -ENOMEM;
+	if (memsrc_read(s->rt->m, PASS_DISCOVER, addr, md, n))
+		return 0;
+	text = get_u64(l, GO_MODULEDATA_TEXT, md, n);
+	etext = get_u64(l, GO_MODULEDATA_ETEXT, md, n);
+	minpc = get_u64(l, GO_MODULEDATA_MINPC, md, n);
+	maxpc = get_u64(l, GO_MODULEDATA_MAXPC, md, n);
+	lo = get_u64(l, GO_MODULEDATA_NOPTRDATA, md, n);
+	end = get_u64(l, GO_MODULEDATA_END, md, n);
+	if (get_u64(l, GO_MODULEDATA_FTAB, md, n - 8) == 0 ||
+	    load_u64(md + go_off(l, GO_MODULEDATA_FTAB) + 8) != bg->nfunc + 1)
+		return 0;
+	if (text > minpc || minpc >= maxpc || maxpc > etext + 64 || lo >= end)
+		return 0;
+	for (size_t i = 0, k = bin_segments(s->b, &seg); i < k; i++) {
+		uint64_t a = seg[i].vaddr + bias, z = a + seg[i].memsz;
+
+		in_text |= (seg[i].flags & BIN_SEG_X) && text >= a && etext <= z;
+		in_data |= (seg[i].flags & BIN_SEG_W) && lo >= a && end <= z;
+	}
+	if (!in_text || !in_data)
+		return 0;
+	s->rt->g.moduledata = addr;
+	s->rt->g.text = text;
+	s->rt->g.etext = etext;
+	s->rt->g.noptrdata = lo;
+	s->rt->g.end = end;
+	return 1;
+}
+
+static int word_is_moduledata(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	return w[0] == s->pclntab ? check_moduledata(s, addr) : 0;
+}
+
+/* It lies among the variables; from 1.26 in a section of its own, which may be read-only. */
+int find_moduledata(struct search *s)
+{
+	const struct bin_segment *seg;
+	size_t n = bin_segments(s->b, &seg);
+	uint64_t addr, size;
+	int r = 0;
+
+	s->pclntab = bin_go(s->b)->pclntab + s->rt->bias;
+	if (bin_section(s->b, ".go.module", &addr, &size))
+		r = search_words(s, addr + s->rt->bias, addr + s->rt->bias + size,
+				 word_is_moduledata);
+	for (int pass = 0; pass < 2 && !r; pass++) {
+		bool writable = !pass;
+
+		for (size_t i = 0; i < n && !r; i++) {
+			uint64_t a = seg[i].vaddr + s->rt->bias;
+
+			bool w = seg[i].flags & BIN_SEG_W;
+
+			if (!(seg[i].flags & BIN_SEG_X) && w == writable)
+				r = search_words(s, a, a + seg[i].filesz, word_is_moduledata);
+		}
+	}
+	return r < 0 ? r : r ? 0 : -ENOENT;
+}
+
+/* ---- mheap_ */
+
+bool span_is_sane(const struct go_layout *l, const uint8_t *sp, size_t n)
+{
+	uint64_t start = get_u64(l, GO_MSPAN_STARTADDR, sp, n);
+	uint64_t pages = get_u64(l, GO_MSPAN_NPAGES, sp, n);
+	uint8_t state = get_u8(l, GO_MSPAN_STATE, sp, n);
+
+	return start && start % GO_PAGE_SIZE == 0 && state <= 2 && pages < (1ULL << 32) &&
+	       (!state || pages);
+}
+
+/* mheap_ and memstats point into each other by design: the fixallocs and the page allocator name
+ * the statistic that they are charged to. Each agreeing pair is a witness. */
+static bool check_memstats(struct search *s, uint64_t mheap, uint64_t *memstats)
+{
+	const struct go_layout *l = s->rt->l;
+	const struct {
+		enum go_field in, ptr, field;
+	} w[] = {
+		{ GO_MHEAP_SPANALLOC, GO_FIXALLOC_STAT, GO_MSTATS_MSPAN_SYS },
+		{ GO_MHEAP_CACHEALLOC, GO_FIXALLOC_STAT, GO_MSTATS_MCACHE_SYS },
+		{ GO_MHEAP_PAGES, GO_PAGEALLOC_SYSSTAT, GO_MSTATS_GC_SYS },
+	};
+	uint64_t p, first = 0;
+
+	s->mstat_witnesses = 0;
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		if (!go_has(l, w[i].in) || !go_has(l, w[i].ptr) || !go_has(l, w[i].field))
+			continue;
+		if (rd_u64(s->rt, PASS_DISCOVER, mheap + l->f[w[i].in] + l->f[w[i].ptr], &p))
+			return false;
+		p -= l->f[w[i].field];
+		if (first && p != first)
+			return false;
+		first = p;
+		s->mstat_witnesses++;
+	}
+	*memstats = first;
+	return s->mstat_witnesses >= 2 && first >= s->rt->g.noptrdata &&
+	       first + l->f[GO_SIZE_MSTATS] <= s->rt->g.end;
+}
+
+static int word_is_allspans(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	const struct go_layout *l = s->rt->l;
+	size_t n = l->f[GO_SIZE_MSPAN];
+	uint64_t mheap = addr - l->f[GO_MHEAP_ALLSPANS], ptr[8], spansize, cachesize, memstats;
+	unsigned int k = w[1] < 8 ? w[1] : 8;
+	_free_ uint8_t *sp = NULL;
+
+	/* allspans is grown by sysAlloc, first to 64 KiB (mheap.go, recordspan). */
+	if (w[0] % memsrc_page_size(s->rt->m) || !w[1] || w[1] > w[2] || w[2] < 8192 ||
+	    w[2] >> 32 || mheap < s->rt->g.noptrdata || !search_writable_anon(s, w[0]))
+		return 0;
+	if (rd_u64(s->rt, PASS_DISCOVER, mheap + l->f[GO_MHEAP_SPANALLOC] + l->f[GO_FIXALLOC_SIZE],
+		   &spansize) ||
+	    rd_u64(s->rt, PASS_DISCOVER, mheap + l->f[GO_MHEAP_CACHEALLOC] + l->f[GO_FIXALLOC_SIZE],
+		   &cachesize) ||
+	    spansize != n || (int64_t)cachesize != l->f[GO_SIZE_MCACHE])
+		return 0;
+	sp = malloc(n);
+	if (!sp)
+		return -ENOMEM;
+	if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0], ptr, 8 * k))
+		return 0;
+	for (unsigned int i = 0; i < k; i++)
+		if (memsrc_read(s->rt->m, PASS_DISCOVER, ptr[i], sp, n) || !span_is_sane(l, sp, n))
+			return 0;
+	if (!check_memstats(s, mheap, &memstats))
+		return 0;
+	s->rt->g.mheap = mheap;
+	s->rt->g.memstats = memstats;
+	return 1;
+}
+
+static void sample_bits(struct search *s, const uint8_t *sp, size_t n, uint32_t heap_sweepgen)
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t alloc = get_u64(l, GO_MSPAN_ALLOCBITS, sp, n);
+	uint64_t mark = get_u64(l, GO_MSPAN_GCMARKBITS, sp, n);
+	uint32_t gen = get_u32(l, GO_MSPAN_SWEEPGEN, sp, n);
+
+	if (get_u8(l, GO_MSPAN_STATE, sp, n) != 1 || !alloc || !mark)
+		return;
+	s->allocbits[s->nalloc++] = alloc;
+	if (gen == heap_sweepgen || gen == heap_sweepgen + 3)
+		s->markbits[s->nmark++] = mark;
+}
+
+/* Spans spread over the whole table, for the candidates that follow to agree with. */
+int find_samples(struct search *s)
+{
+	const struct go_layout *l = s->rt->l;
+	size_t n = l->f[GO_SIZE_MSPAN];
+	_free_ uint8_t *sp = malloc(n);
+	struct go_slice all;
+	uint32_t sweepgen;
+	int r = rd_slice(s->rt, PASS_DISCOVER, s->rt->g.mheap + l->f[GO_MHEAP_ALLSPANS], &all);
+
+	s->nspan = s->nalloc = s->nmark = 0;
+	if (!r)
+		r = rd(s->rt, PASS_DISCOVER, s->rt->g.mheap + l->f[GO_MHEAP_SWEEPGEN], &sweepgen,
+		       4);
+	if (r || !sp)
+		return r ? r : -ENOMEM;
+	for (unsigned int i = 0; i < SEARCH_SAMPLES * 4 && s->nspan < SEARCH_SAMPLES; i++) {
+		uint64_t p, at = all.len * i / (SEARCH_SAMPLES * 4);
+
+		if (rd_u64(s->rt, PASS_DISCOVER, all.ptr + at * 8, &p) || !p ||
+		    memsrc_read(s->rt->m, PASS_DISCOVER, p, sp, n) || !span_is_sane(l, sp, n) ||
+		    (s->nspan && s->span[s->nspan - 1] == p))
+			continue;
+		s->span[s->nspan++] = p;
+		sample_bits(s, sp, n, sweepgen);
+	}
+	return s->nspan ? 0 : -ENOENT;
+}
+
+int find_heap(struct search *s)
+{
+	int r = search_words(s, s->rt->g.noptrdata, s->rt->g.end, word_is_allspans);
+
+	return r > 0 ? 0 : r ? r : -ENOENT;
+}

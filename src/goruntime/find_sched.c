@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is recognised by the Ps, Ms and Gs: the scheduler, the limiter of GC's CPU. After that the
+ * candidates that looked alike can be told apart by where they lie.
+ */
+#include "goruntime/discover.h"
+
+#include "goruntime/gcwork.h"
+#include "goruntime/rd.h"
+
+enum {
+	SCHED_BYTES = 512, /* of schedt, as far as it is looked at */
+	SLACK = 3,	   /* Ms that may come or go between two reads */
+	MAX_MS_EVER = 1 << 28,
+};
+
+static const char adaptive[] = "adaptivestackstart";
+
+static bool is_in(const uint64_t *v, size_t n, uint64_t x)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == x)
+			return true;
+	return false;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/*
+ * sched: mnext − nmfreed Ms are alive (proc.go, mcount), as long as allm; idle Ms and Ps are known
+ * ones; no more goroutines are free, queued or the runtime's own than there are.
+ */
+static void look_sched(struct search *s, uint64_t base)
+{
+	const struct go_layout *l = s->rt->l;
+	uint8_t b[SCHED_BYTES];
+	uint64_t midle, pidle, mnext, freed;
+	int32_t max, nidle, npidle, ngsys, runq;
+
+	if (base < s->rt->g.noptrdata || base + l->f[GO_SIZE_SCHED] > s->rt->g.end)
+		return;
+	if (rd_vars(s->rt, PASS_DISCOVER, base, b, sizeof(b)))
+		return;
+	mnext = get_u64(l, GO_SCHED_MNEXT, b, sizeof(b));
+	freed = get_u64(l, GO_SCHED_NMFREED, b, sizeof(b));
+	max = get_u32(l, GO_SCHED_MAXMCOUNT, b, sizeof(b));
+	midle = get_u64(l, GO_SCHED_MIDLE, b, sizeof(b));
+	pidle = get_u64(l, GO_SCHED_PIDLE, b, sizeof(b));
+	nidle = get_u32(l, GO_SCHED_NMIDLE, b, sizeof(b));
+	npidle = get_u32(l, GO_SCHED_NPIDLE, b, sizeof(b));
+	ngsys = get_u32(l, GO_SCHED_NGSYS, b, sizeof(b));
+	runq = get_u32(l, GO_SCHED_RUNQSIZE, b, sizeof(b));
+	if (freed > mnext || distance(mnext - freed, s->ms.n) > SLACK ||
+	    (uint64_t)max < mnext - freed || max <= 0)
+		return;
+	if (nidle < 0 || (size_t)nidle > s->ms.n + SLACK || npidle < 0 ||
+	    (size_t)npidle > s->ps.n || ngsys < 1 || (uint64_t)ngsys > s->ngs + SLACK || runq < 0)
+		return;
+	if ((midle && !is_in(s->ms.v, s->ms.n, midle)) ||
+	    (pidle && !is_in(s->ps.v, s->ps.n, pidle)) || (npidle > 0) != (pidle != 0))
+		return;
+	if (get_u64(l, GO_SCHED_GOIDGEN, b, sizeof(b)) >= s->ngs &&
+	    get_u64(l, GO_SCHED_PROCRESIZETIME, b, sizeof(b)) > 0)
+		candidate_add(&s->sched, base, SLACK + 1 - distance(mnext - freed, s->ms.n));
+}
+
+/* A second of every P's time, held against how many Ps there are (mgclimit.go; from 1.19). */
+static bool is_limiter(struct search *s, uint64_t base)
+{
+	const struct go_layout *l = s->rt->l;
+	size_t n = l->f[GO_SIZE_LIMITER];
+	uint8_t b[128];
+	uint64_t capacity;
+
+	if (n > sizeof(b) || base < s->rt->g.noptrdata || rd_vars(s->rt, PASS_DISCOVER, base, b, n))
+		return false;
+	capacity = get_u64(l, GO_LIMITER_CAPACITY, b, n);
+	return get_u32(l, GO_LIMITER_NPROCS, b, n) == s->ps.n &&
+	       capacity == s->ps.n * 1000000000ULL &&
+	       get_u64(l, GO_LIMITER_FILL, b, n) <= capacity &&
+	       get_u64(l, GO_LIMITER_LASTUPDATE, b, n) >> 62 == 0 &&
+	       get_u64(l, GO_LIMITER_LASTUPDATE, b, n) != 0;
+}
+
+/* dbgvars names the debug settings and points at their values (runtime1.go). */
+static bool is_adaptive(struct search *s, uint64_t addr, const uint64_t w[4], uint64_t *value)
+{
+	char name[sizeof(adaptive)] = "";
+
+	if (w[1] != sizeof(adaptive) - 1 || !search_readable(s, w[0], sizeof(name)) ||
+	    rd_u64(s->rt, PASS_DISCOVER, addr + s->rt->l->f[GO_DBGVAR_VALUE], value) ||
+	    *value < s->rt->g.noptrdata || *value + 4 > s->rt->g.end)
+		return false;
+	if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0], name, sizeof(name) - 1) &&
+	    bin_read(s->b, w[0] - s->rt->bias, name, sizeof(name) - 1))
+		return false;
+	return !strcmp(name, adaptive);
+}
+
+static int word_is_late(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	struct go_globals *g = &s->rt->g;
+	const struct go_layout *l = s->rt->l;
+	uint64_t value;
+
+	if (go_has(l, GO_LIMITER_CAPACITY) && s->ps.n && w[0] == s->ps.n * 1000000000ULL &&
+	    is_limiter(s, addr - l->f[GO_LIMITER_CAPACITY]))
+		search_take(&g->limiter, addr - l->f[GO_LIMITER_CAPACITY]);
+	/* mnext, maxmcount and nmsys, nmfreed */
+	if (w[0] + SLACK >= s->ms.n && w[0] < MAX_MS_EVER && s->ms.n && (int32_t)w[1] > 0 &&
+	    (l->f[GO_SCHED_NMFREED] != l->f[GO_SCHED_MNEXT] + 16 || w[2] <= w[0]))
+		look_sched(s, addr - l->f[GO_SCHED_MNEXT]);
+	if (w[1] == sizeof(adaptive) - 1 && is_adaptive(s, addr, w, &value))
+		search_take(&g->adaptive_stack, value);
+	return 0;
+}
+
+/* ---- settling the candidates */
+
+static bool inside(uint64_t addr, uint64_t start, uint64_t size)
+{
+	return start && addr >= start && addr < start + size;
+}
+
+/* Places inside other variables that may hold what the candidates hold: lists of Ms in sched and in
+ * the first m, a copy of allgs in work. */
+static bool is_borrowed(const struct search *s, uint64_t addr)
+{
+	const struct go_layout *l = s->rt->l;
+
+	if (inside(addr, s->rt->g.sched, l->f[GO_SIZE_SCHED]) ||
+	    inside(addr, s->rt->g.work, l->f[GO_SIZE_WORK]))
+		return true;
+	for (size_t i = 0; i < s->ms.n; i++)
+		if (inside(addr, s->ms.v[i], l->f[GO_SIZE_M]))
+			return true;
+	return false;
+}
+
+static uint64_t settle(const struct search *s, const struct candidates *c)
+{
+	uint64_t best = 0, rank = 0;
+
+	if (c->overflow)
+		return 0;
+	for (unsigned int i = 0; i < c->n; i++) {
+		if (c->v[i].rank < rank || is_borrowed(s, c->v[i].addr))
+			continue;
+		best = c->v[i].rank == rank ? UINT64_MAX : c->v[i].addr;
+		rank = c->v[i].rank;
+	}
+	return best;
+}
+
+/* While a cycle marks, the lists of bits are one further on (mheap.go, nextMarkBitArenaEpoch). */
+static bool is_marking(const struct search *s)
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t gcc = s->rt->g.gccontroller, x;
+
+	return gcc && gcc != UINT64_MAX && go_has(l, GO_GCC_TRIGGERED) &&
+	       !rd_u64(s->rt, PASS_DISCOVER, gcc + l->f[GO_GCC_TRIGGERED], &x) && x != UINT64_MAX;
+}
+
+/* ---- the lists */
+
+static const struct candidate *best_of(const struct candidates *c)
+{
+	const struct candidate *best = NULL;
+
+	for (unsigned int i = 0; i < c->n; i++)
+		if (!best || c->v[i].rank > best->rank)
+			best = &c->v[i];
+	return best;
+}
+
+static int list_ms(struct search *s)
+{
+	const struct candidate *best = best_of(&s->allm);
+	uint64_t m = 0;
+
+	s->ms.n = 0;
+	if (!best || rd_u64(s->rt, PASS_DISCOVER, best->addr, &m))
+		return 0;
+	while (m && s->ms.n < MAX_LIST) {
+		if (vec_push(&s->ms, m))
+			return -ENOMEM;
+		if (rd_u64(s->rt, PASS_DISCOVER, m + s->rt->l->f[GO_M_ALLLINK], &m))
+			break;
+	}
+	return 0;
+}
+
+static int list_ps(struct search *s)
+{
+	const struct candidate *best = best_of(&s->allp);
+	struct go_slice all;
+	uint64_t p;
+
+	s->ps.n = 0;
+	if (!best || rd_slice(s->rt, PASS_DISCOVER, best->addr, &all))
+		return 0;
+	for (uint64_t i = 0; i < all.len && i < MAX_PROCS; i++)
+		if (!rd_u64(s->rt, PASS_DISCOVER, all.ptr + 8 * i, &p) && vec_push(&s->ps, p))
+			return -ENOMEM;
+	return 0;
+}
+
+int find_sched(struct search *s)
+{
+	struct go_globals *g = &s->rt->g;
+	int r = list_ms(s);
+
+	if (!r)
+		r = list_ps(s);
+	s->ngs = 0;
+	for (unsigned int i = 0; i < s->allgs.n; i++) {
+		uint64_t n = s->allgs.v[i].rank & UINT32_MAX;
+
+		s->ngs = n > s->ngs ? n : s->ngs;
+	}
+	s->sched.n = 0;
+	g->sched = g->limiter = g->adaptive_stack = 0;
+	if (!r)
+		r = search_words(s, g->noptrdata, g->end, word_is_late);
+	if (r < 0)
+		return r;
+	if (!g->work && go_work_find(s->rt, &g->work))
+		g->work = 0;
+	g->sched = settle(s, &s->sched);
+	g->allp = settle(s, &s->allp);
+	g->allm = settle(s, &s->allm);
+	g->allgs = settle(s, &s->allgs);
+	g->persistent_chunks = settle(s, &s->chunks);
+	g->gcbits_arenas = settle(s, &s->gcbits);
+	if (g->gcbits_arenas && g->gcbits_arenas != UINT64_MAX && is_marking(s))
+		g->gcbits_arenas -= 8;
+	return 0;
+}

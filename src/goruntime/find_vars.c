@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Variables that are recognised by what they lead to: lists whose blocks hold the heap's own
+ * structures, slices of Ps and Gs, the chain of Ms, a controller that repeats the heap's sums.
+ */
+#include "goruntime/discover.h"
+
+#include "goruntime/rd.h"
+
+enum { SAMPLED_GS = 6, SAMPLED_SPANS = 8, P_DEAD = 4 };
+
+/* ---- lists of blocks */
+
+/* Walks a list of blocks; *hits gets a bit for each of want[] that lies in one. */
+static bool chain_covers(struct search *s, uint64_t head, uint64_t next_off, uint64_t size,
+			 const uint64_t *want, unsigned int nwant, uint64_t *hits, uint64_t *len)
+{
+	uint64_t at = head, i;
+
+	*hits = 0;
+	for (i = 0; at; i++) {
+		if (i == MAX_LIST || at % memsrc_page_size(s->rt->m) ||
+		    !search_readable(s, at, size))
+			return false;
+		for (unsigned int k = 0; k < nwant; k++)
+			if (want[k] >= at && want[k] < at + size)
+				*hits |= 1ULL << k;
+		if (rd_u64(s->rt, PASS_DISCOVER, at + next_off, &at))
+			return false;
+	}
+	*len = i;
+	return true;
+}
+
+static uint64_t all_of(unsigned int n)
+{
+	return n >= 64 ? ~0ULL : (1ULL << n) - 1;
+}
+
+/*
+ * persistentChunks: every mspan is cut from one of the chunks (malloc.go, persistentalloc1). The
+ * allocators' own pointers into the newest chunk start chains too: an offset into it follows.
+ */
+static void look_persistent_chunks(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	uint64_t hits, len, size = s->rt->l->f[GO_CONST_PERSISTENTCHUNK];
+	bool has_offset = w[1] && w[1] <= size && w[1] % 8 == 0;
+
+	if (chain_covers(s, w[0], 0, size, s->span, s->nspan, &hits, &len) &&
+	    hits == all_of(s->nspan))
+		candidate_add(&s->chunks, addr, 2 * len + !has_offset);
+}
+
+/*
+ * gcBitsArenas {lock; free, next, current, previous} (mheap.go). Of a swept span the mark bits lie
+ * in `next`, the alloc bits in `current`; while a cycle marks, in `current` and `previous`. So the
+ * word whose list holds mark bits tells where the struct begins, but for the cycle.
+ */
+static void look_gcbits(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	uint64_t size = s->rt->l->f[GO_CONST_GCBITSCHUNK], next = s->rt->l->f[GO_GCBITSARENA_NEXT];
+	uint64_t marks, allocs, both = 0, len;
+
+	if (!chain_covers(s, w[0], next, size, s->markbits, s->nmark, &marks, &len) || !marks)
+		return;
+	/* fresh spans have both in `next`; the others in the list that follows */
+	if (!chain_covers(s, w[0], next, size, s->allocbits, s->nalloc, &allocs, &len))
+		return;
+	if (w[1] && !chain_covers(s, w[1], next, size, s->allocbits, s->nalloc, &both, &len))
+		return;
+	if ((allocs | both))
+		candidate_add(&s->gcbits, addr - 16, __builtin_popcountll(marks));
+}
+
+/* buckhash: a table whose buckets know the slot that they hang in (mprof.go, stkbucket). */
+static bool is_buckhash(struct search *s, const uint64_t w[4])
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t size = l->f[GO_CONST_BUCKHASHSIZE], found = 0;
+	uint8_t b[64];
+	_free_ uint64_t *t = NULL;
+
+	if (!search_readable(s, w[0], size * 8) || l->f[GO_SIZE_BUCKET] > (int64_t)sizeof(b))
+		return false;
+	t = malloc(size * 8);
+	if (!t)
+		return false;
+	for (uint64_t have = 0; have < size;) { /* look-alikes fail on their first page */
+		uint64_t n = size - have < 512 ? size - have : 512;
+
+		if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0] + have * 8, t + have, n * 8) ==
+		    -EFAULT)
+			return false;
+		for (uint64_t i = have; i < have + n; i++)
+			if (t[i] % 8 || t[i] >> 56)
+				return false;
+		have += n;
+	}
+	for (uint64_t i = 0; i < size && found < 16; i++) {
+		if (!t[i])
+			continue;
+		if (memsrc_read(s->rt->m, PASS_DISCOVER, t[i], b, l->f[GO_SIZE_BUCKET]) ||
+		    get_u64(l, GO_BUCKET_HASH, b, sizeof(b)) % size != i)
+			return false;
+		found++;
+	}
+	return found > 0;
+}
+
+/* ---- Ps, Gs, Ms */
+
+/* A P's cache of spans: every entry points at a span, be it the empty one (mcache.go). */
+static bool is_mcache(struct search *s, uint64_t cache)
+{
+	uint64_t span[SAMPLED_SPANS];
+
+	if (!cache || cache % 8 || !search_writable_anon(s, cache) ||
+	    memsrc_read(s->rt->m, PASS_DISCOVER, cache + s->rt->l->f[GO_MCACHE_ALLOC], span,
+			sizeof(span)))
+		return false;
+	for (int i = 0; i < SAMPLED_SPANS; i++)
+		if (!span[i] || span[i] % 8 || !search_readable(s, span[i], 8))
+			return false;
+	return true;
+}
+
+/* Ms keep copies of this slice too (m.allpSnapshot, from 1.25). */
+static bool is_allp(struct search *s, const uint64_t w[4])
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t p, cache, m;
+	uint32_t id, status;
+
+	if (!w[1] || w[1] > w[2] || w[1] > MAX_PROCS || !search_writable_anon(s, w[0]))
+		return false;
+	for (uint64_t i = 0; i < w[1]; i++) {
+		if (rd_u64(s->rt, PASS_DISCOVER, w[0] + 8 * i, &p) || p % 8 || !p ||
+		    memsrc_read(s->rt->m, PASS_DISCOVER, p + l->f[GO_P_ID], &id, 4) ||
+		    memsrc_read(s->rt->m, PASS_DISCOVER, p + l->f[GO_P_STATUS], &status, 4) ||
+		    rd_u64(s->rt, PASS_DISCOVER, p + l->f[GO_P_M], &m) ||
+		    rd_u64(s->rt, PASS_DISCOVER, p + l->f[GO_P_MCACHE], &cache))
+			return false;
+		if (id != i || status > P_DEAD || m % 8 || !is_mcache(s, cache))
+			return false;
+	}
+	return true;
+}
+
+static bool g_is_sane(struct search *s, uint64_t g, uint64_t *goid)
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t stack[2], m;
+	uint32_t status;
+
+	if (!g || g % 8 || memsrc_read(s->rt->m, PASS_DISCOVER, g + l->f[GO_G_STACK], stack, 16) ||
+	    memsrc_read(s->rt->m, PASS_DISCOVER, g + l->f[GO_G_STATUS], &status, 4) ||
+	    rd_u64(s->rt, PASS_DISCOVER, g + l->f[GO_G_M], &m) ||
+	    rd_u64(s->rt, PASS_DISCOVER, g + l->f[GO_G_GOID], goid))
+		return false;
+	return stack[0] <= stack[1] && stack[1] - stack[0] <= (1ULL << 31) && stack[0] % 8 == 0 &&
+	       !(*goid >> 48) && m % 8 == 0 && (status & ~GO_GSCAN) < GO_GSTATUS_COUNT;
+}
+
+/*
+ * allgs: every goroutine ever, the first of which is main's unless that has ended. A cycle keeps a
+ * copy of the slice (work.stackRoots, from 1.18): the longer is the original.
+ */
+static void look_allgs(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	uint64_t k = w[1] < SAMPLED_GS ? w[1] : SAMPLED_GS, g, goid, first = 0, prev = 0;
+
+	if (!k || w[1] > w[2] || w[2] >> 32 || !search_writable_anon(s, w[0]))
+		return;
+	for (uint64_t i = 0; i < k; i++) {
+		if (rd_u64(s->rt, PASS_DISCOVER, w[0] + 8 * i, &g) || !g_is_sane(s, g, &goid) ||
+		    g == prev)
+			return;
+		prev = g;
+		first = i ? first : goid;
+	}
+	if (first)
+		candidate_add(&s->allgs, addr, (first == 1 ? 1ULL << 40 : 0) + w[1]);
+}
+
+/* allm: the list of all Ms; each has a g0 that points back at it (runtime2.go, g.m). Idle Ms and
+ * the like are tails of it: the longest is the list itself. */
+static void look_allm(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t at = w[0], g0, back, procid, n = 0, withid = 0;
+
+	for (; at; n++) {
+		if (n == MAX_LIST || at % 8 || !search_readable(s, at, l->f[GO_SIZE_M]) ||
+		    rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_M_G0], &g0) || !g0 || g0 % 8 ||
+		    rd_u64(s->rt, PASS_DISCOVER, g0 + l->f[GO_G_M], &back) || back != at ||
+		    rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_M_PROCID], &procid) || procid >> 32 ||
+		    rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_M_ALLLINK], &at))
+			return;
+		withid += procid != 0;
+	}
+	if (n > 1 && withid)
+		candidate_add(&s->allm, addr, n);
+}
+
+/* ---- gcController */
+
+/* It counts heapInUse, heapReleased and heapFree beside heapStats, in whole pages (mgcpacer.go,
+ * from 1.19). */
+static bool is_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t base = addr - l->f[GO_GCC_HEAPINUSE], limit, mapped, alloc[2], heapfree;
+	int32_t percent;
+
+	if (w[0] % GO_PAGE_SIZE || w[1] % 4096 || !search_near(w[0], s->in_heap) ||
+	    !search_near(w[1], s->released) || base < s->rt->g.noptrdata)
+		return false;
+	if (memsrc_read(s->rt->m, PASS_DISCOVER, base + l->f[GO_GCC_GCPERCENT], &percent, 4) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_MEMORYLIMIT], &limit) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_MAPPEDREADY], &mapped) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPFREE], &heapfree) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TOTALALLOC], &alloc[0]) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TOTALFREE], &alloc[1]))
+		return false;
+	return percent >= -1 && limit && limit <= INT64_MAX && heapfree % 4096 == 0 &&
+	       mapped >= w[0] && mapped < (1ULL << 47) && alloc[0] >= alloc[1] && alloc[0] &&
+	       search_near(alloc[0] - alloc[1], w[0]);
+}
+
+/*
+ * 1.17 and 1.18: gcPercent, then heapMinimum, which is 4 MiB (512 KiB by experiment) times that
+ * over 100, in 64 bits also for −1 (mgcpacer.go, setGCPercent); and the pacer's figures fit the
+ * heap's.
+ */
+static bool is_old_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	const struct go_layout *l = s->rt->l;
+	int32_t percent = w[0];
+	uint64_t scaled = (uint64_t)(int64_t)percent, base = addr - l->f[GO_GCC_GCPERCENT];
+	uint64_t marked, goal, trigger, live;
+
+	if (w[0] >> 32 || percent < -1 ||
+	    (w[1] != (4ULL << 20) * scaled / 100 && w[1] != (512ULL << 10) * scaled / 100))
+		return false;
+	if (rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPMARKED], &marked) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPGOAL], &goal) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TRIGGER], &trigger) ||
+	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPLIVE], &live))
+		return false;
+	if (percent < 0 && (goal != UINT64_MAX || trigger != UINT64_MAX))
+		return false;
+	return marked && trigger <= goal && marked <= goal && live <= s->in_heap + (4 << 20) &&
+	       marked <= s->in_heap + (64ULL << 20);
+}
+
+/* ---- */
+
+static int word_is_var(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	struct go_globals *g = &s->rt->g;
+	const struct go_layout *l = s->rt->l;
+
+	if (go_has(l, GO_GCC_HEAPINUSE)) {
+		if (is_gccontroller(s, addr, w))
+			search_take(&g->gccontroller, addr - l->f[GO_GCC_HEAPINUSE]);
+	} else if (go_has(l, GO_GCC_HEAPGOAL) &&
+		   l->f[GO_GCC_HEAPMINIMUM] == l->f[GO_GCC_GCPERCENT] + 8 &&
+		   is_old_gccontroller(s, addr, w)) {
+		search_take(&g->gccontroller, addr - l->f[GO_GCC_GCPERCENT]);
+	}
+	if (w[0] < 4096 || w[0] >> 56 || w[0] % 8) /* not a pointer */
+		return 0;
+	if (w[0] % memsrc_page_size(s->rt->m) == 0 && search_writable_anon(s, w[0])) {
+		look_persistent_chunks(s, addr, w);
+		look_gcbits(s, addr, w);
+		if (s->want_buckhash && is_buckhash(s, w))
+			search_take(&g->buckhash, addr);
+	}
+	if (is_allp(s, w))
+		candidate_add(&s->allp, addr, w[1]);
+	look_allgs(s, addr, w);
+	look_allm(s, addr, w);
+	return 0;
+}
+
+/* The heap's sums, which gcController repeats: heapStats (from 1.16), mstats (1.15). */
+static void sums_sample(struct search *s)
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t at = s->rt->g.memstats + l->f[GO_MSTATS_HEAPSTATS] + l->f[GO_HEAPSTATS_STATS], x;
+
+	if (!go_has(l, GO_MSTATS_HEAPSTATS))
+		return;
+	s->in_heap = s->released = 0;
+	for (int i = 0; i < 3; i++, at += l->f[GO_SIZE_HEAPDELTA]) {
+		if (!rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_HEAPDELTA_INHEAP], &x))
+			s->in_heap += x;
+		if (!rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_HEAPDELTA_RELEASED], &x))
+			s->released += x;
+	}
+}
+
+int find_vars(struct search *s)
+{
+	struct go_globals *g = &s->rt->g;
+
+	s->allp.n = s->allm.n = s->allgs.n = s->chunks.n = s->gcbits.n = 0;
+	g->gccontroller = g->buckhash = 0;
+	sums_sample(s);
+	return search_words(s, g->noptrdata, g->end, word_is_var);
+}

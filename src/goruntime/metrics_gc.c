@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The collector's figures. Source: mgcpacer.go (heapGoalInternal, memoryLimitHeapGoal). */
+#include "goruntime/metrics.h"
+
+enum { MIN_TRIGGER_DISTANCE = 64 << 10 };
+
+/* mgcpacer.go: memoryLimitHeapGoal */
+static uint64_t limit_goal(const struct snap *s)
+{
+	uint64_t limit = snap_gcc(s, GO_GCC_MEMORYLIMIT);
+	uint64_t mapped = snap_gcc(s, GO_GCC_MAPPEDREADY);
+	uint64_t marked = snap_gcc(s, GO_GCC_HEAPMARKED);
+	uint64_t nonheap = mapped - snap_gcc(s, GO_GCC_HEAPFREE) -
+			   (snap_gcc(s, GO_GCC_TOTALALLOC) - snap_gcc(s, GO_GCC_TOTALFREE));
+	uint64_t over = mapped > limit ? mapped - limit : 0, goal, head;
+
+	if (nonheap + over >= limit)
+		return marked;
+	goal = limit - (nonheap + over);
+	head = go_has(s->l, GO_CONST_GOAL_HEADROOM) ? s->l->f[GO_CONST_GOAL_HEADROOM] : 1 << 20;
+	if (go_has(s->l, GO_CONST_GOAL_HEADROOM_PERCENT)) {
+		uint64_t h = goal / 100 * s->l->f[GO_CONST_GOAL_HEADROOM_PERCENT];
+
+		head = h > head ? h : head;
+	}
+	goal = goal < head || goal - head < head ? head : goal - head;
+	return goal > marked ? goal : marked;
+}
+
+/* mgcpacer.go: heapGoalInternal; the releases before keep the result. */
+static uint64_t heap_goal(const struct snap *s)
+{
+	uint64_t goal, x;
+
+	if (go_has(s->l, GO_MSTATS_NEXT_GC))
+		return snap_mstats(s, GO_MSTATS_NEXT_GC);
+	if (go_has(s->l, GO_GCC_HEAPGOAL))
+		return snap_gcc(s, GO_GCC_HEAPGOAL);
+	goal = snap_gcc(s, GO_GCC_GCPERCENTHEAPGOAL);
+	if (snap_gcc(s, GO_GCC_MEMORYLIMIT) != INT64_MAX) {
+		x = limit_goal(s);
+		if (x < goal)
+			return x;
+	}
+	x = snap_gcc(s, GO_GCC_SWEEPDISTMINTRIGGER);
+	if (x > goal)
+		goal = x;
+	x = snap_gcc(s, GO_GCC_TRIGGERED);
+	if (x != UINT64_MAX && goal < x + MIN_TRIGGER_DISTANCE)
+		goal = x + MIN_TRIGGER_DISTANCE;
+	return goal;
+}
+
+/* The last pause, of a ring of 256, and the sum of all. */
+static void read_pauses(struct go_metrics *g, const struct snap *s, uint32_t cycles)
+{
+	uint64_t o = s->l->f[GO_MSTATS_PAUSE_NS] + 8 * ((cycles + 255ULL) % 256);
+
+	if (!cycles || o + 8 > s->nmstats)
+		return;
+	g->has_pause = true;
+	g->last_pause_ns = load_u64(s->mstats + o);
+	g->pause_total_ns = snap_mstats(s, GO_MSTATS_PAUSE_TOTAL_NS);
+	g->last_gc_unix_ns = snap_mstats(s, GO_MSTATS_LAST_GC_UNIX);
+}
+
+static int put_cycles(struct go_metrics *g, const struct snap *s)
+{
+	uint32_t cycles = get_u32(s->l, GO_MSTATS_NUMGC, s->mstats, s->nmstats);
+	uint32_t forced = get_u32(s->l, GO_MSTATS_NUMFORCEDGC, s->mstats, s->nmstats);
+
+	g->gc_cycles = cycles;
+	read_pauses(g, s, cycles);
+	return metrics_add(g, "/gc/cycles/automatic:gc-cycles", cycles - forced) |
+	       metrics_add(g, "/gc/cycles/forced:gc-cycles", forced) |
+	       metrics_add(g, "/gc/cycles/total:gc-cycles", cycles);
+}
+
+/* "No goal" (GOGC=off without a limit) and "no limit" are no figures. */
+static int put_goal(struct go_metrics *g, const struct snap *s)
+{
+	int r = 0;
+
+	if (!go_has(s->l, GO_MSTATS_NEXT_GC) && !s->gcc)
+		return 0;
+	g->goal = heap_goal(s);
+	g->has_goal = g->goal != UINT64_MAX;
+	g->live = go_has(s->l, GO_MSTATS_HEAP_MARKED) ? snap_mstats(s, GO_MSTATS_HEAP_MARKED)
+						      : snap_gcc(s, GO_GCC_HEAPMARKED);
+	g->has_live = true;
+	if (g->has_goal)
+		r |= metrics_add(g, "/gc/heap/goal:bytes", g->goal);
+	return r | metrics_add(g, "/gc/heap/live:bytes", g->live);
+}
+
+static int put_settings(struct go_metrics *g, const struct snap *s)
+{
+	int r = 0;
+
+	if (s->gcc && go_has(s->l, GO_GCC_GCPERCENT)) {
+		g->gogc = (int32_t)get_u32(s->l, GO_GCC_GCPERCENT, s->gcc, s->ngcc);
+		g->has_gogc = true;
+	} else if (go_has(s->l, GO_MSTATS_NEXT_GC) && !g->has_goal) {
+		g->gogc = -1; /* 1.15 and 1.16 keep it in a bare number; only this shows */
+		g->has_gogc = true;
+	}
+	if (g->has_gogc && g->gogc >= 0)
+		r |= metrics_add(g, "/gc/gogc:percent", g->gogc);
+	if (!s->gcc || !go_has(s->l, GO_GCC_MEMORYLIMIT))
+		return r;
+	g->memory_limit = snap_gcc(s, GO_GCC_MEMORYLIMIT);
+	g->has_limit = g->memory_limit != INT64_MAX;
+	if (g->has_limit)
+		r |= metrics_add(g, "/gc/gomemlimit:bytes", g->memory_limit);
+	return r;
+}
+
+static int put_scan(struct go_metrics *g, const struct snap *s)
+{
+	uint64_t heap, stack, globals;
+
+	if (!s->gcc || !go_has(s->l, GO_GCC_LASTSTACKSCAN))
+		return 0;
+	heap = snap_gcc(s, GO_GCC_HEAPSCAN);
+	stack = snap_gcc(s, GO_GCC_LASTSTACKSCAN);
+	globals = snap_gcc(s, GO_GCC_GLOBALSSCAN);
+	return metrics_add(g, "/gc/scan/globals:bytes", globals) |
+	       metrics_add(g, "/gc/scan/heap:bytes", heap) |
+	       metrics_add(g, "/gc/scan/stack:bytes", stack) |
+	       metrics_add(g, "/gc/scan/total:bytes", globals + heap + stack);
+}
+
+int metrics_put_gc(struct go_metrics *g, const struct snap *s)
+{
+	return put_cycles(g, s) | put_goal(g, s) | put_settings(g, s) | put_scan(g, s);
+}

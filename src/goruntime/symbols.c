@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the file has a symbol table, it must say what the search found: one more witness, and the
+ * only one for variables that hold a bare number. What it said is noted, for captures keep no
+ * symbols.
+ */
+#include "goruntime/discover.h"
+
+#include <stdio.h>
+
+#include "goruntime/rd.h"
+
+#define GLOBAL(field) offsetof(struct go_globals, field)
+
+/* Found by what they hold too, and those that only symbols tell. */
+static const struct variable {
+	const char *name;
+	size_t at;
+	bool bare;
+} variables[] = {
+	{ "runtime.firstmoduledata", GLOBAL(moduledata), false },
+	{ "runtime.mheap_", GLOBAL(mheap), false },
+	{ "runtime.memstats", GLOBAL(memstats), false },
+	{ "runtime.gcController", GLOBAL(gccontroller), false },
+	{ "runtime.allp", GLOBAL(allp), false },
+	{ "runtime.allgs", GLOBAL(allgs), false },
+	{ "runtime.allm", GLOBAL(allm), false },
+	{ "runtime.persistentChunks", GLOBAL(persistent_chunks), false },
+	{ "runtime.gcBitsArenas", GLOBAL(gcbits_arenas), false },
+	{ "runtime.buckhash", GLOBAL(buckhash), false },
+	{ "runtime.sched", GLOBAL(sched), false },
+	{ "runtime.gcCPULimiter", GLOBAL(limiter), false },
+	{ "runtime.work", GLOBAL(work), false },
+	{ "runtime.startingStackSize", GLOBAL(starting_stack), true },
+	{ "runtime.ncgocall", GLOBAL(ncgocall), true },
+	{ "runtime.finqueued", GLOBAL(finqueued), true },
+	{ "runtime.finexecuted", GLOBAL(finexecuted), true },
+	{ "runtime.gcCleanups", GLOBAL(cleanups), true },
+};
+
+static uint64_t *global(struct go_globals *g, const struct variable *v)
+{
+	return (uint64_t *)((char *)g + v->at);
+}
+
+/* The file's addresses, from the file or from what the look noted. -ENOENT: none. */
+static int read_symbols(struct search *s, uint64_t addr[ARRAY_LEN(variables)])
+{
+	const struct go_globals *g = &s->rt->g;
+	const char *name[ARRAY_LEN(variables)];
+	uint64_t lo = g->noptrdata, known = 0, md;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+		name[i] = variables[i].name;
+	/* moduledata can lie in a section of its own, before or behind the others */
+	md = g->moduledata;
+	lo = md < lo ? md : lo;
+	r = bin_variables(s->b, lo - s->rt->bias, (g->end > md ? g->end : md + 8) - s->rt->bias,
+			  name, ARRAY_LEN(name), addr);
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+		char note[64];
+
+		if (r)
+			addr[i] = 0;
+		snprintf(note, sizeof(note), "symbol %s", name[i]);
+		if (memsrc_note(s->rt->m, note, &addr[i]))
+			addr[i] = 0;
+		known += addr[i] != 0;
+	}
+	return known ? 0 : r == -ENOENT || !r ? -ENOENT : r;
+}
+
+int check_symbols(struct search *s)
+{
+	struct go_runtime *rt = s->rt;
+	uint64_t addr[ARRAY_LEN(variables)];
+	int r = read_symbols(s, addr);
+
+	rt->symbols = false;
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return r;
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+		const struct variable *v = &variables[i];
+		uint64_t *mine = global(&rt->g, v), said = addr[i] + rt->bias;
+
+		if (!addr[i] || addr[i] == UINT64_MAX)
+			continue;
+		if (v->bare) {
+			*mine = said;
+		} else if (*mine != said) {
+			if (i < 3) {
+				s->why = "the symbol table names other places";
+				return -ENOENT;
+			}
+			*mine = 0;
+		}
+	}
+	rt->symbols = true;
+	return 0;
+}
