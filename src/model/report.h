@@ -110,6 +110,7 @@ struct report_run {
 	struct opt_u64 ledgers;	      /* complete ones */
 	struct opt_u64 ledger_age_ns; /* from the ledger beside to the end, or to now */
 	struct opt_u64 last_rss;      /* bytes, before the kernel took the memory down */
+	struct opt_u64 tree_max_rss;  /* bytes, its own peak or that of a child it waited for */
 	struct opt_u64 minor_faults, major_faults, gc_cycles;
 	named_vec events; /* by kind */
 };

@@ -23,6 +23,7 @@ void json_put_run(struct jbuild *b, json_t *top, const struct report_run *r)
 	jput_known(b, o, "ledger_at", r->ledger_at);
 	jput_opt(b, o, "ledger_age_ns", r->ledger_age_ns);
 	jput_opt(b, o, "last_rss", r->last_rss);
+	jput_opt(b, o, "tree_max_rss", r->tree_max_rss);
 	jput_opt(b, o, "minor_faults", r->minor_faults);
 	jput_opt(b, o, "major_faults", r->major_faults);
 	jput_opt(b, o, "gc_cycles", r->gc_cycles);
