@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# replay.sh PROGRAM: each tests/captures/NAME.rsscap must give NAME.txt and NAME.json beside it
+# replay.sh PROGRAM: each capture of tests/captures must give NAME.txt and NAME.json beside it
 # again, without root. UPDATE=1 writes them anew: read the difference before committing it.
 set -u
 program=$1
@@ -25,9 +25,9 @@ compare() { # NAME KIND
 		head -n 40 "$dir/diff"
 	fi
 }
-for capture in tests/captures/*.rsscap; do
+for capture in tests/captures/*.rsc tests/captures/*.rsscap; do
 	[ -e "$capture" ] || continue
-	name=$(basename "$capture" .rsscap)
+	name=$(basename "${capture%.*}")
 	for kind in txt json; do
 		"$program" report "$capture" $([ $kind = txt ] || echo --json) >"$dir/raw" 2>"$dir/err"
 		rc=$?
