@@ -51,6 +51,7 @@ CFLAGS_ALL = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong $(
 LDFLAGS_ALL = $(LDFLAGS)
 ifeq ($(STATIC),1)
   LDFLAGS_ALL += -static
+  CPPFLAGS_ALL += -DRSSCOPE_STATIC
 else
   CFLAGS_ALL += -fPIE
   LDFLAGS_ALL += -pie -Wl,-z,relro,-z,now

@@ -12,6 +12,7 @@ static int cmd_help(int argc, char **argv);
 const struct cli_command cli_commands[] = {
 	{ "report", "where a process's memory is: one look, no probes", cmd_report },
 	{ "watch", "live: GC cycles, mappings with their callers, RSS steps", cmd_watch },
+	{ "run", "start a program and report on it at its end", cmd_run },
 	{ "capture", "save what a report reads, to look at it later or elsewhere", cmd_capture },
 	{ "doctor", "what this kernel and these privileges allow", cmd_doctor },
 	{ "help", "help on a command: rsscope help COMMAND", cmd_help },

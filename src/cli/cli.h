@@ -49,6 +49,7 @@ int cmd_report(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 
 /* "0.1.0", and the git revision it was built from ("" when not from git). */
 const char *cli_version(void);
@@ -57,7 +58,7 @@ const char *cli_revision(void);
 /* ---- standard output */
 
 /* Makes the standard descriptors fit for use (a closed one must not be taken by a file that is
- * opened later), ignores SIGPIPE, sets argp's exit code. */
+ * opened later), makes SIGPIPE harmless, sets argp's exit code. */
 void cli_setup(void);
 
 /* Writes to standard output and flushes it. 0 or -errno. */
@@ -70,11 +71,12 @@ int cli_put_code(int rc);
 /* How text for people is to look on standard output: colour only on a terminal, not with
  * `no_color` nor NO_COLOR in the environment; blocks only in a UTF-8 locale. */
 struct text_style cli_style(bool no_color, bool exact);
+struct text_style cli_style_fd(int fd, bool no_color, bool exact); /* on another descriptor */
 
 /* ---- options that all commands have (an argp child; input struct cli_help) */
 
 struct cli_help {
-	bool shown; /* --help was given and is printed: return `code` */
+	bool shown;    /* --help was given and is printed: return `code` */
 	int code;
 };
 

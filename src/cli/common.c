@@ -50,14 +50,26 @@ int cli_fail(int rc, const struct err *e)
 
 /* ---- standard output */
 
+static void on_sigpipe(int sig)
+{
+	/* the write's EPIPE tells */
+}
+
+/* What a command that `run` starts inherits is what was given to us: a handler does not outlive
+ * exec where SIG_IGN would, a descriptor that stands in for a closed one neither. */
 void cli_setup(void)
 {
+	struct sigaction old;
+
 	/* The lowest free descriptor is taken: /dev/null stands in for what is closed, not open for
 	 * writing as 1 and 2, so that writes there still fail. */
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
-			(void)!open("/dev/null", O_RDONLY);
-	signal(SIGPIPE, SIG_IGN);
+			(void)!open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (!sigaction(SIGPIPE, NULL, &old) && old.sa_handler == SIG_DFL)
+		sigaction(SIGPIPE,
+			  &(struct sigaction){ .sa_handler = on_sigpipe, .sa_flags = SA_RESTART },
+			  NULL);
 	argp_err_exit_status = CLI_USAGE;
 }
 
@@ -95,14 +107,19 @@ static bool is_utf8(void)
 
 struct text_style cli_style(bool no_color, bool exact)
 {
+	return cli_style_fd(STDOUT_FILENO, no_color, exact);
+}
+
+struct text_style cli_style_fd(int fd, bool no_color, bool exact)
+{
 	const char *off = getenv("NO_COLOR"), *term = getenv("TERM");
 	struct text_style s = { .utf8 = is_utf8(), .exact = exact, .width = 100 };
 	struct winsize w;
 
-	if (!isatty(STDOUT_FILENO))
+	if (!isatty(fd))
 		return s;
 	s.color = !no_color && !(off && *off) && !(term && !strcmp(term, "dumb"));
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col)
+	if (!ioctl(fd, TIOCGWINSZ, &w) && w.ws_col)
 		s.width = w.ws_col;
 	return s;
 }
@@ -169,7 +186,7 @@ const struct argp cli_help_argp = { .options = help_options, .parser = parse_hel
 bool cli_parse(const struct argp *argp, int argc, char **argv, void *input, struct cli_help *h,
 	       int *code)
 {
-	error_t rc = argp_parse(argp, argc, argv, ARGP_NO_HELP, NULL, input);
+	error_t rc = argp_parse(argp, argc, argv, ARGP_NO_HELP | ARGP_IN_ORDER, NULL, input);
 
 	*code = rc ? cli_fail(-rc, NULL) : h->code;
 	return !rc && !h->shown;

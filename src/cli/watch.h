@@ -33,6 +33,10 @@ void watch_target_close(struct watch_target *t);
 /* The way from a thread to the goroutine it works for; off where it is not known. */
 void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out);
 
+/* Where the executable's file holds the function at whose entry a GC cycle is over: an offset in
+ * bytes, 0 when it is not there. text: see binary.h, 0 when not known. */
+uint64_t watch_gc_offset(struct bin *b, uint64_t text);
+
 /* After a cycle: looks again for what could not be found in a heap that had hardly begun. True when
  * words have changed. */
 bool watch_target_learn(struct watch_target *t);

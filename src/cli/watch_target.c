@@ -68,23 +68,25 @@ static uint64_t file_offset(const struct bin *b, uint64_t vaddr)
 	return 0;
 }
 
+uint64_t watch_gc_offset(struct bin *b, uint64_t text)
+{
+	struct bin_func fn;
+
+	return bin_go_lookup(b, text, gc_function, &fn) ? 0 : file_offset(b, fn.entry);
+}
+
 static void find_gc(struct watch_target *t)
 {
 	uint64_t text = t->has_go ? t->rt.g.text - t->bias : 0;
-	struct bin_func fn;
 
 	if (!t->bin || !bin_go(t->bin)->is_go) {
 		snprintf(t->no_gc, sizeof(t->no_gc), "the executable is not a Go program");
 		return;
 	}
-	if (bin_go_lookup(t->bin, text, gc_function, &fn)) {
-		snprintf(t->no_gc, sizeof(t->no_gc), "no function %s in it", gc_function);
-		return;
-	}
 	snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", (int)memsrc_pid(t->m));
-	t->gc.offset = file_offset(t->bin, fn.entry);
+	t->gc.offset = watch_gc_offset(t->bin, text);
 	if (!t->gc.offset)
-		snprintf(t->no_gc, sizeof(t->no_gc), "%s is not in the file", gc_function);
+		snprintf(t->no_gc, sizeof(t->no_gc), "no function %s in it", gc_function);
 }
 
 static int open_exe(struct watch_target *t, struct maps *maps)

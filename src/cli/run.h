@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside `run`: the child that becomes the program, the looks that are taken while it lives, what
+ * was seen of it, and the report.
+ */
+#ifndef RSSCOPE_CLI_RUN_H
+#define RSSCOPE_CLI_RUN_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+
+#include "cli/cli.h"
+#include "event/event.h"
+#include "model/report.h"
+
+struct run_args {
+	struct cli_help help;
+	char **cmd; /* NULL-terminated; borrowed from argv */
+	const char *user, *output;
+	bool json, bytes, no_color, fallbacks;
+	uint32_t groups; /* EV_* */
+	double interval; /* seconds between ledgers at most; 0: only at growth */
+	uint64_t ring;
+};
+
+/* Exit codes that env(1), timeout(1) and shells use: CMD never ran. */
+enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
+
+/* ---- the child (run_child.c) */
+
+struct run_user {
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups; /* owned */
+	int ngroups;
+	char name[256], home[4096]; /* "": not known */
+};
+
+/* NAME, UID or UID:GID. -ENOENT no such user; -EINVAL. */
+int run_user_find(const char *spec, struct run_user *out, struct err *e);
+void run_user_free(struct run_user *u);
+
+struct run_child {
+	pid_t pid;     /* 0: none */
+	int go, error; /* pipes: to let it exec; to hear why it can't. −1: closed */
+};
+
+/* Forks a child that waits. user may be NULL; `mask` is its signal mask and `chld` its disposition
+ * of SIGCHLD. When we end, it ends. */
+int run_child_fork(char **cmd, const struct run_user *user, const sigset_t *mask,
+		   const struct sigaction *chld, struct run_child *out, struct err *e);
+
+/* Lets it become the program. 0, or the exit code with the message printed and the child reaped. */
+int run_child_exec(struct run_child *c, char **cmd);
+
+/* Ends a child that has not become the program. */
+void run_child_abandon(struct run_child *c);
+
+/* The file that execvp would take, open, or −1. */
+int run_find_program(const char *name);
+
+/* ---- signals (run_signals.c) */
+
+struct run_signals {
+	int fd; /* signalfd of all that can be caught, −1: not open */
+	sigset_t old_mask;
+	struct sigaction old_chld;
+};
+
+int run_signals_open(struct run_signals *s, struct err *e);
+void run_signals_close(struct run_signals *s); /* the mask stays: the process is about to end */
+
+/* Takes what has come and passes on what is the child's. True when a report was asked for. */
+bool run_signals_take(const struct run_signals *s, pid_t child);
+
+/* Stops us when the child has been stopped by a terminal's means, so that a shell sees its job
+ * stop. True when the child has ended (it is not reaped). */
+bool run_child_ended(pid_t child);
+
+/* ---- looks (run_look.c) */
+
+/* A ledger. at_ns: when the look began, CLOCK_MONOTONIC. */
+struct run_ledger {
+	bool has;
+	struct report r;
+	uint64_t at_ns;
+};
+void run_ledger_free(struct run_ledger *l);
+
+/* One look at a time, in a thread of its own: meanwhile signals are passed on and the ring is
+ * emptied. */
+struct run_look {
+	pthread_t thread;
+	bool busy;
+	int done_fd; /* eventfd, −1: not open */
+	pid_t pid;
+	bool want_gc; /* find the words of GC events, too */
+	/* the answer */
+	int rc;
+	struct err err;
+	struct run_ledger ledger;
+	bool has_gc;
+	struct ev_gc gc;
+};
+
+int run_look_open(pid_t pid, struct run_look *l, struct err *e);
+int run_look_start(struct run_look *l);
+/* When the look is done (or waits for it): moves the ledger out, 0 or why there is none. -EAGAIN
+ * not done. */
+int run_look_take(struct run_look *l, bool wait, struct run_ledger *out);
+void run_look_close(struct run_look *l);
+
+/* ---- what was seen (run_watch.c) */
+
+struct run_seen {
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it goes on */
+	uint64_t events[KIND_COUNT];
+	uint64_t cycle;		      /* numgc of the last GC event that had it */
+	struct run_ledger last, peak; /* peak: only where it is another one */
+	uint64_t ledgers;
+	struct err no_ledger;	   /* why the last look gave none */
+	uint64_t minflt0, majflt0; /* before the exec */
+	struct opt_u64 minflt, majflt, user_ns, system_ns, max_rss;
+	int wstatus; /* of wait(2) */
+};
+
+struct run {
+	const struct run_args *a;
+	struct run_child child;
+	struct run_signals signals;
+	struct run_look look;
+	struct ev *ev;
+	FILE *out; /* of the report */
+	bool has_binary, is_go, stripped, pie, cgo;
+	char go_version[64];
+	char no_gc[256];
+	struct run_seen seen;
+	bool execed, asked; /* the child is the program; SIGUSR1 */
+	/* when to look: ns and bytes */
+	uint64_t next_look_ns, next_due_ns, high_at_look;
+};
+
+/* Attaches the probes to the waiting child. program_fd as of run_find_program. */
+int run_watch_open(struct run *r, int program_fd, struct err *e);
+/* From the exec to the end: fills r->seen. */
+void run_watch(struct run *r);
+
+/* ---- the report (run_report.c) */
+
+/* Writes it: as of now, or of the end. A write error is told. */
+void run_report(struct run *r);
+
+uint64_t run_now(void); /* CLOCK_MONOTONIC, ns */
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the exec to the end: events are counted, ledgers taken, signals passed on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "cli/run.h"
+#include "cli/watch.h"
+#include "proc/status.h"
+
+enum {
+	MS = 1000000, /* ns */
+	/* A program is left alone at first: its runtime is not up, and most short ones are done. */
+	FIRST_LOOK_MS = 30,
+	FIRST_DUE_MS = 100,
+	/* Of the time, at most one part in so many is spent looking; at least so long in between.
+	 */
+	LOOK_SHARE = 10,
+	LOOK_GAP_MS = 50,
+	/* The last ledger is at most that part of the program's life old, until --interval bounds
+	 * it. */
+	AGE_SHARE = 8,
+	RSS_STEP = 1 << 20,
+};
+
+uint64_t run_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* ---- GC cycles: where the probe goes */
+
+/* What the file says of the program. True when it holds a Go program. */
+static bool describe_program(struct run *r, int fd, struct ev_gc *gc)
+{
+	struct bin *bin = NULL;
+	struct err e = { 0 };
+	bool go;
+
+	snprintf(r->no_gc, sizeof(r->no_gc), "the executable is not a Go program");
+	r->has_binary = r->is_go = false;
+	r->go_version[0] = 0;
+	if (fd < 0 || bin_open(fd, &bin, &e))
+		return false; /* a script, or no program at all: execve will tell */
+	go = bin_go(bin)->is_go;
+	r->has_binary = true;
+	r->stripped = bin_is_stripped(bin);
+	r->pie = bin_is_pie(bin);
+	r->cgo = bin_go(bin)->cgo;
+	if (go) {
+		r->is_go = true;
+		snprintf(r->go_version, sizeof(r->go_version), "%s", bin_go(bin)->version);
+		gc->offset = watch_gc_offset(bin, 0);
+		snprintf(r->no_gc, sizeof(r->no_gc), "%s",
+			 gc->offset ? "" : "the function that ends a cycle is not found");
+	}
+	bin_close(bin);
+	return go;
+}
+
+/* The program that runs now, when it is another one than was looked at before. */
+static void follow_exec(struct run *r)
+{
+	struct ev_gc gc = { 0 };
+	_close_ int fd = -1;
+	struct err e = { 0 };
+	char path[64];
+
+	if (!(ev_groups(r->ev) & EV_GC))
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)r->child.pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !describe_program(r, fd, &gc) || !gc.offset)
+		return;
+	memcpy(gc.path, path, sizeof(path));
+	r->look.want_gc = true;
+	if (ev_set_gc(r->ev, &gc, &e))
+		snprintf(r->no_gc, sizeof(r->no_gc), "%.255s", e.text);
+}
+
+int run_watch_open(struct run *r, int program_fd, struct err *e)
+{
+	struct ev_options o = {
+		.pid = r->child.pid,
+		.groups = r->a->groups,
+		.ring_bytes = r->a->ring,
+		.rss_step = RSS_STEP,
+		.threads = 1,
+		.at_exec = true,
+		.gc_later = true,
+		.fallbacks = r->a->fallbacks,
+	};
+	_text_ struct text stat = { 0 };
+	struct proc_stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)r->child.pid);
+	if (!text_read_at(AT_FDCWD, path, 4096, &stat) && !proc_stat_parse(stat.p, &st)) {
+		r->seen.minflt0 = st.minflt;
+		r->seen.majflt0 = st.majflt;
+	}
+	if (describe_program(r, program_fd, &o.gc)) {
+		snprintf(o.gc.path, sizeof(o.gc.path), "/proc/self/fd/%d", program_fd);
+		r->look.want_gc = true;
+	}
+	return ev_open(&o, &r->ev, e);
+}
+
+/* ---- events */
+
+static int on_event(void *ctx, const struct event *e)
+{
+	struct run *r = ctx;
+	struct run_seen *s = &r->seen;
+	enum event_kind k = event_kind(e);
+
+	if (e->tgid != (uint32_t)r->child.pid && k != KIND_FORK)
+		return 0;
+	if (k == KIND_EXEC && !r->execed) { /* it becomes the program */
+		r->execed = true;
+		s->start_ns = e->exit_ns;
+		/* what the file's name led to may not be what runs: a script's interpreter */
+		if (!r->is_go)
+			follow_exec(r);
+		return 0;
+	}
+	s->events[k]++;
+	if (k == KIND_EXIT)
+		s->end_ns = e->exit_ns;
+	if (k == KIND_EXEC)
+		follow_exec(r);
+	if (k == KIND_GC && gc_has(&e->gc, GCV_CYCLE))
+		s->cycle = e->gc.v[GCV_CYCLE];
+	return 0;
+}
+
+static void drain(struct run *r)
+{
+	enum { MANY = 1 << 15 };
+
+	while (ev_poll(r->ev, 0, on_event, r) >= MANY)
+		;
+}
+
+static bool sees_exec(const struct run *r)
+{
+	const struct ev_program *p;
+	size_t n = ev_programs(r->ev, &p);
+
+	for (size_t i = 0; i < n; i++)
+		if (p[i].attached && !strncmp(p[i].name, "exec_", 5))
+			return true;
+	return false;
+}
+
+/* ---- ledgers */
+
+/* Keeps the last complete one, and the one of the largest RSS. */
+static void keep_ledger(struct run_seen *s, struct run_ledger *l)
+{
+	struct run_ledger *largest = s->peak.has ? &s->peak : &s->last;
+
+	if (l->r.partial && s->last.has && !s->last.r.partial) {
+		run_ledger_free(l);
+		return;
+	}
+	s->ledgers++;
+	if (largest->has && largest->r.rss.scanned > l->r.rss.scanned) {
+		if (!s->peak.has)
+			s->peak = s->last;
+		else
+			run_ledger_free(&s->last);
+	} else {
+		run_ledger_free(&s->peak);
+		run_ledger_free(&s->last);
+	}
+	s->last = *l;
+	l->has = false;
+}
+
+/* 0 a look has ended, -EAGAIN none has. */
+static int take_ledger(struct run *r, bool wait)
+{
+	struct run_ledger l = { 0 };
+	int rc = run_look_take(&r->look, wait, &l);
+	uint64_t now = run_now(), took;
+
+	if (rc == -EAGAIN)
+		return rc;
+	if (rc) {
+		r->seen.no_ledger = r->look.err;
+		r->next_look_ns = now + LOOK_GAP_MS * MS;
+		return 0;
+	}
+	took = now - l.at_ns;
+	if (r->look.has_gc && !ev_set_words(r->ev, r->look.gc.words))
+		r->look.want_gc = false;
+	keep_ledger(&r->seen, &l);
+	r->next_look_ns =
+		now + (took * LOOK_SHARE > LOOK_GAP_MS * MS ? took * LOOK_SHARE : LOOK_GAP_MS * MS);
+	return 0;
+}
+
+static uint64_t high_water(const struct run *r)
+{
+	struct event_rss rss;
+
+	return ev_rss(r->ev, &rss) ? 0 : rss.high;
+}
+
+/* When the next ledger is due though nothing has grown. */
+static uint64_t next_due(const struct run *r, uint64_t now)
+{
+	uint64_t wait = (now - r->seen.start_ns) / AGE_SHARE, most = r->a->interval * 1e9;
+
+	if (wait < FIRST_DUE_MS * MS)
+		wait = FIRST_DUE_MS * MS;
+	return now + (wait < most ? wait : most);
+}
+
+static void look_if_due(struct run *r)
+{
+	uint64_t now = run_now(), high;
+
+	if (r->look.busy || (!r->asked && now < r->next_look_ns))
+		return;
+	high = high_water(r);
+	if (!r->asked && (!r->a->interval || now < r->next_due_ns) &&
+	    !(high > r->high_at_look + RSS_STEP && high > r->high_at_look / 8 * 9))
+		return;
+	r->high_at_look = high;
+	r->next_due_ns = next_due(r, now);
+	if (run_look_start(&r->look))
+		r->next_look_ns = now + LOOK_GAP_MS * MS;
+}
+
+/* ---- the loop */
+
+static int due_in(const struct run *r)
+{
+	uint64_t now = run_now(), at = now + EV_POLL_MS * (uint64_t)MS;
+
+	if (r->a->interval && r->next_due_ns < at)
+		at = r->next_due_ns;
+	if (r->next_look_ns > now && r->next_look_ns < at)
+		at = r->next_look_ns;
+	return r->look.busy ? EV_POLL_MS : at <= now ? 0 : (at - now + MS - 1) / MS;
+}
+
+static void wait_for(const struct run *r)
+{
+	struct pollfd p[] = {
+		{ ev_fd(r->ev), POLLIN, 0 },
+		{ r->signals.fd, POLLIN, 0 },
+		{ r->look.done_fd, POLLIN, 0 },
+	};
+
+	poll(p, ARRAY_LEN(p), due_in(r)); /* no signal interrupts it: all are blocked */
+}
+
+/* Of the zombie: its own faults; wait4 has those of its children in them, too. */
+static void reap(struct run *r)
+{
+	struct run_seen *s = &r->seen;
+	_text_ struct text stat = { 0 };
+	struct proc_stat st;
+	struct rusage ru = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)r->child.pid);
+	if (!text_read_at(AT_FDCWD, path, 4096, &stat) && !proc_stat_parse(stat.p, &st)) {
+		s->minflt = OPT(st.minflt - s->minflt0);
+		s->majflt = OPT(st.majflt - s->majflt0);
+	}
+	if (wait4(r->child.pid, &s->wstatus, 0, &ru) != r->child.pid)
+		return;
+	s->user_ns = OPT(ru.ru_utime.tv_sec * 1000000000ULL + ru.ru_utime.tv_usec * 1000ULL);
+	s->system_ns = OPT(ru.ru_stime.tv_sec * 1000000000ULL + ru.ru_stime.tv_usec * 1000ULL);
+	s->max_rss = OPT(ru.ru_maxrss * 1024ULL);
+}
+
+void run_watch(struct run *r)
+{
+	uint64_t now = r->seen.start_ns = run_now();
+	bool ended = false;
+
+	if (!sees_exec(r)) {
+		r->execed = true;
+		follow_exec(r);
+	}
+	r->next_look_ns = now + FIRST_LOOK_MS * MS;
+	r->next_due_ns = now + FIRST_DUE_MS * MS;
+	while (!ended) {
+		wait_for(r);
+		drain(r);
+		if (run_signals_take(&r->signals, r->child.pid))
+			r->asked = true;
+		ended = run_child_ended(r->child.pid);
+		if (!ended)
+			look_if_due(r);
+		if (take_ledger(r, false) != -EAGAIN && r->asked && !ended) {
+			r->asked = false;
+			run_report(r);
+		}
+	}
+	now = run_now();
+	ev_stop(r->ev);
+	drain(r);
+	take_ledger(r, true);
+	if (!r->seen.end_ns)
+		r->seen.end_ns = now;
+	reap(r);
+}
