@@ -37,6 +37,10 @@ static int copy_metrics(struct look *k, const struct go_metrics *m)
 	g->has_gogc = m->has_gogc;
 	g->gogc = m->gogc;
 	g->retries = OPT(m->retries);
+	if (m->absent[0] &&
+	    report_missing(k->r, "go.metrics", "a binary with a symbol table",
+			   "bare numbers that nothing in memory points at: %s", m->absent))
+		return -ENOMEM;
 	return m->torn ? report_missing(k->r, "go.metrics", "a quieter moment",
 					"the runtime's figures changed during each of %u reads: "
 					"they may mix two moments",

@@ -8,11 +8,13 @@ static enum category region_category(enum go_region_kind kind)
 {
 	switch (kind) {
 	case GO_REGION_GCBITS:
+	case GO_REGION_MARK_QUEUE:
 		return CAT_GO_GC;
 	case GO_REGION_BUCKHASH:
 	case GO_REGION_BUCKET:
 		return CAT_GO_PROFILER;
 	case GO_REGION_PERSISTENT:
+	case GO_REGION_GETRANDOM:
 		return CAT_GO_RUNTIME;
 	case GO_REGION_ARENA:
 		return CAT_GO_HEAP_RELEASED;

@@ -12,8 +12,9 @@
 #include "goruntime/rd.h"
 
 enum {
-	TRIES = 4,
+	TRIES = 8,
 	SEQ_VARIABLES = 16, /* of memsrc_pages */
+	SEQ_MAPS = 16,
 };
 
 /* Without profiling there is no table, and then little is charged to it. */
@@ -48,7 +49,6 @@ static void settle(struct go_runtime *rt)
 		{ "gcBitsArenas", &a->gcbits_arenas, true },
 		{ "persistentChunks", &a->persistent_chunks, true },
 		{ "gcCPULimiter", &a->limiter, go_has(rt->l, GO_LIMITER_CAPACITY) },
-		{ "adaptivestackstart", &a->adaptive_stack, false },
 	};
 	size_t n = 0;
 
@@ -76,7 +76,19 @@ static int find_swapped(struct go_runtime *rt)
 	return r;
 }
 
-static int try_layout(struct search *s)
+/* New blocks may lie in new mappings. */
+static void maps_again(struct search *s, unsigned int i)
+{
+	struct maps fresh = { 0 };
+
+	if (maps_read(s->rt->m, SEQ_MAPS + i, &fresh, NULL))
+		return;
+	maps_free(&s->own);
+	s->own = fresh;
+	s->maps = &s->own;
+}
+
+static int try_layout(struct search *s, unsigned int tries)
 {
 	struct go_runtime *rt = s->rt;
 	int r;
@@ -87,6 +99,14 @@ static int try_layout(struct search *s)
 		r = find_swapped(rt);
 	if (!r)
 		r = find_heap(s);
+	/* a span may have been read in the middle of a change; the right layout deserves another
+	 * look
+	 */
+	for (unsigned int i = 1; i < tries && r == -ENOENT && rt->g.moduledata; i++) {
+		maps_again(s, i);
+		memsrc_flush(rt->m);
+		r = find_heap(s);
+	}
 	if (!r)
 		r = find_samples(s);
 	if (r)
@@ -94,7 +114,9 @@ static int try_layout(struct search *s)
 	s->want_buckhash = has_buckhash(rt);
 	/* Under load the figures that recognise a variable may move between two reads: look again.
 	 */
-	for (int i = 0; i < TRIES && (!i || rt->missing[0]); i++) {
+	for (unsigned int i = 0; i < TRIES && (!i || rt->missing[0]); i++) {
+		if (i)
+			maps_again(s, i);
 		memsrc_flush(rt->m);
 		r = find_vars(s);
 		if (r >= 0)
@@ -104,9 +126,10 @@ static int try_layout(struct search *s)
 		settle(rt);
 	}
 	r = check_symbols(s);
-	if (!r)
-		settle(rt);
-	return r;
+	if (r)
+		return r;
+	settle(rt);
+	return find_stack_sizes(s);
 }
 
 static void describe(struct go_runtime *rt, const struct search *s, const struct bin_go *bg,
@@ -146,7 +169,7 @@ static int try_layouts(struct search *s, const struct go_layout **l, size_t n, s
 
 	for (size_t i = 0; i < n; i++) {
 		s->rt->l = l[i];
-		r = try_layout(s);
+		r = try_layout(s, i ? 1 : TRIES);
 		if (!r) {
 			s->rt->inline_marks = uses_green_tea(bg->version);
 			describe(s->rt, s, bg, i + 1);
@@ -182,5 +205,6 @@ int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct
 	r = try_layouts(&s, try, n, e);
 	vec_free(&s.ms);
 	vec_free(&s.ps);
+	maps_free(&s.own);
 	return r;
 }

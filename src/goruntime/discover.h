@@ -24,6 +24,12 @@ struct candidates {
 
 static inline void candidate_add(struct candidates *c, uint64_t addr, uint64_t rank)
 {
+	for (unsigned int i = 0; i < c->n; i++) {
+		if (c->v[i].addr != addr)
+			continue;
+		c->v[i].rank = c->v[i].rank > rank ? c->v[i].rank : rank;
+		return;
+	}
 	if (c->n < SEARCH_CANDIDATES)
 		c->v[c->n++] = (struct candidate){ addr, rank };
 	else
@@ -32,17 +38,20 @@ static inline void candidate_add(struct candidates *c, uint64_t addr, uint64_t r
 
 struct search {
 	struct go_runtime *rt;
-	const struct maps *maps;
+	const struct maps *maps; /* the caller's, or own once it was read again */
+	struct maps own;
 	struct bin *b;
 	uint64_t pclntab;
 	const char *why; /* what the last layout failed on; "" */
 
-	/* from the span table: addresses of mspans, alloc bits, and mark bits of swept spans */
-	uint64_t span[SEARCH_SAMPLES], allocbits[SEARCH_SAMPLES], markbits[SEARCH_SAMPLES];
-	unsigned int nspan, nalloc, nmark;
+	/* from the span table: addresses of mspans, and of mark bits: of swept spans and of those
+	 * that still need it */
+	uint64_t span[SEARCH_SAMPLES], markbits[SEARCH_SAMPLES], oldbits[SEARCH_SAMPLES];
+	unsigned int nspan, nmark, nold;
 	uint64_t in_heap, released; /* the runtime's own sums, to recognise gcController */
 	unsigned int mstat_witnesses;
 	bool want_buckhash;
+	uint32_t numgc;
 
 	struct candidates sched, allp, allm, allgs, chunks, gcbits;
 	VEC(uint64_t) ms, ps; /* the address of every m and p */
@@ -68,7 +77,7 @@ static inline bool search_near(uint64_t a, uint64_t b)
 {
 	uint64_t d = a > b ? a - b : b - a;
 
-	return d <= (1 << 20) + b / 4;
+	return d <= (4 << 20) + b / 2;
 }
 
 /*
@@ -83,10 +92,14 @@ bool span_is_sane(const struct go_layout *l, const uint8_t *span, size_t n);
 
 /* find_vars.c: what leads to the heap's own structures, to Ps, Ms and Gs. Leaves candidates. */
 int find_vars(struct search *s);
+bool is_bits_list(struct search *s, uint64_t head);
 /* find_sched.c: what is recognised by the Ps, Ms and Gs; then the candidates are settled. */
 int find_sched(struct search *s);
 
 /* symbols.c: what the symbol table says, where there is one. -ENOENT when it contradicts. */
 int check_symbols(struct search *s);
+/* symbols.c: the places of the initialised data where the file has the stack size that every
+ * program starts with; one of them is the variable. */
+int find_stack_sizes(struct search *s);
 
 #endif

@@ -65,7 +65,7 @@ static int check_moduledata(struct search *s, uint64_t addr)
 	size_t n = go_off(l, GO_SIZE_MODULEDATA);
 	_free_ uint8_t *md = malloc(n);
 	const struct bin_segment *seg;
-	uint64_t text, etext, minpc, maxpc, lo, end, bias = s->rt->bias;
+	uint64_t text, etext, minpc, maxpc, lo, mid, end, bias = s->rt->bias;
 	bool in_data = false, in_text = false;
 
 	if (!md)
@@ -77,11 +77,12 @@ static int check_moduledata(struct search *s, uint64_t addr)
 	minpc = get_u64(l, GO_MODULEDATA_MINPC, md, n);
 	maxpc = get_u64(l, GO_MODULEDATA_MAXPC, md, n);
 	lo = get_u64(l, GO_MODULEDATA_NOPTRDATA, md, n);
+	mid = get_u64(l, GO_MODULEDATA_ENOPTRDATA, md, n);
 	end = get_u64(l, GO_MODULEDATA_END, md, n);
 	if (get_u64(l, GO_MODULEDATA_FTAB, md, n - 8) == 0 ||
 	    load_u64(md + go_off(l, GO_MODULEDATA_FTAB) + 8) != bg->nfunc + 1)
 		return 0;
-	if (text > minpc || minpc >= maxpc || maxpc > etext + 64 || lo >= end)
+	if (text > minpc || minpc >= maxpc || maxpc > etext + 64 || lo > mid || mid >= end)
 		return 0;
 	for (size_t i = 0, k = bin_segments(s->b, &seg); i < k; i++) {
 		uint64_t a = seg[i].vaddr + bias, z = a + seg[i].memsz;
@@ -95,6 +96,7 @@ static int check_moduledata(struct search *s, uint64_t addr)
 	s->rt->g.text = text;
 	s->rt->g.etext = etext;
 	s->rt->g.noptrdata = lo;
+	s->rt->g.enoptrdata = mid;
 	s->rt->g.end = end;
 	return 1;
 }
@@ -207,18 +209,18 @@ static int word_is_allspans(struct search *s, uint64_t addr, const uint64_t w[4]
 	return 1;
 }
 
-static void sample_bits(struct search *s, const uint8_t *sp, size_t n, uint32_t heap_sweepgen)
+static void sample_bits(struct search *s, const uint8_t *sp, size_t n, uint32_t heap)
 {
 	const struct go_layout *l = s->rt->l;
-	uint64_t alloc = get_u64(l, GO_MSPAN_ALLOCBITS, sp, n);
 	uint64_t mark = get_u64(l, GO_MSPAN_GCMARKBITS, sp, n);
 	uint32_t gen = get_u32(l, GO_MSPAN_SWEEPGEN, sp, n);
 
-	if (get_u8(l, GO_MSPAN_STATE, sp, n) != 1 || !alloc || !mark)
+	if (get_u8(l, GO_MSPAN_STATE, sp, n) != 1 || !mark)
 		return;
-	s->allocbits[s->nalloc++] = alloc;
-	if (gen == heap_sweepgen || gen == heap_sweepgen + 3)
+	if (gen == heap || gen == heap + 3)
 		s->markbits[s->nmark++] = mark;
+	else if (gen == heap - 2 || gen == heap + 1)
+		s->oldbits[s->nold++] = mark;
 }
 
 /* Spans spread over the whole table, for the candidates that follow to agree with. */
@@ -231,7 +233,7 @@ int find_samples(struct search *s)
 	uint32_t sweepgen;
 	int r = rd_slice(s->rt, PASS_DISCOVER, s->rt->g.mheap + l->f[GO_MHEAP_ALLSPANS], &all);
 
-	s->nspan = s->nalloc = s->nmark = 0;
+	s->nspan = s->nmark = s->nold = 0;
 	if (!r)
 		r = rd(s->rt, PASS_DISCOVER, s->rt->g.mheap + l->f[GO_MHEAP_SWEEPGEN], &sweepgen,
 		       4);

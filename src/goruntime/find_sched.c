@@ -12,9 +12,8 @@ enum {
 	SCHED_BYTES = 512, /* of schedt, as far as it is looked at */
 	SLACK = 3,	   /* Ms that may come or go between two reads */
 	MAX_MS_EVER = 1 << 28,
+	WORK_TRIES = 4,
 };
-
-static const char adaptive[] = "adaptivestackstart";
 
 static bool is_in(const uint64_t *v, size_t n, uint64_t x)
 {
@@ -85,26 +84,10 @@ static bool is_limiter(struct search *s, uint64_t base)
 	       get_u64(l, GO_LIMITER_LASTUPDATE, b, n) != 0;
 }
 
-/* dbgvars names the debug settings and points at their values (runtime1.go). */
-static bool is_adaptive(struct search *s, uint64_t addr, const uint64_t w[4], uint64_t *value)
-{
-	char name[sizeof(adaptive)] = "";
-
-	if (w[1] != sizeof(adaptive) - 1 || !search_readable(s, w[0], sizeof(name)) ||
-	    rd_u64(s->rt, PASS_DISCOVER, addr + s->rt->l->f[GO_DBGVAR_VALUE], value) ||
-	    *value < s->rt->g.noptrdata || *value + 4 > s->rt->g.end)
-		return false;
-	if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0], name, sizeof(name) - 1) &&
-	    bin_read(s->b, w[0] - s->rt->bias, name, sizeof(name) - 1))
-		return false;
-	return !strcmp(name, adaptive);
-}
-
 static int word_is_late(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	struct go_globals *g = &s->rt->g;
 	const struct go_layout *l = s->rt->l;
-	uint64_t value;
 
 	if (go_has(l, GO_LIMITER_CAPACITY) && s->ps.n && w[0] == s->ps.n * 1000000000ULL &&
 	    is_limiter(s, addr - l->f[GO_LIMITER_CAPACITY]))
@@ -113,8 +96,6 @@ static int word_is_late(struct search *s, uint64_t addr, const uint64_t w[4])
 	if (w[0] + SLACK >= s->ms.n && w[0] < MAX_MS_EVER && s->ms.n && (int32_t)w[1] > 0 &&
 	    (l->f[GO_SCHED_NMFREED] != l->f[GO_SCHED_MNEXT] + 16 || w[2] <= w[0]))
 		look_sched(s, addr - l->f[GO_SCHED_MNEXT]);
-	if (w[1] == sizeof(adaptive) - 1 && is_adaptive(s, addr, w, &value))
-		search_take(&g->adaptive_stack, value);
 	return 0;
 }
 
@@ -126,12 +107,15 @@ static bool inside(uint64_t addr, uint64_t start, uint64_t size)
 }
 
 /* Places inside other variables that may hold what the candidates hold: lists of Ms in sched and in
- * the first m, a copy of allgs in work. */
+ * the first m, copies of allp there and of allgs in work, blocks beside those looked for in mheap_.
+ */
 static bool is_borrowed(const struct search *s, uint64_t addr)
 {
 	const struct go_layout *l = s->rt->l;
 
-	if (inside(addr, s->rt->g.sched, l->f[GO_SIZE_SCHED]) ||
+	if (inside(addr, s->rt->g.mheap, l->f[GO_SIZE_MHEAP]) ||
+	    inside(addr, s->rt->g.memstats, l->f[GO_SIZE_MSTATS]) ||
+	    inside(addr, s->rt->g.sched, l->f[GO_SIZE_SCHED]) ||
 	    inside(addr, s->rt->g.work, l->f[GO_SIZE_WORK]))
 		return true;
 	for (size_t i = 0; i < s->ms.n; i++)
@@ -155,14 +139,26 @@ static uint64_t settle(const struct search *s, const struct candidates *c)
 	return best;
 }
 
-/* While a cycle marks, the lists of bits are one further on (mheap.go, nextMarkBitArenaEpoch). */
-static bool is_marking(const struct search *s)
+/* The lists of bits move from word to word: take what still looks right. Up to the second cycle
+ * they are one further on while a cycle marks (mheap.go, nextMarkBitArenaEpoch). */
+static uint64_t settle_bits(struct search *s)
 {
 	const struct go_layout *l = s->rt->l;
-	uint64_t gcc = s->rt->g.gccontroller, x;
+	uint64_t base = settle(s, &s->gcbits), gcc = s->rt->g.gccontroller, w[6], x;
 
-	return gcc && gcc != UINT64_MAX && go_has(l, GO_GCC_TRIGGERED) &&
-	       !rd_u64(s->rt, PASS_DISCOVER, gcc + l->f[GO_GCC_TRIGGERED], &x) && x != UINT64_MAX;
+	if (!base || base == UINT64_MAX)
+		return base;
+	if (s->numgc <= 2 && s->nmark && gcc && gcc != UINT64_MAX && go_has(l, GO_GCC_TRIGGERED) &&
+	    !rd_u64(s->rt, PASS_DISCOVER, gcc + l->f[GO_GCC_TRIGGERED], &x) && x != UINT64_MAX)
+		base -= 8;
+	memsrc_flush(s->rt->m);
+	if (rd_vars(s->rt, PASS_DISCOVER, base, w, sizeof(w)) || is_bits_list(s, w[5]) ||
+	    (s->numgc > 2 && !w[4]))
+		return 0;
+	for (int i = 1; i < 5; i++)
+		if (w[i] && !is_bits_list(s, w[i]))
+			return 0;
+	return base;
 }
 
 /* ---- the lists */
@@ -223,20 +219,19 @@ int find_sched(struct search *s)
 		s->ngs = n > s->ngs ? n : s->ngs;
 	}
 	s->sched.n = 0;
-	g->sched = g->limiter = g->adaptive_stack = 0;
+	g->sched = g->limiter = 0;
 	if (!r)
 		r = search_words(s, g->noptrdata, g->end, word_is_late);
 	if (r < 0)
 		return r;
-	if (!g->work && go_work_find(s->rt, &g->work))
-		g->work = 0;
+	/* the end of a cycle may pass by */
+	for (int i = 0; i < WORK_TRIES && !g->work && s->numgc; i++)
+		go_work_find(s->rt, &g->work);
 	g->sched = settle(s, &s->sched);
 	g->allp = settle(s, &s->allp);
 	g->allm = settle(s, &s->allm);
 	g->allgs = settle(s, &s->allgs);
 	g->persistent_chunks = settle(s, &s->chunks);
-	g->gcbits_arenas = settle(s, &s->gcbits);
-	if (g->gcbits_arenas && g->gcbits_arenas != UINT64_MAX && is_marking(s))
-		g->gcbits_arenas -= 8;
+	g->gcbits_arenas = settle_bits(s);
 	return 0;
 }

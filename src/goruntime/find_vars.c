@@ -7,7 +7,7 @@
 
 #include "goruntime/rd.h"
 
-enum { SAMPLED_GS = 6, SAMPLED_SPANS = 8, P_DEAD = 4 };
+enum { SAMPLED_GS = 6, SAMPLED_SPANS = 8, P_DEAD = 4, SMALLEST_PAGE = 4096 };
 
 /* ---- lists of blocks */
 
@@ -51,25 +51,42 @@ static void look_persistent_chunks(struct search *s, uint64_t addr, const uint64
 		candidate_add(&s->chunks, addr, 2 * len + !has_offset);
 }
 
+/* A list of blocks of bits; each begins with how much of it is used. */
+bool is_bits_list(struct search *s, uint64_t head)
+{
+	uint64_t size = s->rt->l->f[GO_CONST_GCBITSCHUNK], next = s->rt->l->f[GO_GCBITSARENA_NEXT];
+	uint64_t none, len, used;
+
+	return head && head % memsrc_page_size(s->rt->m) == 0 && search_writable_anon(s, head) &&
+	       !rd_u64(s->rt, PASS_DISCOVER, head, &used) && used <= size &&
+	       chain_covers(s, head, next, size, NULL, 0, &none, &len);
+}
+
 /*
- * gcBitsArenas {lock; free, next, current, previous} (mheap.go). Of a swept span the mark bits lie
- * in `next`, the alloc bits in `current`; while a cycle marks, in `current` and `previous`. So the
- * word whose list holds mark bits tells where the struct begins, but for the cycle.
+ * gcBitsArenas {lock; free, next, current, previous} (mheap.go). After two cycles `previous` is
+ * never empty, so the last of adjacent lists tells where the struct begins. Before that: the mark
+ * bits of a swept span lie in `next`, those of one that needs sweeping in `current`; while a cycle
+ * marks all are swept and theirs in `current`.
  */
 static void look_gcbits(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	uint64_t size = s->rt->l->f[GO_CONST_GCBITSCHUNK], next = s->rt->l->f[GO_GCBITSARENA_NEXT];
-	uint64_t marks, allocs, both = 0, len;
+	uint64_t marks, olds, len;
+	unsigned int last = 0;
 
-	if (!chain_covers(s, w[0], next, size, s->markbits, s->nmark, &marks, &len) || !marks)
+	if (!chain_covers(s, w[0], next, size, s->markbits, s->nmark, &marks, &len) ||
+	    !chain_covers(s, w[0], next, size, s->oldbits, s->nold, &olds, &len) || !(marks | olds))
 		return;
-	/* fresh spans have both in `next`; the others in the list that follows */
-	if (!chain_covers(s, w[0], next, size, s->allocbits, s->nalloc, &allocs, &len))
+	if (s->numgc > 2) {
+		while (last < 3 && is_bits_list(s, w[last + 1]))
+			last++;
+		candidate_add(&s->gcbits, addr + last * 8 - 32, 1);
 		return;
-	if (w[1] && !chain_covers(s, w[1], next, size, s->allocbits, s->nalloc, &both, &len))
-		return;
-	if ((allocs | both))
+	}
+	if (marks)
 		candidate_add(&s->gcbits, addr - 16, __builtin_popcountll(marks));
+	if (olds && !s->nmark)
+		candidate_add(&s->gcbits, addr - 24, __builtin_popcountll(olds));
 }
 
 /* buckhash: a table whose buckets know the slot that they hang in (mprof.go, stkbucket). */
@@ -204,53 +221,76 @@ static void look_allm(struct search *s, uint64_t addr, const uint64_t w[4])
 
 /* ---- gcController */
 
-/* It counts heapInUse, heapReleased and heapFree beside heapStats, in whole pages (mgcpacer.go,
- * from 1.19). */
-static bool is_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4])
+/* heapMinimum is 4 MiB (512 KiB by experiment) times gcPercent over 100, in 64 bits also for −1
+ * (mgcpacer.go, setGCPercent, from 1.17). */
+static bool is_heap_minimum(uint64_t minimum, int32_t percent)
 {
-	const struct go_layout *l = s->rt->l;
-	uint64_t base = addr - l->f[GO_GCC_HEAPINUSE], limit, mapped, alloc[2], heapfree;
-	int32_t percent;
+	uint64_t p = (uint64_t)(int64_t)percent;
 
-	if (w[0] % GO_PAGE_SIZE || w[1] % 4096 || !search_near(w[0], s->in_heap) ||
-	    !search_near(w[1], s->released) || base < s->rt->g.noptrdata)
-		return false;
-	if (memsrc_read(s->rt->m, PASS_DISCOVER, base + l->f[GO_GCC_GCPERCENT], &percent, 4) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_MEMORYLIMIT], &limit) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_MAPPEDREADY], &mapped) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPFREE], &heapfree) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TOTALALLOC], &alloc[0]) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TOTALFREE], &alloc[1]))
-		return false;
-	return percent >= -1 && limit && limit <= INT64_MAX && heapfree % 4096 == 0 &&
-	       mapped >= w[0] && mapped < (1ULL << 47) && alloc[0] >= alloc[1] && alloc[0] &&
-	       search_near(alloc[0] - alloc[1], w[0]);
+	return percent >= -1 &&
+	       (minimum == (4ULL << 20) * p / 100 || minimum == (512ULL << 10) * p / 100);
 }
 
-/*
- * 1.17 and 1.18: gcPercent, then heapMinimum, which is 4 MiB (512 KiB by experiment) times that
- * over 100, in 64 bits also for −1 (mgcpacer.go, setGCPercent); and the pacer's figures fit the
- * heap's.
- */
-static bool is_old_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4])
+/* From 1.19 it counts heapInUse, heapReleased and heapFree beside heapStats, in whole pages. */
+static bool is_gccontroller(struct search *s, uint64_t base)
 {
 	const struct go_layout *l = s->rt->l;
-	int32_t percent = w[0];
-	uint64_t scaled = (uint64_t)(int64_t)percent, base = addr - l->f[GO_GCC_GCPERCENT];
-	uint64_t marked, goal, trigger, live;
+	size_t n = l->f[GO_SIZE_GCCONTROLLER];
+	uint8_t b[1024];
+	uint64_t inuse, released, limit, mapped, allocated;
 
-	if (w[0] >> 32 || percent < -1 ||
-	    (w[1] != (4ULL << 20) * scaled / 100 && w[1] != (512ULL << 10) * scaled / 100))
+	if (base < s->rt->g.noptrdata || n > sizeof(b) || rd(s->rt, PASS_DISCOVER, base, b, n))
 		return false;
-	if (rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPMARKED], &marked) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPGOAL], &goal) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_TRIGGER], &trigger) ||
-	    rd_u64(s->rt, PASS_DISCOVER, base + l->f[GO_GCC_HEAPLIVE], &live))
+	inuse = get_u64(l, GO_GCC_HEAPINUSE, b, n);
+	released = get_u64(l, GO_GCC_HEAPRELEASED, b, n);
+	limit = get_u64(l, GO_GCC_MEMORYLIMIT, b, n);
+	mapped = get_u64(l, GO_GCC_MAPPEDREADY, b, n);
+	allocated = get_u64(l, GO_GCC_TOTALALLOC, b, n) - get_u64(l, GO_GCC_TOTALFREE, b, n);
+	return is_heap_minimum(get_u64(l, GO_GCC_HEAPMINIMUM, b, n),
+			       get_u32(l, GO_GCC_GCPERCENT, b, n)) &&
+	       limit && limit <= INT64_MAX && !(released % SMALLEST_PAGE) &&
+	       search_near(released, s->released) && mapped >= inuse && mapped < (1ULL << 47) &&
+	       get_u64(l, GO_GCC_HEAPFREE, b, n) % SMALLEST_PAGE == 0 &&
+	       search_near(allocated, inuse);
+}
+
+/* In 1.17 and 1.18 the pacer's figures must fit the heap's. */
+static bool is_old_gccontroller(struct search *s, uint64_t base)
+{
+	const struct go_layout *l = s->rt->l;
+	size_t n = l->f[GO_SIZE_GCCONTROLLER];
+	uint64_t marked, goal, trigger, most = s->in_heap + s->in_heap / 4 + (64 << 20);
+	uint8_t b[1024];
+	int32_t percent;
+
+	if (base < s->rt->g.noptrdata || n > sizeof(b) || rd(s->rt, PASS_DISCOVER, base, b, n))
 		return false;
-	if (percent < 0 && (goal != UINT64_MAX || trigger != UINT64_MAX))
+	percent = get_u32(l, GO_GCC_GCPERCENT, b, n);
+	marked = get_u64(l, GO_GCC_HEAPMARKED, b, n);
+	goal = get_u64(l, GO_GCC_HEAPGOAL, b, n);
+	trigger = get_u64(l, GO_GCC_TRIGGER, b, n);
+	if (!is_heap_minimum(get_u64(l, GO_GCC_HEAPMINIMUM, b, n), percent) ||
+	    (percent < 0) != (goal == UINT64_MAX) || (percent < 0) != (trigger == UINT64_MAX))
 		return false;
-	return marked && trigger <= goal && marked <= goal && live <= s->in_heap + (4 << 20) &&
-	       marked <= s->in_heap + (64ULL << 20);
+	return marked && marked <= goal && trigger <= goal && marked <= most &&
+	       get_u64(l, GO_GCC_HEAPLIVE, b, n) <= most;
+}
+
+static void look_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4])
+{
+	const struct go_layout *l = s->rt->l;
+	uint64_t *slot = &s->rt->g.gccontroller;
+
+	if (go_has(l, GO_GCC_HEAPINUSE)) {
+		if (w[0] % GO_PAGE_SIZE == 0 && search_near(w[0], s->in_heap) &&
+		    is_gccontroller(s, addr - l->f[GO_GCC_HEAPINUSE]))
+			search_take(slot, addr - l->f[GO_GCC_HEAPINUSE]);
+	} else if (go_has(l, GO_GCC_HEAPGOAL)) {
+		/* percent, then minimum */
+		if (!(w[0] >> 32) && is_heap_minimum(w[1], w[0]) &&
+		    is_old_gccontroller(s, addr - l->f[GO_GCC_GCPERCENT]))
+			search_take(slot, addr - l->f[GO_GCC_GCPERCENT]);
+	}
 }
 
 /* ---- */
@@ -258,16 +298,8 @@ static bool is_old_gccontroller(struct search *s, uint64_t addr, const uint64_t 
 static int word_is_var(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	struct go_globals *g = &s->rt->g;
-	const struct go_layout *l = s->rt->l;
 
-	if (go_has(l, GO_GCC_HEAPINUSE)) {
-		if (is_gccontroller(s, addr, w))
-			search_take(&g->gccontroller, addr - l->f[GO_GCC_HEAPINUSE]);
-	} else if (go_has(l, GO_GCC_HEAPGOAL) &&
-		   l->f[GO_GCC_HEAPMINIMUM] == l->f[GO_GCC_GCPERCENT] + 8 &&
-		   is_old_gccontroller(s, addr, w)) {
-		search_take(&g->gccontroller, addr - l->f[GO_GCC_GCPERCENT]);
-	}
+	look_gccontroller(s, addr, w);
 	if (w[0] < 4096 || w[0] >> 56 || w[0] % 8) /* not a pointer */
 		return 0;
 	if (w[0] % memsrc_page_size(s->rt->m) == 0 && search_writable_anon(s, w[0])) {
@@ -307,5 +339,7 @@ int find_vars(struct search *s)
 	s->allp.n = s->allm.n = s->allgs.n = s->chunks.n = s->gcbits.n = 0;
 	g->gccontroller = g->buckhash = 0;
 	sums_sample(s);
+	s->numgc = 0;
+	rd(s->rt, PASS_DISCOVER, g->memstats + s->rt->l->f[GO_MSTATS_NUMGC], &s->numgc, 4);
 	return search_words(s, g->noptrdata, g->end, word_is_var);
 }

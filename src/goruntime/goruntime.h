@@ -22,7 +22,7 @@
 
 /* Run-time addresses of the runtime's globals; 0: not found (go_runtime.missing says which). */
 struct go_globals {
-	uint64_t moduledata, text, etext, noptrdata, end;
+	uint64_t moduledata, text, etext, noptrdata, enoptrdata, end;
 	uint64_t mheap, memstats, gccontroller;
 	uint64_t allp;		    /* the slice header */
 	uint64_t allgs;		    /* the slice header */
@@ -32,10 +32,11 @@ struct go_globals {
 	uint64_t buckhash;	    /* the pointer's address */
 	uint64_t sched, limiter;    /* the scheduler; gcCPULimiter (from 1.19) */
 	uint64_t work;		    /* 0 until a cycle has ended */
-	uint64_t adaptive_stack;    /* debug.adaptivestackstart, an int32 (from 1.19) */
 	/* bare numbers, known only where the file has symbols */
 	uint64_t starting_stack, ncgocall, finqueued, finexecuted, cleanups;
 };
+
+enum { GO_STACK_SIZES = 32 };
 
 struct go_runtime {
 	struct memsrc *m; /* borrowed */
@@ -49,6 +50,10 @@ struct go_runtime {
 	bool swapped;		 /* some of the runtime's variables are swapped out */
 	bool inline_marks;	 /* the Green Tea collector: small spans hold their marks */
 	char missing[160];	 /* globals not found, comma-separated; "" when none */
+
+	/* Places in the initialised data of which one is startingStackSize (from 1.19). */
+	uint64_t stack_sizes[GO_STACK_SIZES];
+	unsigned int nstack_sizes;
 };
 
 /*
@@ -69,13 +74,14 @@ struct go_metric {
 
 struct go_metrics {
 	VEC(struct go_metric) v;
-	uint64_t total, live, goal, last_gc_unix_ns, last_pause_ns, pause_total_ns, gc_cycles;
+	uint64_t total, live, goal, last_gc_unix_ns, last_pause_ns, gc_cycles;
 	uint64_t goroutines; /* as the runtime counts: its own included from 1.26 */
 	bool has_live, has_goal, has_pause, has_gogc, has_limit, has_goroutines;
 	int64_t gogc;	       /* percent, −1 off */
 	uint64_t memory_limit; /* bytes; has_limit false when math.MaxInt64 */
 	unsigned int retries;  /* torn reads that were thrown away */
 	bool torn;	       /* the last attempt was torn too: figures may mix two moments */
+	char absent[256];      /* names that the release has and that could not be had; "" */
 };
 
 /*
@@ -148,6 +154,8 @@ enum go_region_kind {
 	GO_REGION_ALLSPANS,
 	GO_REGION_GCBITS,
 	GO_REGION_BUCKHASH,
+	GO_REGION_MARK_QUEUE, /* of the Green Tea collector */
+	GO_REGION_GETRANDOM,  /* pages that the vDSO's getrandom asked for */
 	GO_REGION_ARENA, /* a whole heap arena; what the page allocator manages of it is in go_heap
 			  */
 	/* inside persistent chunks */

@@ -8,6 +8,8 @@
  */
 #include "goruntime/metrics.h"
 
+#include <stdio.h>
+
 enum { RETRIES = 32 };
 
 static void snap_free(struct snap *s)
@@ -24,6 +26,13 @@ static uint64_t fix(const struct snap *s, const uint8_t *f, enum go_field field)
 int metrics_add(struct go_metrics *g, const char *name, uint64_t v)
 {
 	return vec_push(&g->v, (struct go_metric){ name, v });
+}
+
+void metrics_absent(struct go_metrics *g, const char *name)
+{
+	size_t n = strlen(g->absent);
+
+	snprintf(g->absent + n, sizeof(g->absent) - n, "%s%s", n ? ", " : "", name);
 }
 
 static int snap_read(const struct go_runtime *rt, struct snap *s)

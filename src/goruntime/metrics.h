@@ -36,6 +36,8 @@ static inline uint64_t snap_used(const struct snap *s)
 }
 
 int metrics_add(struct go_metrics *g, const char *name, uint64_t v);
+/* Names one that the release has but that can't be had. */
+void metrics_absent(struct go_metrics *g, const char *name);
 
 /* metrics_old.c: the heap's sums of 1.15, which has no heapStats: mstats, mcentrals, mcaches. */
 int metrics_old_sums(const struct go_runtime *rt, struct snap *s);

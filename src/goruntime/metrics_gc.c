@@ -60,7 +60,6 @@ static void read_pauses(struct go_metrics *g, const struct snap *s, uint32_t cyc
 		return;
 	g->has_pause = true;
 	g->last_pause_ns = load_u64(s->mstats + o);
-	g->pause_total_ns = snap_mstats(s, GO_MSTATS_PAUSE_TOTAL_NS);
 	g->last_gc_unix_ns = snap_mstats(s, GO_MSTATS_LAST_GC_UNIX);
 }
 
@@ -71,7 +70,9 @@ static int put_cycles(struct go_metrics *g, const struct snap *s)
 
 	g->gc_cycles = cycles;
 	read_pauses(g, s, cycles);
-	return metrics_add(g, "/gc/cycles/automatic:gc-cycles", cycles - forced) |
+	/* MemStats.PauseTotalNs; the runtime's own /gc/pauses:seconds is a histogram */
+	return metrics_add(g, "/gc/pauses:nanoseconds", snap_mstats(s, GO_MSTATS_PAUSE_TOTAL_NS)) |
+	       metrics_add(g, "/gc/cycles/automatic:gc-cycles", cycles - forced) |
 	       metrics_add(g, "/gc/cycles/forced:gc-cycles", forced) |
 	       metrics_add(g, "/gc/cycles/total:gc-cycles", cycles);
 }

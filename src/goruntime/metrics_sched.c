@@ -15,6 +15,8 @@ enum {
 	SCHED_MAX = 1 << 16,
 };
 
+static const char starting_size[] = "/gc/stack/starting-size:bytes";
+
 struct sched {
 	const struct go_runtime *rt;
 	const struct go_layout *l;
@@ -148,6 +150,8 @@ static int put_threads(struct go_metrics *g, struct sched *s)
 		return r;
 	if (s->rt->g.ncgocall || !dead || !s->rt->cgo)
 		r |= metrics_add(g, "/cgo/go-to-c-calls:calls", s->ncgocall + gone);
+	else
+		metrics_absent(g, "/cgo/go-to-c-calls:calls");
 	return r;
 }
 
@@ -160,45 +164,73 @@ static int put_limiter(struct go_metrics *g, struct sched *s)
 	return metrics_add(g, "/gc/limiter/last-enabled:gc-cycle", v);
 }
 
-/* Adapting is off unless asked for (GODEBUG=adaptivestackstart), and then it is the smallest. */
-static int put_starting_size(struct go_metrics *g, struct sched *s)
+/*
+ * Of the places that may hold it all but one are constants, which keep the smallest size: when they
+ * agree that is it, else the one that differs is.
+ */
+static int read_starting_size(struct go_metrics *g, struct sched *s)
 {
-	const struct go_globals *v = &s->rt->g;
-	uint32_t size = 0, on = 1;
+	const struct go_runtime *rt = s->rt;
+	uint32_t smallest = rt->l->f[GO_CONST_FIXEDSTACK], size = smallest, x;
 
-	if (v->starting_stack && !rd_vars(s->rt, PASS_BOOKS, v->starting_stack, &size, 4))
-		return metrics_add(g, "/gc/stack/starting-size:bytes", size);
-	if (v->adaptive_stack && go_has(s->l, GO_CONST_FIXEDSTACK) &&
-	    !rd_vars(s->rt, PASS_BOOKS, v->adaptive_stack, &on, 4) && !on)
-		return metrics_add(g, "/gc/stack/starting-size:bytes",
-				   s->l->f[GO_CONST_FIXEDSTACK]);
-	return 0;
+	if (rt->g.starting_stack) {
+		if (rd_vars(rt, PASS_BOOKS, rt->g.starting_stack, &size, 4))
+			return 0;
+		return metrics_add(g, starting_size, size);
+	}
+	for (unsigned int i = 0; i < rt->nstack_sizes; i++) {
+		if (rd_vars(rt, PASS_BOOKS, rt->stack_sizes[i], &x, 4))
+			return 0;
+		if (x == smallest)
+			continue;
+		if (size != smallest || x < smallest || (x & (x - 1)))
+			return 0;
+		size = x;
+	}
+	return rt->nstack_sizes ? metrics_add(g, starting_size, size) : 0;
 }
 
+static int put_starting_size(struct go_metrics *g, struct sched *s)
+{
+	size_t n = g->v.n;
+	int r = read_starting_size(g, s);
+
+	if (!r && n == g->v.n && go_has(s->l, GO_LIMITER_CAPACITY))
+		metrics_absent(g, starting_size);
+	return r;
+}
+
+/* Finalizers and cleanups that were queued and that ran; names of these came with the counts of
+ * goroutines by state. */
 static int put_finals(struct go_metrics *g, struct sched *s)
 {
 	const struct go_globals *v = &s->rt->g;
 	uint64_t queued, done;
 	int r = 0;
 
+	if (!go_has(s->l, GO_P_CLEANUPS) || !go_has(s->l, GO_P_GCREATED))
+		return 0;
 	if (v->finqueued && v->finexecuted &&
 	    !rd_vars(s->rt, PASS_BOOKS, v->finqueued, &queued, 8) &&
 	    !rd_vars(s->rt, PASS_BOOKS, v->finexecuted, &done, 8))
 		r |= metrics_add(g, "/gc/finalizers/executed:finalizers", done) |
 		     metrics_add(g, "/gc/finalizers/queued:finalizers", queued);
-	if (!go_has(s->l, GO_P_CLEANUPS))
-		return r;
-	/* Ps that are gone left their count behind: exact when there are none, or with its place */
+	else
+		metrics_absent(g, "/gc/finalizers/*:finalizers");
+	queued = s->cleanups;
 	if (v->cleanups) {
-		queued = s->cleanups + at_uint(s, v->cleanups, GO_CLEANUPS_QUEUED, 8);
+		queued += at_uint(s, v->cleanups, GO_CLEANUPS_QUEUED, 8);
 		done = at_uint(s, v->cleanups, GO_CLEANUPS_EXECUTED, 8);
 		r |= metrics_add(g, "/gc/cleanups/executed:cleanups", done);
-	} else if (s->nps_ever > s->nps) {
-		return r;
 	} else {
-		queued = s->cleanups;
+		metrics_absent(g, "/gc/cleanups/executed:cleanups");
 	}
-	return r | metrics_add(g, "/gc/cleanups/queued:cleanups", queued);
+	/* Ps that are gone left their count in the same place */
+	if (v->cleanups || s->nps_ever == s->nps)
+		r |= metrics_add(g, "/gc/cleanups/queued:cleanups", queued);
+	else
+		metrics_absent(g, "/gc/cleanups/queued:cleanups");
+	return r;
 }
 
 /* As of the last cycle, estimated by the runtime (mstats.go, cpuStats; from 1.20). */
@@ -223,7 +255,11 @@ static int put_cpu(struct go_metrics *g, struct sched *s)
 	uint64_t at = s->rt->g.work + s->l->f[GO_WORK_CPUSTATS];
 	int r = 0;
 
-	if (!s->rt->g.work || !go_has(s->l, GO_WORK_CPUSTATS))
+	if (!go_has(s->l, GO_WORK_CPUSTATS))
+		return 0;
+	if (!s->rt->g.work)
+		metrics_absent(g, "/cpu/classes/*:cpu-nanoseconds");
+	if (!s->rt->g.work)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(c) && !r; i++) {
 		uint64_t v = at_uint(s, at, c[i].f, 8);

@@ -30,6 +30,8 @@ const char *go_region_name(enum go_region_kind k)
 		[GO_REGION_ALLSPANS] = "span table",
 		[GO_REGION_GCBITS] = "mark and alloc bits",
 		[GO_REGION_BUCKHASH] = "profile hash table",
+		[GO_REGION_MARK_QUEUE] = "mark queues",
+		[GO_REGION_GETRANDOM] = "getrandom states",
 		[GO_REGION_ARENA] = "arena, not yet in use",
 		[GO_REGION_MSPAN] = "mspan structures",
 		[GO_REGION_MCACHE] = "mcache structures",
@@ -242,6 +244,53 @@ static int buckets_read(const struct go_runtime *rt, go_region_vec *out)
 	return 0;
 }
 
+/* A ring for each P that has marked, on one list (mgcmark_greenteagc.go, newSpanSPMC). */
+static int mark_queues_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	const struct go_layout *l = rt->l;
+	uint64_t at, ring, n;
+	int r;
+
+	if (!rt->g.work || !go_has(l, GO_WORK_SPMCS) || !go_has(l, GO_SPMC_RING))
+		return 0;
+	r = rd_vars(rt, PASS_BOOKS, rt->g.work + l->f[GO_WORK_SPMCS], &at, 8);
+	for (unsigned int i = 0; !r && at; i++) {
+		uint8_t b[128] = { 0 };
+
+		if (i == MAX_LIST)
+			return -ELOOP;
+		r = rd(rt, PASS_BOOKS, at, b, sizeof(b));
+		if (r && r != -ENODATA)
+			return r;
+		n = get_u32(l, GO_SPMC_CAP, b, sizeof(b));
+		ring = get_u64(l, GO_SPMC_RING, b, sizeof(b));
+		r = put_pages(rt, out, ring, n * 8, GO_REGION_MARK_QUEUE);
+		at = get_u64(l, GO_SPMC_NEXT, b, sizeof(b));
+	}
+	return r;
+}
+
+/* The state that each M has from the kernel's vDSO (vgetrandom_linux.go); not charged to any
+ * counter of the runtime. */
+static int getrandom_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	const struct go_layout *l = rt->l;
+	uint64_t m, state;
+	int r = 0;
+
+	if (!rt->g.allm || !go_has(l, GO_M_VGETRANDOM))
+		return 0;
+	r = rd_u64(rt, PASS_BOOKS, rt->g.allm, &m);
+	for (unsigned int i = 0; !r && m && i < MAX_LIST; i++) {
+		if (rd_u64(rt, PASS_BOOKS, m + l->f[GO_M_VGETRANDOM], &state))
+			state = 0;
+		r = put_pages(rt, out, state, 1, GO_REGION_GETRANDOM);
+		if (!r)
+			r = rd_u64(rt, PASS_BOOKS, m + l->f[GO_M_ALLLINK], &m);
+	}
+	return r;
+}
+
 int go_gcbits_read(const struct go_runtime *rt, go_region_vec *out)
 {
 	uint64_t head;
@@ -285,6 +334,13 @@ int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err 
 	if (!r) {
 		what = "the mark bits";
 		r = go_gcbits_read(rt, out);
+	}
+	if (!r) {
+		/* small and in motion: what can't be followed is left to the mappings */
+		r = mark_queues_read(rt, out);
+		if (r != -ENOMEM && r != -ESRCH)
+			r = getrandom_read(rt, out);
+		r = r == -ENOMEM || r == -ESRCH ? r : 0;
 	}
 	if (!r) {
 		what = "the profile buckets";

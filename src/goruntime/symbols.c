@@ -101,3 +101,49 @@ int check_symbols(struct search *s)
 	rt->symbols = true;
 	return 0;
 }
+
+/* ---- startingStackSize */
+
+static void look_stack_sizes(struct search *s, uint64_t at, const uint8_t *b, size_t n)
+{
+	struct go_runtime *rt = s->rt;
+
+	for (size_t i = 0; i + 4 <= n; i += 4) {
+		if (load_u32(b + i) != rt->l->f[GO_CONST_FIXEDSTACK])
+			continue;
+		if (rt->nstack_sizes < GO_STACK_SIZES)
+			rt->stack_sizes[rt->nstack_sizes] = at + i;
+		rt->nstack_sizes++;
+	}
+}
+
+int find_stack_sizes(struct search *s)
+{
+	struct go_runtime *rt = s->rt;
+	uint64_t at = rt->g.noptrdata, n;
+	uint8_t b[16384];
+
+	rt->nstack_sizes = 0;
+	/* metrics of it came with the limiter */
+	if (!go_has(rt->l, GO_LIMITER_CAPACITY) || !go_has(rt->l, GO_CONST_FIXEDSTACK))
+		return 0;
+	if (memsrc_kind(rt->m) != MEMSRC_CAPTURE)
+		for (; at < rt->g.enoptrdata; at += n) {
+			n = rt->g.enoptrdata - at < sizeof(b) ? rt->g.enoptrdata - at : sizeof(b);
+			if (bin_read(s->b, at - rt->bias, b, n))
+				break;
+			look_stack_sizes(s, at, b, n);
+		}
+	n = rt->nstack_sizes > GO_STACK_SIZES ? 0 : rt->nstack_sizes;
+	if (memsrc_note(rt->m, "stack size places", &n) || n > GO_STACK_SIZES)
+		n = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		char note[32];
+
+		snprintf(note, sizeof(note), "stack size place %u", i);
+		if (memsrc_note(rt->m, note, &rt->stack_sizes[i]))
+			n = i;
+	}
+	rt->nstack_sizes = n;
+	return 0;
+}

@@ -44,7 +44,8 @@ func figures() []named {
 		named{"/memory/classes/profiling/buckets:bytes", s.BuckHashSys},
 		named{"/memory/classes/total:bytes", s.Sys},
 		named{"/sched/goroutines:goroutines", uint64(runtime.NumGoroutine())},
-		named{"mallocs", s.Mallocs},
-		named{"frees", s.Frees},
-		named{"calls", uint64(runtime.NumCgoCall())})
+		named{"/gc/heap/allocs:objects", s.Mallocs},
+		named{"/gc/heap/frees:objects", s.Frees},
+		named{"/gc/pauses:nanoseconds", s.PauseTotalNs},
+		named{"/cgo/go-to-c-calls:calls", uint64(runtime.NumCgoCall())})
 }
