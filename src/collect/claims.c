@@ -24,6 +24,36 @@ static bool is_exe(const struct look *k, const struct vma *v)
 	return v->inode && k->exe[0] && !strcmp(v->name, k->exe);
 }
 
+/* Devices of the tmpfs mounts that the target sees: /proc/PID/mountinfo, "… MAJ:MIN … - tmpfs …".
+ */
+static int find_tmpfs(struct look *k)
+{
+	_text_ struct text t = { 0 };
+	char *save = NULL;
+
+	if (memsrc_text(k->m, "proc/mountinfo", 0, &t) || !t.p)
+		return 0;
+	for (char *l = strtok_r(t.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		const char *type = strstr(l, " - ");
+		unsigned int major, minor;
+
+		if (!type || !has_prefix(type, " - tmpfs ") ||
+		    sscanf(l, "%*u %*u %u:%u", &major, &minor) != 2)
+			continue;
+		if (vec_push(&k->tmpfs, (uint64_t)major << 32 | minor))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool on_tmpfs(const struct look *k, const struct vma *v)
+{
+	for (size_t i = 0; v->inode && i < k->tmpfs.n; i++)
+		if (k->tmpfs.v[i] == ((uint64_t)v->dev_major << 32 | v->dev_minor))
+			return true;
+	return false;
+}
+
 static bool is_shm(const struct vma *v)
 {
 	return has_prefix(v->name, "/memfd:") || has_prefix(v->name, "/SYSV") ||
@@ -114,8 +144,10 @@ static void judge(const struct look *k, const struct vma *v, struct verdict *d)
 					    : CAT_BINARY_RODATA;
 	else if (is_shm(v))
 		d->cat = CAT_SHM;
+	else if (is_lib(k, v)) /* also from a root file system in memory */
+		d->cat = CAT_LIBS;
 	else
-		d->cat = is_lib(k, v) ? CAT_LIBS : CAT_FILES;
+		d->cat = on_tmpfs(k, v) ? CAT_SHM : CAT_FILES;
 }
 
 static int claim_vma(struct look *k, const struct vma *v, uint64_t start, uint64_t end)
@@ -265,7 +297,7 @@ static int claim_copied_text(struct look *k)
 
 int look_claim_vmas(struct look *k)
 {
-	int r = 0;
+	int r = find_tmpfs(k);
 
 	for (size_t i = 0; i < k->maps.vma.n && !r; i++)
 		r = claim_vma(k, &k->maps.vma.v[i], k->maps.vma.v[i].start, k->maps.vma.v[i].end);

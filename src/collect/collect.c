@@ -323,6 +323,7 @@ static void look_free(struct look *k)
 	vec_free(&k->threads);
 	native_free(&k->native);
 	vec_free(&k->pages);
+	vec_free(&k->tmpfs);
 }
 
 static int note_cost(struct look *k, uint64_t wall, uint64_t cpu)

@@ -20,6 +20,8 @@ struct look {
 	uint64_t tls;	  /* bytes of thread-local variables: executable and libraries */
 	struct maps maps; /* as of the page map */
 
+	VEC(uint64_t) tmpfs; /* devices, major << 32 | minor */
+
 	bool has_go;
 	struct go_runtime rt;
 	struct go_heap heap;
