@@ -76,7 +76,7 @@ struct text_style cli_style_fd(int fd, bool no_color, bool exact); /* on another
 /* ---- options that all commands have (an argp child; input struct cli_help) */
 
 struct cli_help {
-	bool shown;    /* --help was given and is printed: return `code` */
+	bool shown; /* --help was given and is printed: return `code` */
 	int code;
 };
 

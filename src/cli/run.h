@@ -100,6 +100,7 @@ struct run_look {
 	/* the answer */
 	int rc;
 	struct err err;
+	uint64_t cpu_ns; /* that the look took */
 	struct run_ledger ledger;
 	bool has_gc;
 	struct ev_gc gc;
@@ -117,7 +118,9 @@ void run_look_close(struct run_look *l);
 struct run_seen {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it goes on */
 	uint64_t events[KIND_COUNT];
-	uint64_t cycle;		      /* numgc of the last GC event that had it */
+	uint64_t cycle; /* numgc of the last GC event that had it */
+	uint64_t gc_ns; /* when the last GC event came, and from whom */
+	uint32_t gc_tid;
 	struct run_ledger last, peak; /* peak: only where it is another one */
 	uint64_t ledgers;
 	struct err no_ledger;	   /* why the last look gave none */

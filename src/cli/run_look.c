@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "cli/run.h"
 #include "cli/watch.h"
@@ -20,6 +21,7 @@ static void *look(void *arg)
 	static const struct collect_opts opts = { 0 };
 	struct run_look *l = arg;
 	struct memsrc *m = NULL;
+	struct timespec cpu;
 	uint64_t one = 1;
 
 	l->err = (struct err){ 0 };
@@ -40,6 +42,8 @@ static void *look(void *arg)
 		watch_target_close(&t);
 	}
 	memsrc_close(m);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu); /* the thread is as old as the look */
+	l->cpu_ns = cpu.tv_sec * 1000000000ULL + cpu.tv_nsec;
 	(void)!write(l->done_fd, &one, sizeof(one));
 	return NULL;
 }

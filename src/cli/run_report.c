@@ -98,7 +98,7 @@ static void set_gc(const struct run *r, struct report *rep)
 	uint64_t n = r->seen.events[KIND_GC];
 
 	if (r->is_go && ev_groups(r->ev) & EV_GC && !r->no_gc[0])
-		rep->run.gc_cycles = OPT(r->seen.cycle > n ? r->seen.cycle : n);
+		rep->run.gc_cycles = OPT(r->seen.cycle ? r->seen.cycle : n);
 }
 
 /* Puts into a ledger's report what is known of the whole run. */

@@ -142,7 +142,8 @@ int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
 		r = maps_read(m, 0, &maps, e);
 	if (r)
 		return r;
-	if (!open_exe(t, &maps) && bin_go(t->bin)->is_go && open_runtime(t, &maps, &why))
+	if (!open_exe(t, &maps) && bin_go(t->bin)->is_go && open_runtime(t, &maps, &why) &&
+	    !memsrc_alive(m))
 		log_warn("GC events without figures: %s", why.text);
 	find_gc(t);
 	return 0;
