@@ -10,11 +10,13 @@ GO_SRC := $(wildcard tests/targets/*/*.go tests/targets/go.mod)
 C_TARGETS := $(patsubst tests/targets/c/%.c,$(T)/%,$(wildcard tests/targets/c/*.c))
 
 # name: package, cgo, go build flags
-GO_TARGETS := demo churn gcloop origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie
+GO_TARGETS := demo churn gcloop run origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie
 demo_PKG := demo
 demo_FLAGS := -ldflags '-s -w'
 churn_PKG := churn
 gcloop_PKG := gcloop
+run_PKG := run
+run_FLAGS := -ldflags '-s -w'
 origins_PKG := origins
 origins_FLAGS := -ldflags '-s -w'
 origins-pie_PKG := origins

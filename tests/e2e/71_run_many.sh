@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Many short programs (RUNS=60; RUNS=1000 make check-e2e E2E=71 for the long form), C and Go, 1 to
+# 100 ms: each with its exit status, its highest RSS as getrusage has it, a report that adds up; and
+# nothing is left: no process, no BPF program, map or link.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/watch.sh"
+need_probes
+need_go
+need_tool jq bpftool
+RUNS=${RUNS:-60}
+SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
+echo "SEED=$SEED RUNS=$RUNS"
+
+left() {
+	{
+		bpftool prog show | grep -oE 'name (mmap|munmap|mremap|brk|rss|gc|fork|exit|exec|probe)_[a-z]+'
+		bpftool map show | grep -oE 'name (events|targets|counters|calls|blank|rss_state|rsc_.*)\b'
+		bpftool link show | grep -E 'perf_event|tracing' | cut -d: -f1 | sed 's/^/link /'
+		cat /sys/kernel/tracing/uprobe_events 2>/dev/null
+	} | sort
+}
+BEFORE=$(left)
+added() { comm -13 <(echo "$BEFORE") <(left); } # others' may go meanwhile
+
+ledgers=0 go_ledgers=0 counted=0 worst=0
+check() { # WANTED-STATUS KIB ENDED: the report in $TMP/r of a run whose status was RC
+	local high tree diff
+	equal "run $i: status of $CMD" $RC "$1"
+	jq -e . "$TMP/r" >/dev/null 2>&1 || {
+		fail "run $i: $CMD: no report: $(cat "$TMP/err")"
+		return
+	}
+	[ -s "$TMP/err" ] && fail "run $i: $CMD: stderr has $(cat "$TMP/err")"
+	equal "run $i: reported end of $CMD" "$(q '.run | if .signal then 128 + .signal else .exit_status end' "$TMP/r")" "$1"
+	high=$(q .rss.high_water "$TMP/r") tree=$(q .run.tree_max_rss "$TMP/r")
+	between "run $i: the highest RSS of $CMD" $((tree - tree / 50)) "$high" $((tree + tree / 50))
+	[ "$high" -ge $(($2 * 1024)) ] || fail "run $i: $CMD: a highest RSS of $high"
+	diff=$((high > tree ? high - tree : tree - high))
+	[ $((diff * 10000 / tree)) -gt $worst ] && worst=$((diff * 10000 / tree))
+	equal "run $i: observed by" "$(q .rss.observed_by "$TMP/r")" first-instruction
+	equal "run $i: losses" "$(q '[.losses[]] | add' "$TMP/r")" 0
+	if [ "$(q 'has("ledger")' "$TMP/r")" = true ]; then
+		ledgers=$((ledgers + 1))
+		equal "run $i: sum of $CMD's ledger" "$(ledger_sum "$TMP/r")" "$(q .rss.scanned "$TMP/r")"
+		between "run $i: age of the ledger" 0 "$(q .run.ledger_age_ns "$TMP/r")" "$(q .run.wall_ns "$TMP/r")"
+		[ "$(q 'has("go")' "$TMP/r")" = true ] && go_ledgers=$((go_ledgers + 1))
+	else
+		counted=$((counted + 1))
+		equal "run $i: what is missing" "$(q '[.missing[].path] | index("ledger") != null' "$TMP/r")" true
+	fi
+}
+
+for ((i = 1; i <= RUNS; i++)); do
+	ms=$((1 + RANDOM % 100)) kib=$((RANDOM % 4096)) status=$((RANDOM % 256)) opt=--no-mappings
+	((i % 3 == 0)) && kib=$((kib * 8))
+	((RUNS >= 1000 || i % 10 == 1)) && opt=--json # mappings, too: half a second each to detach
+	case $((i % 4)) in
+	0) CMD="$T/short $kib $ms signal $((i % 8 ? 9 : 15))" want=$((i % 8 ? 137 : 143)) ;;
+	1 | 2) CMD="$T/short $kib $ms exit $status" want=$status ;;
+	3) CMD="$T/run -mib $((kib / 1024 + 1)) -ms $ms -gc $((i % 7)) -status $status" want=$status ;;
+	esac
+	# shellcheck disable=SC2086
+	"$RSSCOPE" run --json $opt -o "$TMP/r" -- $CMD >"$TMP/out" 2>"$TMP/err"
+	RC=$?
+	check $want "$kib"
+	if ((i % 4 == 3)); then
+		equal "run $i: GC cycles of $CMD" "$(q .run.gc_cycles "$TMP/r")" "$(cat "$TMP/out")"
+	fi
+	[ $opt = --json ] && { [ "$(q .run.events.mmap "$TMP/r")" -gt 0 ] || fail "run $i: no mmap in $CMD"; }
+	[ $FAILURES -gt 20 ] && die "too many failures"
+done
+[ "$ledgers" -gt $((RUNS / 4)) ] || fail "only $ledgers of $RUNS have a ledger"
+[ "$go_ledgers" -gt 0 ] || fail "no ledger with the books of Go"
+
+# Nothing is left: no child of ours, nothing in the kernel.
+zombies=$(ps -o stat= --ppid $$ | grep -c Z)
+equal "zombies" "$zombies" 0
+pgrep -f "^$T/(short|run) " >"$TMP/alive" && fail "still there: $(cat "$TMP/alive")"
+for ((i = 0; i < 100; i++)); do
+	[ -z "$(added)" ] && break
+	sleep 0.1 # the kernel frees programs after a grace period
+done
+equal "what is left in the kernel" "$(added)" ""
+finish "$RUNS programs, $ledgers ledgers ($go_ledgers Go), $counted with counters only; RSS off by $((worst / 100)).$(printf %02d $((worst % 100))) % at most"

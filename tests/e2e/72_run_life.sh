@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The life of a program under run: it execs, grows and shrinks, has children, is killed; or rsscope is.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/watch.sh"
+need_probes
+need_go
+need_tool jq bpftool
+run() { # ARG…: stdout in $TMP/out, the report in $TMP/report.json, status in RC
+	rm -f "$TMP/report.json"
+	"$RSSCOPE" run --no-mappings --json -o "$TMP/report.json" "$@" >"$TMP/out" 2>"$TMP/err"
+	RC=$?
+}
+left() {
+	bpftool prog show | grep -oE 'name (mmap|munmap|mremap|brk|rss|gc|fork|exit|exec|probe)_[a-z]+'
+	bpftool link show | grep -E 'perf_event|tracing' | cut -d: -f1 | sed 's/^/link /'
+}
+BEFORE=$(left | sort)
+added() { comm -13 <(echo "$BEFORE") <(left | sort); }
+MIN=$((19 * MIB))
+
+# ---- a shell that becomes a Go program: its collections are counted, its ledger is Go's
+run -- sh -c "exec $T/run -mib 20 -ms 1500 -gc 5 -status 4"
+equal "status" $RC 4
+equal "GC cycles after an exec" "$(q .run.gc_cycles)" "$(cat "$TMP/out")"
+equal "execs" "$(q .run.events.exec)" 1
+equal "the program of the ledger" "$(q .target.comm)" run
+[ "$(resident go/heap)" -ge $MIN ] || fail "go/heap: $(resident go/heap)"
+ledger_sane
+between "ledgers" 2 "$(q .run.ledgers)" 30
+between "the last one's age" 0 "$(q .run.ledger_age_ns)" 700000000
+q '[.missing[].path] | index("run.events.mmap")' | grep -q null && fail "--no-mappings is not named in missing"
+q '.cost.probes' | grep -qE '^[1-9]' || fail "no probes in cost"
+
+# The other way round: what the first program had at most stays the highest.
+run -- "$T/short" 30000 1 exit 0
+run -- sh -c "$T/short 30000 1 exit 0; exec $T/short 20 50 exit 0"
+between "the highest RSS of a small program" 1 "$(q .rss.high_water)" $((8 * MIB))
+between "with its children" $((29 * MIB)) "$(q .run.tree_max_rss)" $((34 * MIB))
+equal "forks" "$(q .run.events.fork)" 1
+
+# ---- it shrinks: the ledger of the peak is reported, too
+run -i 0.2 -- "$T/run" -mib 64 -ms 300 -drop -gc 1
+run -i 0.1 -- sh -c 'x=$(head -c 40000000 /dev/zero | tr "\0" x); sleep 0.3; x=; sleep 0.7'
+equal "status" $RC 0
+equal "ledgers reported" "$(jq -r '[.reports[].run.ledger_at] | join(" ")' "$TMP/report.json")" "last peak"
+peak=$(jq '.reports[1].rss.scanned' "$TMP/report.json")
+between "the ledger of the peak" $((36 * MIB)) "$peak" $((200 * MIB))
+between "the last ledger" 1 "$(q .rss.scanned)" $((peak / 2))
+between "last RSS" 1 "$(q .run.last_rss)" $((peak / 2))
+[ "$(q .rss.high_water)" -ge $((peak - MIB)) ] || fail "the highest RSS is $(q .rss.high_water), the peak's ledger $peak"
+equal "sum of the peak's" "$(jq '.reports[1] | ([.ledger[].resident] | add) == .rss.scanned' "$TMP/report.json")" true
+
+# ---- ended by somebody
+"$RSSCOPE" run --no-mappings --json -o "$TMP/report.json" -- sh -c 'echo $$ >"$0"; exec "$1" 20000 60000 exit 0' "$TMP/pid" "$T/short" &
+RPID=$!
+CHILDREN+=("$RPID")
+sleep 1
+PID=$(cat "$TMP/pid")
+rss=$(status_bytes "$PID" VmRSS)
+kill -KILL "$PID"
+wait $RPID
+equal "status after a kill" $? 137
+equal "the signal" "$(q .run.signal)" 9
+between "the RSS it was killed with" $((rss - MIB)) "$(q .run.last_rss)" $((rss + MIB))
+[ "$(q .rss.scanned)" -ge $MIN ] || fail "its ledger: $(q .rss.scanned)"
+
+# rsscope is killed: the program lives, and nothing is left in the kernel.
+"$RSSCOPE" run --no-mappings -o "$TMP/x" -- sh -c 'echo $$ >"$0"; exec sleep 60' "$TMP/pid2" &
+RPID=$!
+CHILDREN+=("$RPID")
+sleep 1
+PID=$(cat "$TMP/pid2")
+CHILDREN+=("$PID")
+[ -n "$(added)" ] || fail "the test does not see the programs"
+kill -KILL $RPID
+wait $RPID
+sleep 0.2
+grep -q '^State:.S' "/proc/$PID/status" || fail "the program ended with rsscope"
+kill -KILL "$PID"
+for ((i = 0; i < 100; i++)); do
+	[ -z "$(added)" ] && break
+	sleep 0.1
+done
+[ "$(added)" = "" ] || fail "left in the kernel: $(added)"
+
+# Killed before the program starts: it never starts. (Probes take longer to attach than this.)
+"$RSSCOPE" run -- touch "$TMP/never" 2>/dev/null &
+RPID=$!
+sleep 0.01
+kill -KILL $RPID
+wait $RPID
+sleep 0.5
+[ -e "$TMP/never" ] && fail "the program starts without rsscope"
+
+# ---- fallbacks of the probes, a ring of a page: losses are counted
+run --fallbacks -- "$T/run" -mib 20 -ms 100 -gc 3
+equal "status with fallbacks" $RC 0
+equal "GC cycles with fallbacks" "$(q .run.gc_cycles)" "$(cat "$TMP/out")"
+between "the highest RSS with fallbacks" $(($(q .run.tree_max_rss) * 98 / 100)) "$(q .rss.high_water)" $(($(q .run.tree_max_rss) * 102 / 100))
+
+# As text: a screen, with its age, and what is missing.
+"$RSSCOPE" run --no-mappings -- "$T/run" -mib 4 -ms 100 2>"$TMP/err" >/dev/null
+grep -qE '^ledger +as of .* before the end, the last of [1-9]' "$TMP/err" || fail "no age: $(head -n 5 "$TMP/err")"
+between "lines" 10 "$(wc -l <"$TMP/err")" 50
+"$RSSCOPE" run --no-mappings -- true 2>"$TMP/err"
+grep -q '^No ledger' "$TMP/err" || fail "a short program's report: $(cat "$TMP/err")"
+grep -q 'RSS peak' "$TMP/err" || fail "a short program's counters: $(cat "$TMP/err")"
+finish "execs, peaks, children and kills are told"
