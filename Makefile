@@ -92,11 +92,12 @@ $(OUTPUT)/gen/version.h: FORCE
 	  cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
-# The JSON Schema as a C string.
-$(OUTPUT)/gen/report.schema.inc: src/out/report.schema.json
+# JSON Schemas as C strings.
+$(OUTPUT)/gen/%.schema.inc: src/out/%.schema.json
 	$(Q)mkdir -p $(@D)
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< >$@
 $(OUTPUT)/src/out/json.o: $(OUTPUT)/gen/report.schema.inc
+$(OUTPUT)/src/out/json_diff.o: $(OUTPUT)/gen/diff.schema.inc
 
 $(CLI_OBJ) $(LIB_OBJ): | $(OUTPUT)/gen/version.h
 

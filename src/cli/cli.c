@@ -14,6 +14,7 @@ const struct cli_command cli_commands[] = {
 	{ "watch", "live: GC cycles, mappings with their callers, RSS steps", cmd_watch },
 	{ "run", "start a program and report on it at its end", cmd_run },
 	{ "capture", "save what a report reads, to look at it later or elsewhere", cmd_capture },
+	{ "diff", "what changed between two looks, and how much of it is explained", cmd_diff },
 	{ "doctor", "what this kernel and these privileges allow", cmd_doctor },
 	{ "help", "help on a command: rsscope help COMMAND", cmd_help },
 	{ 0 },

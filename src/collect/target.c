@@ -139,8 +139,10 @@ int look_target(struct look *k, struct err *e)
 	t->pid = memsrc_pid(k->m);
 	t->ns_pid = st.ns_pid;
 	snprintf(t->comm, sizeof(t->comm), "%s", st.comm);
-	if (!proc_stat_read(k->m, 0, &stat, NULL))
+	if (!proc_stat_read(k->m, 0, &stat, NULL)) {
+		t->start_ticks = stat.start_time;
 		t->start_time_unix_ns = start_time(k, stat.start_time);
+	}
 	if (!memsrc_text(k->m, "proc/exe", 0, &exe) && exe.p)
 		snprintf(k->exe, sizeof(k->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
 	t->exe = k->exe[0] ? strdup(k->exe) : NULL;

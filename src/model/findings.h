@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the facts of a report mean: findings with evidence, and the sentence that opens a report.
- * Pure functions of the report; silent where the evidence is not there.
+ * What the facts mean: findings with evidence and what to do, and the sentence that opens a
+ * report. Pure functions of a report, or of two; silent where the evidence is not there.
+ * doc/findings.md lists the ids, what makes each appear, and why.
  */
 #ifndef RSSCOPE_MODEL_FINDINGS_H
 #define RSSCOPE_MODEL_FINDINGS_H
@@ -9,8 +10,16 @@
 #include "base/text.h"
 #include "model/report.h"
 
-/* Appends what it finds to r->findings, most severe first. 0 or -ENOMEM. */
+struct diff;
+
+/* Every id that there is; ends with NULL. */
+extern const char *const finding_ids[];
+
+/* Appends what one look shows to r->findings, most severe first. 0 or -ENOMEM. */
 int findings_make(struct report *r);
+
+/* Appends what only two looks at one process show to d->findings. 0 or -ENOMEM. */
+int findings_compare(struct diff *d);
 
 /* Bytes that the cgroup may still be charged before its effective limit; 0 when it is over it.
  * Absent when there is no limit or it is not known. */
@@ -23,6 +32,13 @@ bool findings_unlimited(const struct report *r);
  * Appended to *out. 0 or -ENOMEM. */
 int findings_sentence(const struct report *r, struct text *out);
 
+/* The same of two looks: what grew, and how much of it is explained. */
+int findings_diff_sentence(const struct diff *d, struct text *out);
+
+/* "151 s", "12 min", "3 h". Returns buf. */
+const char *findings_time(char *buf, size_t n, int64_t ns);
+
 const char *severity_name(enum severity s);
+const char *unit_name(enum unit u);
 
 #endif

@@ -13,7 +13,7 @@ void report_init(struct report *r)
 	snprintf(r->rss.observed_by, sizeof(r->rss.observed_by), "none");
 }
 
-static void finding_free(struct finding *f)
+void finding_free(struct finding *f)
 {
 	free(f->summary);
 	for (size_t i = 0; i < f->evidence.n; i++) {
@@ -24,6 +24,14 @@ static void finding_free(struct finding *f)
 		free(f->advice.v[i]);
 	vec_free(&f->evidence);
 	vec_free(&f->advice);
+	*f = (struct finding){ 0 };
+}
+
+void findings_free(finding_vec *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		finding_free(&v->v[i]);
+	vec_free(v);
 }
 
 void report_free(struct report *r)
@@ -37,9 +45,7 @@ void report_free(struct report *r)
 	vec_free(&r->go.by_state);
 	free(r->cgroup.path);
 	vec_free(&r->cgroup.rows);
-	for (size_t i = 0; i < r->findings.n; i++)
-		finding_free(&r->findings.v[i]);
-	vec_free(&r->findings);
+	findings_free(&r->findings);
 	for (size_t i = 0; i < r->missing.n; i++) {
 		free(r->missing.v[i].path);
 		free(r->missing.v[i].reason);

@@ -41,10 +41,13 @@ struct missing {
 	char *needs;  /* what would bring it; "" when nothing can */
 };
 
+enum unit { UNIT_BYTES, UNIT_COUNT, UNIT_PERCENT, UNIT_SECONDS, UNIT_KINDS };
+
 struct evidence {
 	char *name;
 	uint64_t value;
-	char *source;
+	enum unit unit;
+	char *source; /* JSON path of the figure, or how it was computed from others */
 };
 
 enum severity { SEV_INFO, SEV_WARNING, SEV_CRITICAL };
@@ -56,13 +59,15 @@ struct finding {
 	VEC(struct evidence) evidence;
 	VEC(char *) advice;
 };
+typedef VEC(struct finding) finding_vec;
 
 struct report_target {
 	int32_t pid, ns_pid; /* ns_pid 0: unknown */
 	char comm[64];
 	char *exe, *cmdline, *cgroup; /* owned; may be NULL */
 	char container_id[80];
-	uint64_t start_time_unix_ns; /* 0: unknown */
+	uint64_t start_time_unix_ns; /* 0: unknown; moves with the host's clock */
+	uint64_t start_ticks;	     /* the same in clock ticks after boot: exact; 0: unknown */
 	char go_version[64];	     /* "" when not Go */
 	char module[256];
 	char build_id[80];
@@ -136,7 +141,7 @@ struct report {
 	struct report_go go;
 	struct report_kernel kernel;
 	struct report_cgroup cgroup;
-	VEC(struct finding) findings;
+	finding_vec findings;
 	VEC(struct missing) missing;
 	named_vec losses;
 	struct {
@@ -147,7 +152,9 @@ struct report {
 
 /* Empties it; whoever fills it calls ledger_init(&r->ledger). */
 void report_init(struct report *r);
-void report_free(struct report *r); /* all it owns; safe after report_init alone */
+void finding_free(struct finding *f); /* what it owns */
+void findings_free(finding_vec *v);   /* and leaves it empty */
+void report_free(struct report *r);   /* all it owns; safe after report_init alone */
 
 /* The sentence that opens a report without a ledger. Appended to *out. 0 or -ENOMEM. */
 int report_no_ledger(struct text *out);

@@ -53,22 +53,28 @@ static int dump(FILE *f, json_t *value, int indent, size_t flags)
 	return rc;
 }
 
+void jput_host(struct jbuild *b, json_t *top, const struct report *r)
+{
+	json_t *host = jput_object(b, top, "host");
+
+	jput_known(b, host, "boot_id", r->host.boot_id);
+	jput_known(b, host, "kernel", r->host.kernel);
+	jput_known(b, host, "arch", r->host.arch);
+	if (r->host.page_size)
+		jput_u64(b, host, "page_size", r->host.page_size);
+}
+
 /* What stands before the reports. */
 static json_t *head_value(const char *type, const char *version, const struct report *r)
 {
 	struct jbuild b = { 0 };
-	json_t *top = json_object(), *host;
+	json_t *top = json_object();
 
 	jput_known(&b, top, "type", type);
 	jput_text(&b, top, "schema", "rsscope.report/1");
 	jput_text(&b, jput_object(&b, top, "tool"), "version", version);
 	jput_time(&b, top, "time", r->time_unix_ns);
-	host = jput_object(&b, top, "host");
-	jput_known(&b, host, "boot_id", r->host.boot_id);
-	jput_known(&b, host, "kernel", r->host.kernel);
-	jput_known(&b, host, "arch", r->host.arch);
-	if (r->host.page_size)
-		jput_u64(&b, host, "page_size", r->host.page_size);
+	jput_host(&b, top, r);
 	if (!b.failed)
 		return top;
 	json_decref(top);

@@ -34,6 +34,12 @@ json_t *jput_object(struct jbuild *b, json_t *object, const char *key);
 json_t *jput_array(struct jbuild *b, json_t *object, const char *key);
 json_t *jadd_object(struct jbuild *b, json_t *array);
 
+/* Parts that documents of several kinds have. */
+void jput_host(struct jbuild *b, json_t *top, const struct report *r);
+void jput_target(struct jbuild *b, json_t *top, const struct report_target *t);
+void jput_findings(struct jbuild *b, json_t *top, const finding_vec *v);
+void jput_missing(struct jbuild *b, json_t *top, const struct report *r);
+
 /* One report as a value, NULL when out of memory. The caller decrefs it. */
 json_t *json_report_value(const struct report *r);
 

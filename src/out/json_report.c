@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "model/findings.h"
+#include "model/outlook.h"
 #include "out/json_build.h"
 
 static void put_named(struct jbuild *b, json_t *o, const char *key, const named_vec *v)
@@ -16,7 +17,7 @@ static void put_named(struct jbuild *b, json_t *o, const char *key, const named_
 		jput_u64(b, list, v->v[i].name, v->v[i].v);
 }
 
-static void put_target(struct jbuild *b, json_t *top, const struct report_target *t)
+void jput_target(struct jbuild *b, json_t *top, const struct report_target *t)
 {
 	json_t *o = jput_object(b, top, "target");
 
@@ -27,6 +28,8 @@ static void put_target(struct jbuild *b, json_t *top, const struct report_target
 	jput_known(b, o, "exe", t->exe);
 	jput_known(b, o, "cmdline", t->cmdline);
 	jput_time(b, o, "start_time", t->start_time_unix_ns);
+	if (t->start_ticks)
+		jput_u64(b, o, "start_ticks", t->start_ticks);
 	jput(b, o, "go", json_boolean(t->is_go));
 	jput_known(b, o, "go_version", t->go_version);
 	jput_known(b, o, "module", t->module);
@@ -189,33 +192,52 @@ static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)
 	}
 }
 
-static void put_findings(struct jbuild *b, json_t *top, const struct report *r)
+/* What to expect when the heap reaches the collector's goal. */
+static void put_at_goal(struct jbuild *b, json_t *top, const struct report *r)
+{
+	struct outlook l;
+	json_t *o;
+
+	outlook_of(r, &l);
+	if (!l.growth.has)
+		return;
+	o = jput_object(b, top, "at_goal");
+	jput_opt(b, o, "growth", l.growth);
+	jput_opt(b, o, "rss", l.rss_at_goal);
+	jput_opt(b, o, "charge", l.charge_at_goal);
+}
+
+static void put_finding(struct jbuild *b, json_t *list, const struct finding *f)
+{
+	json_t *o = jadd_object(b, list), *ev, *advice;
+
+	jput_text(b, o, "id", f->id);
+	jput_text(b, o, "severity", severity_name(f->severity));
+	jput_text(b, o, "summary", f->summary);
+	ev = jput_array(b, o, "evidence");
+	for (size_t k = 0; k < f->evidence.n; k++) {
+		json_t *e = jadd_object(b, ev);
+
+		jput_text(b, e, "name", f->evidence.v[k].name);
+		jput_size(b, e, "value", f->evidence.v[k].value);
+		jput_text(b, e, "unit", unit_name(f->evidence.v[k].unit));
+		jput_text(b, e, "source", f->evidence.v[k].source);
+	}
+	advice = jput_array(b, o, "advice");
+	for (size_t k = 0; k < f->advice.n; k++)
+		if (json_array_append_new(advice, json_string(f->advice.v[k])))
+			b->failed = true;
+}
+
+void jput_findings(struct jbuild *b, json_t *top, const finding_vec *v)
 {
 	json_t *list = jput_array(b, top, "findings");
 
-	for (size_t i = 0; i < r->findings.n; i++) {
-		const struct finding *f = &r->findings.v[i];
-		json_t *o = jadd_object(b, list), *ev, *advice;
-
-		jput_text(b, o, "id", f->id);
-		jput_text(b, o, "severity", severity_name(f->severity));
-		jput_text(b, o, "summary", f->summary);
-		ev = jput_array(b, o, "evidence");
-		for (size_t k = 0; k < f->evidence.n; k++) {
-			json_t *e = jadd_object(b, ev);
-
-			jput_text(b, e, "name", f->evidence.v[k].name);
-			jput_size(b, e, "value", f->evidence.v[k].value);
-			jput_text(b, e, "source", f->evidence.v[k].source);
-		}
-		advice = jput_array(b, o, "advice");
-		for (size_t k = 0; k < f->advice.n; k++)
-			if (json_array_append_new(advice, json_string(f->advice.v[k])))
-				b->failed = true;
-	}
+	for (size_t i = 0; i < v->n; i++)
+		put_finding(b, list, &v->v[i]);
 }
 
-static void put_missing(struct jbuild *b, json_t *top, const struct report *r)
+void jput_missing(struct jbuild *b, json_t *top, const struct report *r)
 {
 	json_t *list = jput_array(b, top, "missing");
 
@@ -251,7 +273,9 @@ json_t *json_report_value(const struct report *r)
 		b.failed = true;
 	else
 		jput_text(&b, top, "verdict", verdict.p);
-	put_target(&b, top, &r->target);
+	jput_time(&b, top, "time", r->time_unix_ns);
+	jput(&b, top, "partial", json_boolean(r->partial));
+	jput_target(&b, top, &r->target);
 	put_rss(&b, top, r);
 	json_put_run(&b, top, &r->run);
 	if (!r->no_ledger)
@@ -259,8 +283,9 @@ json_t *json_report_value(const struct report *r)
 	put_go(&b, top, &r->go);
 	put_kernel(&b, top, &r->kernel);
 	put_cgroup(&b, top, r);
-	put_findings(&b, top, r);
-	put_missing(&b, top, r);
+	put_at_goal(&b, top, r);
+	jput_findings(&b, top, &r->findings);
+	jput_missing(&b, top, r);
 	put_losses_and_cost(&b, top, r);
 	if (!b.failed)
 		return top;

@@ -14,7 +14,8 @@ enum {
 	LABELS = 18,
 	NAMES = 49,
 	MAX_BAR = 13,
-	MIN_ROWS = 4
+	SMALL = 100, /* less than that part of all is small */
+	MAX_RESERVE = 6,
 };
 
 struct sums {
@@ -26,9 +27,11 @@ struct node {
 	char path[48];
 	const char *label; /* last part of path */
 	unsigned int depth;
+	int parent;	   /* index, or -1 */
 	int cat;	   /* enum category, or -1: a parent only */
 	struct sums sum;   /* with all that is below */
 	unsigned int show; /* of the category's rows, the largest so many */
+	bool folded;	   /* stands in its parent's line for the small ones, or in the parent */
 };
 
 struct tree {
@@ -47,7 +50,7 @@ static struct node *tree_node(struct tree *t, const char *path, size_t len)
 		if (strlen(t->node[i].path) == len && !strncmp(t->node[i].path, path, len))
 			return &t->node[i];
 	nd = &t->node[t->n++];
-	*nd = (struct node){ .cat = -1 };
+	*nd = (struct node){ .cat = -1, .parent = -1 };
 	snprintf(nd->path, sizeof(nd->path), "%.*s", (int)len, path);
 	slash = strrchr(nd->path, '/');
 	nd->label = slash ? slash + 1 : nd->path;
@@ -74,6 +77,7 @@ static bool is_empty(const struct ledger_cat *c)
 static void tree_add(struct tree *t, const struct ledger *l, enum category cat)
 {
 	const char *name = category_name(cat);
+	int parent = -1;
 
 	if (is_empty(&l->cat[cat]) && cat != CAT_UNKNOWN)
 		return;
@@ -83,6 +87,9 @@ static void tree_add(struct tree *t, const struct ledger *l, enum category cat)
 		if (*end && *end != '/')
 			continue;
 		nd = tree_node(t, name, end - name);
+		if (parent >= 0)
+			nd->parent = parent;
+		parent = nd - t->node;
 		sums_add(&nd->sum, &l->cat[cat]);
 		if (!*end) {
 			nd->cat = cat;
@@ -113,6 +120,90 @@ static int tree_build(struct tree *t, const struct ledger *l)
 	return 0;
 }
 
+/* ---- folding what is small, when there is no room */
+
+/* Of the nodes below a parent (-1: on top): how many there are, how many fold. */
+static void count_below(const struct tree *t, int parent, unsigned int *all, unsigned int *folded)
+{
+	*all = *folded = 0;
+	for (unsigned int i = 0; i < t->n; i++) {
+		*all += t->node[i].parent == parent;
+		*folded += t->node[i].parent == parent && t->node[i].folded;
+	}
+}
+
+/* Whether its small ones need a line: not when all of them fold, then its own line says it. */
+static bool has_fold_line(const struct tree *t, int parent)
+{
+	unsigned int all, folded;
+
+	count_below(t, parent, &all, &folded);
+	return folded && folded < all;
+}
+
+static void unfold_single(struct tree *t, int parent)
+{
+	unsigned int all, folded;
+
+	count_below(t, parent, &all, &folded);
+	if (folded != 1 || all == 1)
+		return;
+	for (unsigned int i = 0; i < t->n; i++)
+		if (t->node[i].parent == parent)
+			t->node[i].folded = false;
+}
+
+/* Folds what is below the size and has all its parts folded; one alone would save no line. */
+static void fold_below(struct tree *t, uint64_t size)
+{
+	/* children come after their parents */
+	for (unsigned int i = t->n; i-- > 0;) {
+		struct node *nd = &t->node[i];
+		unsigned int all, folded;
+
+		unfold_single(t, i);
+		count_below(t, i, &all, &folded);
+		nd->folded = nd->cat != CAT_UNKNOWN && nd->sum.resident < size && folded == all;
+	}
+	unfold_single(t, -1);
+}
+
+/* Hidden: itself or one above it is folded. */
+static bool is_hidden(const struct tree *t, const struct node *nd)
+{
+	while (!nd->folded && nd->parent >= 0)
+		nd = &t->node[nd->parent];
+	return nd->folded;
+}
+
+static unsigned int tree_lines(const struct tree *t)
+{
+	unsigned int lines = 1 + has_fold_line(t, -1); /* the head */
+
+	for (unsigned int i = 0; i < t->n; i++)
+		if (!is_hidden(t, &t->node[i]))
+			lines += 1 + has_fold_line(t, i);
+	return lines;
+}
+
+/* The least folding that makes it fit, of nodes below `most`. */
+static void fold_to_fit(struct tree *t, unsigned int lines, uint64_t most)
+{
+	uint64_t size = 0;
+
+	while (tree_lines(t) > lines) {
+		uint64_t next = most;
+
+		for (unsigned int i = 0; i < t->n; i++)
+			if (t->node[i].sum.resident >= size && t->node[i].sum.resident < next)
+				next = t->node[i].sum.resident;
+		if (next == most)
+			return;
+		size = next + 1;
+		fold_below(t, size);
+	}
+}
+
 /* ---- which rows to show */
 
 static bool wants_rows(const struct tree *t, const struct node *nd)
@@ -137,6 +228,36 @@ static bool wants_rows(const struct tree *t, const struct node *nd)
 	}
 }
 
+/* Lines for the rows that are not small, up to a few. */
+static unsigned int large_rows(const struct tree *t, const struct ledger *l)
+{
+	unsigned int lines = 0;
+
+	for (unsigned int i = 0; i < t->n; i++) {
+		const struct node *nd = &t->node[i];
+		unsigned int n = 0;
+
+		while (wants_rows(t, nd) && n < t->count[nd->cat] && n < ROWS_PER_CATEGORY &&
+		       l->rows.v[t->order[t->first[nd->cat] + n]].resident > l->scanned / SMALL)
+			n++;
+		lines += n ? n + (n < t->count[nd->cat]) : 0;
+	}
+	return lines < MAX_RESERVE ? lines : MAX_RESERVE;
+}
+
+unsigned int page_tree_want(const struct text_page *p)
+{
+	struct tree t = { 0 };
+	unsigned int lines = 0;
+
+	if (!tree_build(&t, &p->r->ledger)) {
+		fold_below(&t, p->r->ledger.scanned / SMALL);
+		lines = tree_lines(&t) + large_rows(&t, &p->r->ledger);
+	}
+	free(t.order);
+	return lines;
+}
+
 /* Gives the lines that are left to the largest rows, whatever category they are in. A category
  * that does not show all its rows needs one line more, to say so. */
 static void choose_rows(struct tree *t, const struct ledger *l, int lines)
@@ -150,8 +271,8 @@ static void choose_rows(struct tree *t, const struct ledger *l, int lines)
 			struct node *nd = &t->node[i];
 			const struct ledger_row *row;
 
-			if (!wants_rows(t, nd) || nd->show >= t->count[nd->cat] ||
-			    nd->show >= ROWS_PER_CATEGORY)
+			if (!wants_rows(t, nd) || is_hidden(t, nd) ||
+			    nd->show >= t->count[nd->cat] || nd->show >= ROWS_PER_CATEGORY)
 				continue;
 			row = &l->rows.v[t->order[t->first[nd->cat] + nd->show]];
 			if (row->resident > most) {
@@ -380,23 +501,68 @@ static void put_node(struct text_page *p, const struct columns *c, const struct 
 	page_put(p, TEXT_PLAIN, "\n");
 }
 
+/* The small ones below a parent, in one line: their sum and their names. */
+static void put_folded(struct text_page *p, const struct columns *c, const struct tree *t,
+		       int parent)
+{
+	unsigned int indent = parent < 0 ? 0 : 2 * t->node[parent].depth + 2;
+	_text_ struct text names = { 0 };
+	struct sums sum = { 0 };
+
+	if (!has_fold_line(t, parent))
+		return;
+	for (unsigned int i = 0; i < t->n; i++) {
+		const struct node *nd = &t->node[i];
+
+		if (nd->parent != parent || !nd->folded)
+			continue;
+		sum.resident += nd->sum.resident;
+		sum.virtual_ += nd->sum.virtual_;
+		sum.pss += nd->sum.pss;
+		sum.has_pss |= nd->sum.has_pss;
+		sum.part_pss |= nd->sum.part_pss;
+		if (text_printf(&names, "%s%s", names.n ? ", " : "", nd->label))
+			p->failed = true;
+	}
+	put_figures(p, c, TEXT_DIM, &sum, NULL);
+	page_put(p, TEXT_PLAIN, "%*s", (int)indent, "");
+	page_put_name(p, TEXT_DIM, names.p ? names.p : "", c->name - indent);
+	page_put(p, TEXT_PLAIN, "\n");
+}
+
+/* A node, its rows and all that is below it. */
+static void put_branch(struct text_page *p, const struct columns *c, const struct tree *t, int at)
+{
+	if (at >= 0) {
+		put_node(p, c, &t->node[at]);
+		put_rows(p, c, t, &t->node[at]);
+	}
+	for (unsigned int i = 0; i < t->n; i++)
+		if (t->node[i].parent == at && !t->node[i].folded && t->node[i].cat != CAT_UNKNOWN)
+			put_branch(p, c, t, i);
+	put_folded(p, c, t, at);
+	for (unsigned int i = 0; at < 0 && i < t->n; i++)
+		if (t->node[i].cat == CAT_UNKNOWN)
+			put_branch(p, c, t, i);
+}
+
 void page_tree(struct text_page *p, unsigned int lines)
 {
 	struct tree t = { 0 };
 	struct columns c;
-	int rows;
+	unsigned int reserve;
 
 	if (tree_build(&t, &p->r->ledger)) {
 		p->failed = true;
 		return;
 	}
-	rows = (int)lines - (int)t.n - 1;
-	choose_rows(&t, &p->r->ledger, rows < MIN_ROWS ? MIN_ROWS : rows);
+	/* a large row says more than a small category */
+	reserve = large_rows(&t, &p->r->ledger);
+	fold_to_fit(&t, lines > reserve ? lines - reserve : 0, p->r->ledger.scanned / SMALL);
+	fold_to_fit(&t, lines, UINT64_MAX);
+	choose_rows(&t, &p->r->ledger, (int)lines - (int)tree_lines(&t));
 	choose_columns(p, &t, &c);
 	put_head(p, &c);
-	for (unsigned int i = 0; i < t.n; i++) {
-		put_node(p, &c, &t.node[i]);
-		put_rows(p, &c, &t, &t.node[i]);
-	}
+	put_branch(p, &c, &t, -1);
 	free(t.order);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/findings.h"
+#include "model/findings_build.h"
 #include "out/text_report.h"
 #include "out/text_utf8.h"
 #include "sample.h"
@@ -91,7 +93,7 @@ TEST(text_fits_the_width)
 			struct text_style s = { .utf8 = exact, .exact = exact, .width = widths[i] };
 
 			print(sample_full, s, &a);
-			check_fits(&a, widths[i] < 100 && exact ? 100 : widths[i], 56);
+			check_fits(&a, widths[i] < 100 && exact ? 100 : widths[i], TEXT_LINES);
 			print(sample_bare, s, &b);
 			check_fits(&b, widths[i], TEXT_LINES);
 		}
@@ -150,38 +152,156 @@ TEST(text_hostile_names_do_not_reach_the_terminal)
 	}
 }
 
-/* Every sum in the tree is that of its leaves; the tops add up to what was scanned. */
-TEST(text_parents_are_sums)
+/* All that a report can say at once: every category with something swapped and in huge pages, many
+ * things missing, findings with much evidence, what run adds. */
+static void sample_loaded(struct report *r)
 {
-	static const char *const leaves[] = { "text", "rodata", "data", "bss" };
-	uint64_t top = 0, scanned = 0, binary = 0, below = 0, v;
-	_text_ struct text t = { 0 };
-	char label[64], *save = NULL;
-	size_t column = 0;
+	struct ledger *l;
+	uint32_t row;
+
+	sample_full(r);
+	l = &r->ledger;
+	for (int i = 0; i < CAT_COUNT; i++) {
+		uint64_t more = (uint64_t)(i * i + 1) << 16;
+
+		if (i == CAT_GO_HEAP || i == CAT_NATIVE || i == CAT_NATIVE_MALLOC)
+			continue; /* parents, of which the parts are there */
+		REQUIRE(!ledger_row(l, i, ROW_ORIGIN, "something else", &row));
+		l->rows.v[row].resident += more;
+		l->rows.v[row].virtual_ += more;
+		l->cat[i].resident += more;
+		l->cat[i].virtual_ += more;
+		l->cat[i].swap += more / 2;
+		l->cat[i].huge += more / 4;
+		l->scanned += more;
+	}
+	/* no parent holds bytes of its own beside its parts */
+	l->cat[CAT_NATIVE_MALLOC_LIVE].resident += l->cat[CAT_NATIVE_MALLOC].resident;
+	l->cat[CAT_NATIVE_MALLOC_LIVE].virtual_ += l->cat[CAT_NATIVE_MALLOC].virtual_;
+	l->cat[CAT_NATIVE_MALLOC] = (struct ledger_cat){ 0 };
+	for (size_t i = 0; i < l->rows.n; i++)
+		if (l->rows.v[i].cat == CAT_NATIVE_MALLOC)
+			l->rows.v[i].cat = CAT_NATIVE_MALLOC_LIVE;
+	r->rss.scanned = l->scanned;
+	for (int i = 0; i < 9; i++)
+		REQUIRE(!report_missing(r, "a.path[of/something]", "a capability that few have",
+					"reason %d: it is long enough to need more than one line "
+					"on any terminal that people use these days",
+					i));
+	for (int i = 0; i < 4; i++) {
+		struct finding_build b;
+
+		finding_begin(&b, finding_ids[i], i ? SEV_WARNING : SEV_CRITICAL);
+		finding_say(&b,
+			    "Finding %d says something that is long enough to fill one line "
+			    "and more of a terminal of 80 columns.",
+			    i);
+		for (int k = 0; k < 9; k++)
+			finding_evidence(&b, "some figure", UNIT_BYTES, 123456789, "a.path");
+		for (int k = 0; k < 3; k++)
+			finding_advise(&b,
+				       "do this %d or that %d: it is said at a length that "
+				       "fills a line",
+				       i, k);
+		REQUIRE(!finding_end(&b, &r->findings));
+	}
+}
+
+TEST(text_with_all_there_is_is_one_screen)
+{
+	static const unsigned int widths[] = { 72, 80, 100, 132 };
+
+	for (size_t i = 0; i < 4; i++) {
+		for (int exact = 0; exact < 2; exact++) {
+			_text_ struct text t = { 0 };
+			struct text_style s = { .exact = exact, .width = widths[i] };
+
+			print(sample_loaded, s, &t);
+			check_fits(&t, widths[i] < 100 && exact ? 100 : widths[i], TEXT_LINES);
+			CHECK(strstr(t.p, "unexplained"));
+			CHECK(strstr(t.p, "unknown"));
+			CHECK(strstr(t.p, "missing"));
+			CHECK(strstr(t.p, "do this 0 or that 0"));
+		}
+	}
+}
+
+/* A line of the tree that has none deeper below it: category, row or what stands for several. Such
+ * lines add up to what was scanned, whatever was folded. */
+static uint64_t sum_of_leaves(char *text, uint64_t *scanned)
+{
+	uint64_t v, sum = 0, last = 0;
+	size_t column = 0, depth = 0;
+	bool in_tree = false;
+	char *save = NULL;
 	float pct;
 
-	print(sample_full, (struct text_style){ .exact = true, .width = 160 }, &t);
-	for (char *l = strtok_r(t.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		sscanf(l, "RSS %" SCNu64 " scanned", &scanned);
-		if (sscanf(l, "%" SCNu64 " %f", &v, &pct) != 2 || l[0] != ' ')
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		size_t at;
+
+		sscanf(l, "RSS %" SCNu64 " scanned", scanned);
+		in_tree = strstr(l, "resident     %") || (in_tree && l[0] == ' ');
+		if (!in_tree || sscanf(l, "%" SCNu64 " %f", &v, &pct) != 2)
 			continue;
-		if (!column) { /* the first node is "go" */
+		if (!column) { /* the first one is "go" */
 			column = strlen(l) - 2;
 			CHECK_STR(l + column, "go");
 		}
-		REQUIRE(strlen(l) > column && sscanf(l + column, " %63s", label) == 1);
-		if (l[column] != ' ')
-			top += v;
-		if (!strcmp(label, "binary"))
-			binary = v;
-		for (size_t i = 0; i < 4; i++)
-			if (!strcmp(label, leaves[i]))
-				below += v;
+		REQUIRE(strlen(l) > column);
+		at = strspn(l + column, " ");
+		if (at <= depth)
+			sum += last;
+		depth = at;
+		last = v;
 	}
-	CHECK(scanned > 0);
-	CHECK_INT(top, scanned);
-	CHECK(binary > 0);
-	CHECK_INT(below, binary);
+	return sum + last;
+}
+
+TEST(text_leaves_add_up)
+{
+	void (*const make[])(struct report *) = { sample_full, sample_typical, sample_loaded };
+
+	for (size_t i = 0; i < 3; i++) {
+		for (unsigned int width = 80; width <= 160; width += 20) {
+			_text_ struct text t = { 0 };
+			uint64_t scanned = 0, sum;
+			struct report r;
+
+			make[i](&r);
+			r.ledger.scanned = 0; /* sample_typical took categories away */
+			for (int c = 0; c < CAT_COUNT; c++)
+				r.ledger.scanned += r.ledger.cat[c].resident;
+			r.rss.scanned = r.ledger.scanned;
+			REQUIRE(!text_report(
+				&r, &(struct text_style){ .exact = true, .width = width }, &t));
+			sum = sum_of_leaves(t.p, &scanned);
+			CHECK(scanned > 0);
+			CHECK_INT(sum, scanned);
+			report_free(&r);
+		}
+	}
+}
+
+/* Parents are the sums of what is below them, when there is room for all of it. */
+TEST(text_parents_are_sums)
+{
+	uint64_t binary = 0, parts = 0, v;
+	_text_ struct text t = { 0 };
+	char *save = NULL;
+	struct report r;
+	float pct;
+
+	sample_bare(&r);
+	REQUIRE(!text_report(&r, &(struct text_style){ .exact = true, .width = 100 }, &t));
+	for (char *l = strtok_r(t.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		if (l[0] != ' ' || sscanf(l, "%" SCNu64 " %f", &v, &pct) != 2)
+			continue;
+		binary = strstr(l, " binary") ? v : binary;
+		parts += strstr(l, " text ") ? v : 0;
+	}
+	CHECK_INT(binary, 64 << 10);
+	CHECK_INT(parts, 64 << 10);
+	report_free(&r);
 }
 
 TEST(utf8_judges_bytes)

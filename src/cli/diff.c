@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rsscope diff: two looks, and what is different. */
+#include "cli/cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "collect/collect.h"
+#include "model/findings.h"
+#include "out/json_diff.h"
+#include "out/json_read.h"
+#include "out/text_diff.h"
+
+/* A JSON document, or one line of a stream, that is longer is no report of ours. */
+enum { MAX_JSON = 16 << 20 };
+
+struct args {
+	struct cli_help help;
+	struct cli_targets targets;
+	bool json, bytes, no_color, schema;
+	int32_t of; /* 0: not given */
+};
+
+enum { KEY_BYTES = 256, KEY_NO_COLOR, KEY_SCHEMA, KEY_OF };
+
+static const struct argp_option options[] = {
+	{ "json", 'j', NULL, 0, "JSON (rsscope.diff/1)", 0 },
+	{ "of", KEY_OF, "PID", 0, "Of a file with several reports, the one of this process", 0 },
+	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
+	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
+	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *st)
+{
+	struct args *a = st->input;
+	uint64_t pid;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		st->child_inputs[0] = &a->targets;
+		st->child_inputs[1] = &a->help;
+		return 0;
+	case 'j':
+		a->json = true;
+		return 0;
+	case KEY_OF:
+		if (!text_parse_u64(arg, &pid) || !pid || pid > INT32_MAX)
+			argp_error(st, "'%s' is no process id", arg);
+		a->of = pid;
+		return 0;
+	case KEY_BYTES:
+		a->bytes = true;
+		return 0;
+	case KEY_NO_COLOR:
+		a->no_color = true;
+		return 0;
+	case KEY_SCHEMA:
+		a->schema = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (!a->help.shown && !a->schema && a->targets.v.n != 2 &&
+		    !(a->targets.asked && a->targets.v.n < 2))
+			argp_error(st, "two looks make a difference, and %zu %s given: A and B",
+				   a->targets.v.n, a->targets.v.n == 1 ? "is" : "are");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "A B",
+	.doc = "What changed from A to B: RSS by category and row, Go's books, the kernel's and "
+	       "the "
+	       "cgroup's, and how much of the growth is explained. A and B are files that `rsscope "
+	       "report --json` (or the end of watch --json) wrote, captures or ELF cores; a PID is "
+	       "the process as it is now; - is JSON on standard input.\v"
+	       "Examples:\n"
+	       "  rsscope report 4242 --json >before.json\n"
+	       "  rsscope diff before.json 4242           what grew since then\n"
+	       "  rsscope diff monday.rsscap tuesday.rsscap --json\n"
+	       "  rsscope diff 4242 4243                  two processes of one program\n"
+	       "\n"
+	       "Exit: 0 done, 1 failed, 2 usage, 3 no such target, 4 not permitted,\n"
+	       "5 partial.",
+	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_help_argp, 0, NULL, 0 },
+						 { 0 } },
+};
+
+/* ---- one side */
+
+struct side {
+	const struct cli_target *t;
+	char name[256];	    /* as it is called in what is printed */
+	report_vec reports; /* a file may hold several */
+	size_t pick;
+};
+
+static void side_free(struct side *s)
+{
+	for (size_t i = 0; i < s->reports.n; i++)
+		report_free(&s->reports.v[i]);
+	vec_free(&s->reports);
+}
+
+static bool is_stdin(const struct cli_target *t)
+{
+	return t->file && !strcmp(t->file, "-");
+}
+
+/* Appends the next line with its newline. False at the end. -EFBIG in *rc: it is too long. */
+static bool next_line(FILE *f, struct text *line, int *rc)
+{
+	char buf[4096];
+
+	line->n = 0;
+	while (fgets(buf, sizeof(buf), f)) {
+		size_t n = strlen(buf);
+
+		*rc = line->n + n > MAX_JSON ? -EFBIG : text_add(line, buf, n);
+		if (*rc)
+			return false;
+		if (n && buf[n - 1] == '\n')
+			return true;
+	}
+	if (ferror(f))
+		*rc = errno ? -errno : -EIO;
+	return !*rc && line->n;
+}
+
+/* A stream of one object a line: its last report. Else all of the file, which begins with `text`
+ * already. */
+static int read_json_text(FILE *f, struct text *text)
+{
+	_text_ struct text line = { 0 };
+	int rc = 0;
+
+	if (!next_line(f, text, &rc))
+		return rc ? rc : -ENODATA;
+	if (!strstr(text->p, "\"type\"")) {
+		while (!rc && next_line(f, &line, &rc))
+			rc = text->n + line.n > MAX_JSON ? -EFBIG : text_add(text, line.p, line.n);
+		return rc;
+	}
+	while (!rc && next_line(f, &line, &rc)) {
+		if (!strstr(line.p, "rsscope.report/1") || !json_is_report(line.p, line.n))
+			continue;
+		text->n = 0;
+		rc = text_add(text, line.p, line.n);
+	}
+	return rc;
+}
+
+static int read_json(struct side *s, FILE *f, struct err *e)
+{
+	_text_ struct text text = { 0 };
+	int rc = read_json_text(f, &text);
+
+	if (rc == -EFBIG)
+		return err_set(e, rc, "%s: more than %d MiB: no report of ours is that long",
+			       s->name, MAX_JSON >> 20);
+	if (rc && rc != -ENODATA)
+		return err_set(e, rc, "%s: %s", s->name, strerror(-rc));
+	rc = json_read(text.p ? text.p : "", text.n, &s->reports, e);
+	return rc ? err_prefix(e, rc, "%s", s->name) : 0;
+}
+
+static int look(struct side *s, struct err *e)
+{
+	const struct collect_opts co = { 0 };
+	struct memsrc *m = NULL;
+	struct report r;
+	int rc = cli_target_open(s->t, &m, e);
+
+	if (rc)
+		return rc;
+	rc = collect_report(m, &co, &r, e);
+	if (!rc)
+		rc = vec_push(&s->reports, r);
+	if (rc)
+		report_free(&r);
+	memsrc_close(m);
+	return rc;
+}
+
+/* A file of JSON is known by its first character; nothing else that we read begins so. */
+static int load_file(struct side *s, struct err *e)
+{
+	FILE *f = is_stdin(s->t) ? stdin : fopen(s->t->file, "re");
+	struct stat st;
+	int c, rc;
+
+	if (!f)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? look(s, e) /* the same message as of other commands */
+			       : err_set(e, -errno, "%s: %s", s->name, strerror(errno));
+	if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
+		rc = err_set(e, -EISDIR, "%s is a folder", s->name);
+	} else {
+		do
+			c = getc(f);
+		while (c != EOF && isspace(c));
+		ungetc(c, f);
+		if (c == '{')
+			rc = read_json(s, f, e);
+		else if (is_stdin(s->t))
+			rc = err_set(e, -EINVAL, "standard input holds no JSON report");
+		else
+			rc = look(s, e);
+	}
+	if (f != stdin)
+		fclose(f);
+	return rc;
+}
+
+static int load(struct side *s, const struct cli_target *t, struct err *e)
+{
+	s->t = t;
+	if (t->file)
+		snprintf(s->name, sizeof(s->name), "%s", is_stdin(t) ? "standard input" : t->file);
+	else
+		snprintf(s->name, sizeof(s->name), "pid %d, now", t->pid);
+	return t->file ? load_file(s, e) : look(s, e);
+}
+
+/* ---- which of several reports */
+
+static size_t count_matches(const struct side *s, const struct report *like, int32_t pid,
+			    size_t *last)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->reports.n; i++) {
+		const struct report *r = &s->reports.v[i];
+
+		if (like ? diff_same_process(like, r) == DIFF_SAME : r->target.pid == pid) {
+			*last = i;
+			n++;
+		}
+	}
+	return n;
+}
+
+static bool pick(struct side *s, const struct side *other, int32_t of)
+{
+	const struct report *like = other->reports.n == 1 ? &other->reports.v[0] : NULL;
+	_text_ struct text pids = { 0 };
+
+	if (s->reports.n == 1)
+		return true;
+	if (of && count_matches(s, NULL, of, &s->pick) == 1)
+		return true;
+	if (!of && like && count_matches(s, like, 0, &s->pick) == 1)
+		return true;
+	if (!of && like && count_matches(s, NULL, like->target.pid, &s->pick) == 1)
+		return true;
+	for (size_t i = 0; i < s->reports.n && i < 16; i++)
+		if (text_printf(&pids, "%s%d", i ? ", " : "", s->reports.v[i].target.pid))
+			break;
+	log_error("%s holds %zu reports; choose one with --of: %s%s", s->name, s->reports.n,
+		  pids.p ? pids.p : "", s->reports.n > 16 ? ", ..." : "");
+	return false;
+}
+
+/* ---- the command */
+
+static int print(const struct args *a, const struct diff *d, const struct side s[2])
+{
+	struct text_style style = cli_style(a->no_color, a->bytes);
+	_text_ struct text t = { 0 };
+	int rc;
+
+	if (a->json)
+		rc = json_diff(stdout, cli_version(), d, s[0].name, s[1].name);
+	else
+		rc = text_diff(d, &style, s[0].name, s[1].name, &t);
+	if (!rc)
+		rc = cli_put(t.p ? t.p : "", t.n);
+	return cli_put_code(rc);
+}
+
+static int compare(const struct args *a, const struct side s[2])
+{
+	struct diff d;
+	int code, rc = diff_make(&s[0].reports.v[s[0].pick], &s[1].reports.v[s[1].pick], &d);
+
+	if (!rc)
+		rc = findings_compare(&d);
+	code = rc ? cli_fail(rc, NULL) : print(a, &d, s);
+	if (!code && d.partial)
+		code = CLI_PARTIAL;
+	diff_free(&d);
+	return code;
+}
+
+static int diff(const struct args *a)
+{
+	struct side s[2] = { 0 };
+	int rc = 0, code = CLI_OK;
+	struct err e = { 0 };
+
+	if (is_stdin(&a->targets.v.v[0]) && is_stdin(&a->targets.v.v[1])) {
+		log_error("standard input can be one side only");
+		return CLI_USAGE;
+	}
+	/* what is live is looked at last: it is "now" */
+	for (int live = 0; live < 2; live++)
+		for (int i = 0; i < 2 && !rc; i++)
+			if ((a->targets.v.v[i].file == NULL) == live)
+				rc = load(&s[i], &a->targets.v.v[i], &e);
+	if (rc)
+		code = cli_fail(rc, &e);
+	else if (!pick(&s[0], &s[1], a->of) || !pick(&s[1], &s[0], a->of))
+		code = CLI_USAGE;
+	else
+		code = compare(a, s);
+	side_free(&s[0]);
+	side_free(&s[1]);
+	return code;
+}
+
+int cmd_diff(int argc, char **argv)
+{
+	struct args a = { 0 };
+	int code;
+
+	if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
+		goto out;
+	if (a.schema) {
+		code = cli_put_code(cli_put(json_diff_schema(), strlen(json_diff_schema())));
+	} else if (a.targets.v.n < 2) {
+		log_error("no process matches; `ps -eo pid,comm,cgroup` lists what there is");
+		code = CLI_GONE;
+	} else {
+		code = diff(&a);
+	}
+out:
+	cli_targets_free(&a.targets);
+	return code;
+}
