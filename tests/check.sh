@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # check.sh OUTPUT [STEP…]: all that `make check` does after the packages are there; one line a step,
 # the log of a step that failed, and a last line "N passed, N failed, N skipped". Logs: OUTPUT/check/.
-# A step whose log has such a line of its own, the last one, counts as that many tests; exit 77 is a skip.
+# A step whose log has such lines of its own counts as that many tests; exit 77 is a skip.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 OUTPUT=$1
@@ -20,7 +20,8 @@ step() { # NAME COMMAND…
 	[ "$only" = "  " ] || [[ $only == *" $name "* ]] || return 0
 	"$@" >"$log" 2>&1 </dev/null
 	rc=$?
-	counts=$(grep -aE '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
+	counts=$(awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p += $1; f += $3; s += $5; n++ }
+		END { if (n) print p " passed, " f " failed, " s " skipped" }' "$log")
 	if [ -n "$counts" ]; then
 		read -r p _ f _ s _ <<<"$counts"
 		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
