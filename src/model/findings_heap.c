@@ -17,15 +17,15 @@ int rule_heap_retained(const struct report *r, const struct outlook *o, finding_
 	uint64_t idle = o->idle.v < o->kept ? o->idle.v : o->kept;
 	int minor = outlook_go_minor(r->target.go_version);
 	struct finding_build b;
-	char a[32], rss[32];
+	char a[32];
 
 	if (!o->idle.has || !is_large(idle, r->rss.scanned, RETAINED_MIB, RETAINED_PERCENT_OF_RSS))
 		return 0;
 	finding_begin(&b, "heap-retained", SEV_WARNING);
 	finding_say(&b,
-		    "The Go runtime keeps %s resident that is free and that the heap does not need "
-		    "at the GC's goal: left from a peak, of %s in all.",
-		    text_bytes(a, sizeof(a), idle), text_bytes(rss, sizeof(rss), r->rss.scanned));
+		    "The Go runtime keeps %s resident that is free, left from a peak: the heap does "
+		    "not need it at the GC's goal.",
+		    text_bytes(a, sizeof(a), idle));
 	finding_evidence(&b, "free", UNIT_BYTES, o->kept, "ledger: go/heap/free");
 	finding_evidence(&b, "heap", UNIT_BYTES, o->heap, "ledger: go/heap");
 	finding_evidence_opt(&b, "goal", UNIT_BYTES, o->goal, "go.gc.goal");

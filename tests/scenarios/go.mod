@@ -1,0 +1,3 @@
+module rsscope.test/scenarios
+
+go 1.15
