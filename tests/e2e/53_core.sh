@@ -8,10 +8,12 @@ need_tool jq
 
 for name in fixture-pure-stripped fixture-cgo; do
 	mkdir "$TMP/$name"
+	mkfifo "$TMP/$name/in"
+	exec {HOLD}<>"$TMP/$name/in" # keeps its stdin open
 	(
 		cd "$TMP/$name" || exit 1
 		ulimit -c unlimited
-		exec env GOTRACEBACK=crash "$T/$name" >truth < <(sleep 1000)
+		exec env GOTRACEBACK=crash "$T/$name" >truth <in
 	) 2>/dev/null &
 	p=$!
 	CHILDREN+=($p)
