@@ -234,20 +234,39 @@ static int load(struct side *s, const struct cli_target *t, struct err *e)
 
 /* ---- which of several reports */
 
-static size_t count_matches(const struct side *s, const struct report *like, int32_t pid,
-			    size_t *last)
+enum match { MATCH_ALL, MATCH_PROCESS, MATCH_PID };
+
+static bool matches(const struct report *r, enum match how, const struct report *like, int32_t pid)
 {
-	size_t n = 0;
+	switch (how) {
+	case MATCH_PROCESS:
+		return diff_same_process(like, r) == DIFF_SAME;
+	case MATCH_PID:
+		return r->target.pid == pid;
+	default:
+		return true;
+	}
+}
+
+/* Those that match, if all are of one process (`run` gives its last ledger and the largest): the
+ * latest. False when there is none or they are of several. */
+static bool pick_match(struct side *s, enum match how, const struct report *like, int32_t pid)
+{
+	const struct report *best = NULL;
 
 	for (size_t i = 0; i < s->reports.n; i++) {
 		const struct report *r = &s->reports.v[i];
 
-		if (like ? diff_same_process(like, r) == DIFF_SAME : r->target.pid == pid) {
-			*last = i;
-			n++;
-		}
+		if (!matches(r, how, like, pid))
+			continue;
+		if (best && diff_same_process(best, r) != DIFF_SAME)
+			return false;
+		if (!best || r->time_unix_ns > best->time_unix_ns)
+			best = r;
 	}
-	return n;
+	if (best)
+		s->pick = best - s->reports.v;
+	return best;
 }
 
 static bool pick(struct side *s, const struct side *other, int32_t of)
@@ -257,11 +276,10 @@ static bool pick(struct side *s, const struct side *other, int32_t of)
 
 	if (s->reports.n == 1)
 		return true;
-	if (of && count_matches(s, NULL, of, &s->pick) == 1)
-		return true;
-	if (!of && like && count_matches(s, like, 0, &s->pick) == 1)
-		return true;
-	if (!of && like && count_matches(s, NULL, like->target.pid, &s->pick) == 1)
+	if (of ? pick_match(s, MATCH_PID, NULL, of)
+	       : (like && (pick_match(s, MATCH_PROCESS, like, 0) ||
+			   pick_match(s, MATCH_PID, NULL, like->target.pid))) ||
+			    pick_match(s, MATCH_ALL, NULL, 0))
 		return true;
 	for (size_t i = 0; i < s->reports.n && i < 16; i++)
 		if (text_printf(&pids, "%s%d", i ? ", " : "", s->reports.v[i].target.pid))

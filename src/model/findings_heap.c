@@ -22,10 +22,11 @@ int rule_heap_retained(const struct report *r, const struct outlook *o, finding_
 	if (!o->idle.has || !is_large(idle, r->rss.scanned, RETAINED_MIB, RETAINED_PERCENT_OF_RSS))
 		return 0;
 	finding_begin(&b, "heap-retained", SEV_WARNING);
-	finding_say(&b,
-		    "The Go runtime keeps %s resident that is free, left from a peak: the heap does "
-		    "not need it at the GC's goal.",
-		    text_bytes(a, sizeof(a), idle));
+	finding_say(
+		&b,
+		"The Go runtime keeps %s resident that is free, left from a peak: the heap does "
+		"not need it at the GC's goal.",
+		text_bytes(a, sizeof(a), idle));
 	finding_evidence(&b, "free", UNIT_BYTES, o->kept, "ledger: go/heap/free");
 	finding_evidence(&b, "heap", UNIT_BYTES, o->heap, "ledger: go/heap");
 	finding_evidence_opt(&b, "goal", UNIT_BYTES, o->goal, "go.gc.goal");

@@ -176,8 +176,6 @@ static void read_ledger(struct jget *g, const json_t *report, struct report *r)
 	l->uncertainty = jget_opt(g, report, "uncertainty").v;
 	l->conflict = jget_opt(g, report, "conflict").v;
 	mark = jget_enter(g, "ledger");
-	if (!list)
-		jget_fail(g, -EINVAL, "is not there");
 	json_array_foreach((json_t *)list, i, o)
 	{
 		size_t inner = jget_enter_index(g, i);
@@ -332,6 +330,9 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	report_init(r);
 	if (!json_is_object(o))
 		jget_fail(g, -EINVAL, "is not an object");
+	else if (!json_object_get(o, "ledger"))
+		jget_fail(g, -EINVAL,
+			  "has no ledger: the process ended before the first one was complete");
 	else if (ledger_init(&r->ledger))
 		jget_fail(g, -ENOMEM, "out of memory");
 	read_host(g, doc, r);

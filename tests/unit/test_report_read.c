@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+
+#include "model/diff.h"
+#include "out/json.h"
+#include "out/json_read.h"
+#include "sample.h"
+#include "test.h"
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13; /* xorshift64 */
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+static char *print_reports(void (*const make[])(struct report *), int n)
+{
+	struct json_stream s;
+	struct report r;
+	char *p = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&p, &len);
+
+	REQUIRE(f);
+	json_begin(&s, f, "0.0.0");
+	for (int i = 0; i < n; i++) {
+		make[i](&r);
+		REQUIRE(!json_report(&s, &r));
+		report_free(&r);
+	}
+	REQUIRE(!json_end(&s));
+	REQUIRE(!fclose(f));
+	return p;
+}
+
+static void free_reports(report_vec *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		report_free(&v->v[i]);
+	vec_free(v);
+}
+
+/* What was written, read and written again is the same. */
+TEST(json_reads_back_what_it_wrote)
+{
+	void (*const make[])(struct report *) = { sample_full, sample_bare };
+	char *text = print_reports(make, 2), *again = NULL;
+	report_vec v = { 0 };
+	struct json_stream s;
+	struct err e = { 0 };
+	size_t n = 0;
+	FILE *f;
+
+	if (json_read(text, strlen(text), &v, &e))
+		test_failed(__FILE__, __LINE__, "%s", e.text);
+	REQUIRE(v.n == 2);
+	f = open_memstream(&again, &n);
+	REQUIRE(f);
+	json_begin(&s, f, "0.0.0");
+	for (size_t i = 0; i < 2; i++)
+		REQUIRE(!json_report(&s, &v.v[i]));
+	REQUIRE(!json_end(&s) && !fclose(f));
+	CHECK_STR(again, text);
+	CHECK(json_is_report(text, strlen(text)));
+	CHECK(!json_is_report("{\"schema\":\"rsscope.diff/1\"}", 27));
+	CHECK(!json_is_report("[]", 2));
+	CHECK_INT(v.v[0].time_unix_ns, 1700000001000000007);
+	CHECK_INT(v.v[0].target.start_time_unix_ns, 1699990000500000000);
+	free_reports(&v);
+	free(again);
+	free(text);
+}
+
+/* One replacement in a whole document, and what the message must say. */
+TEST(json_read_refuses)
+{
+	static const struct {
+		const char *from, *to, *says;
+	} c[] = {
+		{ "rsscope.report/1", "rsscope.report/2", "schema" },
+		{ "\"scanned\": 418903040", "\"scanned\": 418903041", "add up" },
+		{ "\"scanned\": 418903040", "\"scanned\": -1", "rss.scanned" },
+		{ "\"scanned\": 418903040", "\"scanned\": 4.5", "rss.scanned" },
+		{ "\"scanned\": 418903040,", "", "rss.scanned" },
+		{ "go/heap/unused", "go/heap/strange", "ledger[1]" },
+		{ "go/heap/unused", "go/heap/objects", "twice" },
+		{ "\"resident\": 22020096", "\"resident\": 9223372036854775807", "2^63" },
+		{ "\"resident\": 22020096", "\"resident\": 9223372036854775808", "JSON" },
+		{ "\"resident\": 188743680", "\"resident\": 197132289", "more than" },
+		{ "\"method\": \"split\"", "\"method\": \"guess\"", "method" },
+		{ "\"kind\": \"type\"", "\"kind\": \"thing\"", "rows[0]" },
+		{ "\"name\": \"objects\"", "\"name\": 7", "name" },
+		{ "2023-11-14T22:13:21.000000007Z", "2023-11-14 22:13:21", "time" },
+		{ "\"version\": 2", "\"version\": 3", "version" },
+		{ "\"reclaimable\": \"no\"", "\"reclaimable\": \"maybe\"", "reclaimable" },
+		{ "\"unexplained\": 16789504", "\"unexplained\": 16789504000", "unexplained" },
+		{ "\"page_size\": 4096", "\"page_size\": \"x\"", "host.page_size" },
+		{ "\"reports\": [", "\"reports\": 5, \"x\": [", "reports" },
+		{ "\"ledger\": [", "\"shelf\": [", "no ledger" },
+		{ "\"losses\": {", "\"losses\": {\"x\\u001b[31m\": -1,", "losses" },
+	};
+	void (*const make[])(struct report *) = { sample_full };
+	char *text = print_reports(make, 1);
+
+	for (size_t i = 0; i < sizeof(c) / sizeof(*c); i++) {
+		const char *at = strstr(text, c[i].from);
+		struct err e = { 0 };
+		report_vec v = { 0 };
+		char *bad = NULL;
+
+		if (!at) {
+			test_failed(__FILE__, __LINE__, "case %zu changes nothing", i);
+			continue;
+		}
+		REQUIRE(asprintf(&bad, "%.*s%s%s", (int)(at - text), text, c[i].to,
+				 at + strlen(c[i].from)) > 0);
+		CHECK_INT(json_read(bad, strlen(bad), &v, &e), -EINVAL);
+		if (!strstr(e.text, c[i].says) || strchr(e.text, '\033'))
+			test_failed(__FILE__, __LINE__, "case %zu says: %s", i, e.text);
+		CHECK_INT(v.n, 0);
+		vec_free(&v);
+		free(bad);
+	}
+	free(text);
+}
+
+/* Cut anywhere, and with any byte changed, it is refused or read, and nothing breaks. */
+TEST(json_read_survives_damage)
+{
+	void (*const make[])(struct report *) = { sample_full };
+	char *text = print_reports(make, 1);
+	size_t n = strlen(text);
+	uint64_t seed = 99;
+
+	for (size_t cut = 0; cut + 2 < n; cut += 97) {
+		report_vec v = { 0 };
+
+		CHECK_INT(json_read(text, cut, &v, NULL), -EINVAL);
+		CHECK_INT(v.n, 0);
+		vec_free(&v);
+	}
+	for (int i = 0; i < 1500; i++) {
+		size_t at = next_random(&seed) % n;
+		char was = text[at];
+		report_vec v = { 0 };
+
+		text[at] = "0-9{}[]\",:xt\\"[next_random(&seed) % 13];
+		if (!json_read(text, n, &v, NULL) && v.n == 1) {
+			struct diff d;
+
+			REQUIRE(!diff_make(&v.v[0], &v.v[0], &d));
+			CHECK_INT(d.growth, 0);
+			diff_free(&d);
+		}
+		free_reports(&v);
+		text[at] = was;
+	}
+	free(text);
+}
+
+TEST(json_read_takes_what_it_does_not_know)
+{
+	static const char doc[] =
+		"{\"schema\":\"rsscope.report/"
+		"1\",\"new\":[1],\"host\":{\"new\":true},\"reports\":[{"
+		"\"target\":{\"pid\":5,\"comm\":\"x\",\"go\":false,\"new\":null},"
+		"\"rss\":{\"scanned\":4096},\"unexplained\":0,\"ledger\":[{\"category\":\"libs\","
+		"\"resident\":4096,\"virtual\":8192,\"swap\":0,\"huge\":0,\"method\":\"measured\","
+		"\"uncertainty\":0}]}]}";
+	struct err e = { 0 };
+	report_vec v = { 0 };
+
+	if (json_read(doc, strlen(doc), &v, &e))
+		test_failed(__FILE__, __LINE__, "%s", e.text);
+	REQUIRE(v.n == 1);
+	CHECK_INT(v.v[0].ledger.cat[CAT_LIBS].virtual_, 8192);
+	CHECK_STR(v.v[0].target.comm, "x");
+	CHECK(!v.v[0].time_unix_ns && !v.v[0].go.known && !v.v[0].cgroup.version);
+	free_reports(&v);
+}
