@@ -66,7 +66,7 @@ char *page_bytes(const struct text_page *p, char *buf, size_t n, uint64_t bytes)
 char *page_change(const struct text_page *p, char *buf, size_t n, int64_t bytes)
 {
 	uint64_t size = bytes < 0 ? -(uint64_t)bytes : (uint64_t)bytes;
-	char plain[32];
+	char plain[24]; /* 20 digits, or "1023.9 EiB" */
 
 	snprintf(buf, n, "%s%s",
 		 bytes > 0   ? "+"

@@ -110,9 +110,12 @@ static void fill_go(struct report_go *g)
 static void fill_cgroup(struct report_cgroup *c)
 {
 	static const struct cgroup_out_row rows[] = {
-		{ "anon", MIB(300), RECLAIM_ROW_NO }, { "file", MIB(160), RECLAIM_ROW_YES },
-		{ "shmem", MIB(1), RECLAIM_ROW_NO },  { "slab", KIB(5300), RECLAIM_ROW_PART },
-		{ "sock", 0, RECLAIM_ROW_NO },	      { "inactive_file", MIB(100), RECLAIM_ROW_YES },
+		{ "anon", MIB(300), RECLAIM_ROW_NO },
+		{ "file", MIB(160), RECLAIM_ROW_YES },
+		{ "shmem", MIB(1), RECLAIM_ROW_NO },
+		{ "slab", KIB(5300), RECLAIM_ROW_PART },
+		{ "sock", 0, RECLAIM_ROW_NO },
+		{ "inactive_file", MIB(100), RECLAIM_ROW_YES },
 		{ "active_file", MIB(59), RECLAIM_ROW_YES },
 	};
 
