@@ -22,7 +22,7 @@ esac
 accel=tcg,thread=multi
 [ "${ACCEL:-}" != kvm ] || accel=kvm
 rm -f "$out.log" "$out.tar"
-nice timeout -k 5 "${TIMEOUT:-400}" "${qemu[@]}" -accel $accel -smp 2 -m 1024 \
+nice timeout -k 5 "${TIMEOUT:-600}" "${qemu[@]}" -accel $accel -smp 2 -m 1024 \
 	-nodefaults -no-user-config -no-reboot -display none -serial stdio -serial "file:$out.tar" \
 	-kernel "$vmlinuz" -initrd "$initrd" \
 	-append "console=$console quiet panic=-1 oops=panic tsc=reliable mitigations=off ${APPEND:-}" \

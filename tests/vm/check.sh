@@ -57,11 +57,15 @@ need busybox-static busybox
 need cpio cpio
 need jq jq
 need binutils readelf
-[ $arch = "$host" ] || need "gcc-$(echo $arch | sed 's/arm64/aarch64/;s/amd64/x86-64/')-linux-gnu" "$(echo $arch | sed 's/arm64/aarch64/;s/amd64/x86_64/')-linux-gnu-gcc"
+case $arch in
+amd64) cross=x86_64-linux-gnu cross_package=gcc-x86-64-linux-gnu ;;
+arm64) cross=aarch64-linux-gnu cross_package="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+*) skip "no machines for $arch" ;;
+esac
+[ $arch = "$host" ] || need "$cross_package" $cross-gcc
 case $arch in
 amd64) qemu=qemu-system-x86_64 qemu_package=qemu-system-x86 ;;
 arm64) qemu=qemu-system-aarch64 qemu_package=qemu-system-arm ;;
-*) skip "no machines for $arch" ;;
 esac
 qemu_good $qemu || wanted+=("$qemu_package")
 if [ ${#wanted[@]} -gt 0 ]; then
@@ -86,9 +90,8 @@ make_args=(STATIC=1 "ARCH=$arch" "OUTPUT=$build")
 if [ $arch != "$host" ]; then
 	sysroot=$vm/sysroot-$arch
 	bash $here/sysroot.sh "$sysroot" $arch || die "no libraries for $arch"
-	make_args+=("CC=aarch64-linux-gnu-gcc" "AR=aarch64-linux-gnu-ar"
-		"CPPFLAGS=-isystem $sysroot/usr/include" "LDFLAGS=-L$sysroot/usr/lib/aarch64-linux-gnu")
-	export PKG_CONFIG_LIBDIR=$sysroot/usr/lib/aarch64-linux-gnu/pkgconfig:$sysroot/usr/share/pkgconfig
+	make_args+=("CC=$cross-gcc" "AR=$cross-ar")
+	export PKG_CONFIG_LIBDIR=$sysroot/usr/lib/$cross/pkgconfig:$sysroot/usr/share/pkgconfig
 	export PKG_CONFIG_SYSROOT_DIR=$sysroot
 fi
 nice "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${make_args[@]}" vm-guest >"$vm/make-$arch.log" 2>&1 ||
@@ -120,6 +123,7 @@ done
 names=("${kernels[@]%%:*}")
 cells=("${names[@]/#/$out/}")
 columns=${all[*]%%:*}
+[ -e "$expected" ] || : >"$expected"
 awk -v columns="$columns" -v run="${names[*]}" -f $here/table.awk "$expected" "${cells[@]/%/.is}" >"$out/table"
 if [ "${UPDATE:-}" = 1 ]; then
 	{

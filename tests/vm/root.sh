@@ -35,7 +35,7 @@ mkdir -p "$root"/{bin,lib,dev,test/targets}
 cp "$sys/bin/busybox" "$root/bin/busybox"
 cp "$sys/usr/bin/jq" "$root/bin/jq"
 cp "$here/init" "$root/init"
-cp "$here/guest.sh" "$build/rsscope" "$build/vm-events" "$root/test/"
+cp "$here/guest.sh" "$build/rsscope" "$build/vm-events" "$build/tests/unit/unit" "$root/test/"
 cp "$build"/guest/* "$root/test/targets/"
 chmod 755 "$root/init"
 for f in "$root"/bin/jq "$root"/test/targets/*; do

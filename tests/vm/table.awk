@@ -59,10 +59,11 @@ END {
 			place(known[j])
 	}
 	if (!check) {
-		printf "%-36s", "feature"
+		line = sprintf("%-36s", "feature")
 		for (i = 1; i <= ncol; i++)
-			printf " %-9s", column[i]
-		print ""
+			line = line sprintf(" %-9s", column[i])
+		sub(/ +$/, "", line)
+		print line
 		for (j = 1; j <= n; j++) {
 			line = sprintf("%-36s", order[j])
 			for (i = 1; i <= ncol; i++)

@@ -11,7 +11,7 @@ check-kernels:
 	  ACCEL='$(ACCEL)' bash tests/vm/check.sh $(OUTPUT) $(KERNELS)
 
 # What goes into the guest; made by a make of its own with STATIC=1 and an OUTPUT for ARCH.
-vm-guest: $(PROG) $(OUTPUT)/vm-events $(if $(GO),$(addprefix $(OUTPUT)/guest/,pure cgo gcloop))
+vm-guest: $(PROG) $(UNIT) $(OUTPUT)/vm-events $(if $(GO),$(addprefix $(OUTPUT)/guest/,pure cgo gcloop))
 
 $(OUTPUT)/vm-events: $(OUTPUT)/tests/vm/events.o $(LIB)
 	$(say) LINK $@
