@@ -34,7 +34,7 @@ DEB_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev z
 LIBS_PC := libbpf libdw libelf zlib jansson
 
 goals := $(if $(MAKECMDGOALS),$(MAKECMDGOALS),all)
-ifneq ($(filter-out clean help deps demo check format install-deps,$(goals)),)
+ifneq ($(filter-out clean help deps demo check check-kernels format install-deps,$(goals)),)
   missing := $(shell for c in $(firstword $(CC)) $(CLANG) $(BPFTOOL) $(PKGCONF); do command -v $$c >/dev/null 2>&1 || ls /usr/sbin/$$c >/dev/null 2>&1 || echo $$c; done; \
     command -v $(PKGCONF) >/dev/null 2>&1 && for p in $(LIBS_PC); do $(PKGCONF) --exists $$p 2>/dev/null || echo $$p; done)
   ifneq ($(missing),)

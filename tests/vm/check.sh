@@ -39,15 +39,19 @@ for k in "${all[@]}"; do
 done
 [ ${#kernels[@]} -gt 0 ] || die "no kernel $*: there are ${all[*]%%:*}"
 
-# ---- packages
+# ---- packages: what building takes, then ours
+sh tests/deps.sh test || [ "$(id -u)" != 0 ] || die "packages are missing"
 # QEMU 7.2, bookworm's, panics guests with Linux 6.12 in one boot out of five.
 qemu_good() {
 	local v
 	v=$("$1" --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p') && [ "${v:-0}" -ge 8 ]
 }
 install() { # apt-get options and packages
-	DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" >"$vm/install.log" 2>&1 ||
-		{ tail -n 5 "$vm/install.log" >&2 && die "could not install: $*"; }
+	DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" >"$vm/install.log" 2>&1
+}
+not_installed() {
+	tail -n 5 "$vm/install.log" >&2
+	die "could not install $*"
 }
 need() { # PACKAGE COMMAND: noted when the command is not there
 	command -v "$2" >/dev/null || wanted+=("$1")
@@ -58,28 +62,29 @@ need cpio cpio
 need jq jq
 need binutils readelf
 case $arch in
-amd64) cross=x86_64-linux-gnu cross_package=gcc-x86-64-linux-gnu ;;
-arm64) cross=aarch64-linux-gnu cross_package="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+amd64)
+	cross=x86_64-linux-gnu cross_package="gcc-x86-64-linux-gnu libc6-dev-amd64-cross"
+	qemu=qemu-system-x86_64 qemu_package=qemu-system-x86
+	;;
+arm64)
+	cross=aarch64-linux-gnu cross_package="gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+	qemu=qemu-system-aarch64 qemu_package=qemu-system-arm
+	;;
 *) skip "no machines for $arch" ;;
 esac
-[ $arch = "$host" ] || need "$cross_package" $cross-gcc
-case $arch in
-amd64) qemu=qemu-system-x86_64 qemu_package=qemu-system-x86 ;;
-arm64) qemu=qemu-system-aarch64 qemu_package=qemu-system-arm ;;
-esac
+[ "$arch" = "$host" ] || need "$cross_package" $cross-gcc
 qemu_good $qemu || wanted+=("$qemu_package")
 if [ ${#wanted[@]} -gt 0 ]; then
 	command -v apt-get >/dev/null || skip "not here: ${wanted[*]} (Debian's names), and no apt-get"
 	[ "$(id -u)" = 0 ] || skip "not here: ${wanted[*]}; run as root once, or install them"
 	echo "installing ${wanted[*]}"
-	plain=("${wanted[@]/$qemu_package/}")
-	# shellcheck disable=SC2206 # empty ones go
-	plain=(${plain[*]})
-	[ ${#plain[@]} = 0 ] || install "${plain[@]}" || { apt-get -q update >/dev/null 2>&1 && install "${plain[@]}"; }
+	# shellcheck disable=SC2206 # some are two packages
+	plain=(${wanted[@]/$qemu_package/})
+	[ ${#plain[@]} = 0 ] || install "${plain[@]}" || { apt-get -q update >/dev/null 2>&1 && install "${plain[@]}"; } || not_installed "${plain[@]}"
 	if ! qemu_good $qemu; then
 		release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 		apt_state "$vm/apt-host" "$host" "$release" "$release-backports" || die "no package lists"
-		install "${APT_O[@]}" -t "$release-backports" "$qemu_package"
+		install "${APT_O[@]}" -t "$release-backports" "$qemu_package" || not_installed "$qemu_package"
 	fi
 	qemu_good $qemu || die "$qemu 8 or newer is needed, this is $($qemu --version | head -n 1)"
 fi
@@ -87,7 +92,7 @@ fi
 # ---- what goes into the guest
 sysroot=/
 make_args=(STATIC=1 "ARCH=$arch" "OUTPUT=$build")
-if [ $arch != "$host" ]; then
+if [ "$arch" != "$host" ]; then
 	sysroot=$vm/sysroot-$arch
 	bash $here/sysroot.sh "$sysroot" $arch || die "no libraries for $arch"
 	make_args+=("CC=$cross-gcc" "AR=$cross-ar")

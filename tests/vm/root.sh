@@ -38,7 +38,7 @@ cp "$here/init" "$root/init"
 cp "$here/guest.sh" "$build/rsscope" "$build/vm-events" "$build/tests/unit/unit" "$root/test/"
 cp "$build"/guest/* "$root/test/targets/"
 chmod 755 "$root/init"
-for f in "$root"/bin/jq "$root"/test/targets/*; do
+for f in "$root"/bin/* "$root"/test/targets/*; do
 	with_libraries "$f"
 done
 # Not compressed: unpacking costs more in the guest than it saves. The second archive is dev/console,

@@ -2,12 +2,11 @@
 # `make check-kernels [ARCH=arm64]`: the program on Debian's kernels, in virtual machines. See
 # check.sh here. KERNELS="6.1 sid" takes some of them, UPDATE=1 writes the table anew, REFRESH=1 asks
 # for newer kernels, ACCEL=kvm uses KVM (emulation otherwise).
-VM := $(OUTPUT)/vm
 VM_GO := $(GO_ENV) GOARCH=$(ARCH)
 KERNELS ?=
 
 check-kernels:
-	$(Q)GO='$(GO)' MAKE='$(MAKE)' ARCH='$(ARCH)' UPDATE='$(UPDATE)' REFRESH='$(REFRESH)' \
+	$(Q)MAKE='$(MAKE)' ARCH='$(ARCH)' UPDATE='$(UPDATE)' REFRESH='$(REFRESH)' \
 	  ACCEL='$(ACCEL)' bash tests/vm/check.sh $(OUTPUT) $(KERNELS)
 
 # What goes into the guest; made by a make of its own with STATIC=1 and an OUTPUT for ARCH.
