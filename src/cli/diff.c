@@ -36,6 +36,16 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+static void check_args(const struct args *a, struct argp_state *st)
+{
+	if (a->help.shown || a->schema || a->targets.v.n == 2)
+		return;
+	if (a->targets.asked && a->targets.v.n < 2)
+		return; /* nothing has that name: no usage error */
+	argp_error(st, "two looks make a difference, and %zu %s given: A and B", a->targets.v.n,
+		   a->targets.v.n == 1 ? "is" : "are");
+}
+
 static error_t parse(int key, char *arg, struct argp_state *st)
 {
 	struct args *a = st->input;
@@ -64,10 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		a->schema = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (!a->help.shown && !a->schema && a->targets.v.n != 2 &&
-		    !(a->targets.asked && a->targets.v.n < 2))
-			argp_error(st, "two looks make a difference, and %zu %s given: A and B",
-				   a->targets.v.n, a->targets.v.n == 1 ? "is" : "are");
+		check_args(a, st);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -10,7 +10,14 @@
 #include "model/findings.h"
 #include "out/text_findings.h"
 
-enum { MAX_METRICS = 8, MAX_STATES = 4, MAX_KERNEL = 8, ROWS_PER_CATEGORY = 3, MIN_TABLE = 8 };
+enum {
+	MAX_METRICS = 8,
+	MAX_STATES = 4,
+	MAX_KERNEL = 8,
+	MAX_NOTES = 6,
+	ROWS_PER_CATEGORY = 3,
+	MIN_TABLE = 10
+};
 
 /* ---- above the table */
 
@@ -72,12 +79,19 @@ static void put_process(struct text_page *p, const struct diff *d)
 
 static void put_notes(struct text_page *p, const struct diff *d)
 {
+	size_t n = d->notes.n > MAX_NOTES ? MAX_NOTES : d->notes.n;
 	char line[512];
 
-	for (size_t i = 0; i < d->notes.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct para a = { .p = p, .label = i ? "" : "note", .color = TEXT_YELLOW };
 
 		para_add(&a, "%s", page_clean(p, d->notes.v[i].text, 300, line, sizeof(line)));
+		para_end(&a);
+	}
+	if (n < d->notes.n) {
+		struct para a = { .p = p, .label = "", .color = TEXT_YELLOW };
+
+		para_add(&a, "and %zu more, which --json names", d->notes.n - n);
 		para_end(&a);
 	}
 }
@@ -316,27 +330,40 @@ static void put_tail(struct text_page *p, const struct diff *d)
 	put_items(p, "cgroup", &d->cgroup, false);
 }
 
+static void put_head(struct text_page *p, const struct diff *d, const char *name_a,
+		     const char *name_b, unsigned int terse)
+{
+	put_verdict(p, d);
+	put_side(p, "A", d->a, name_a);
+	put_side(p, "B", d->b, name_b);
+	put_process(p, d);
+	put_notes(p, d);
+	put_rss(p, d);
+	page_findings(p, &d->findings, terse);
+	page_put(p, TEXT_PLAIN, "\n");
+}
+
 int text_diff(const struct diff *d, const struct text_style *s, const char *name_a,
 	      const char *name_b, struct text *out)
 {
-	_text_ struct text tail = { 0 };
+	_text_ struct text head = { 0 }, tail = { 0 };
+	unsigned int used = 0;
 	struct text_page p;
-	size_t from = out->n;
-	unsigned int used;
 
-	page_begin(&p, s, out);
-	put_verdict(&p, d);
-	put_side(&p, "A", d->a, name_a);
-	put_side(&p, "B", d->b, name_b);
-	put_process(&p, d);
-	put_notes(&p, d);
-	put_rss(&p, d);
-	page_findings(&p, &d->findings, 0);
-	page_put(&p, TEXT_PLAIN, "\n");
-	p.out = &tail;
+	page_begin(&p, s, &tail);
 	put_tail(&p, d);
-	used = page_lines(out, from) + page_lines(&tail, 0);
+	for (unsigned int terse = 0; terse < 4; terse++) {
+		text_free(&head);
+		head = (struct text){ 0 };
+		p.out = &head;
+		put_head(&p, d, name_a, name_b, terse);
+		used = page_lines(&head, 0) + page_lines(&tail, 0);
+		if (used + MIN_TABLE <= TEXT_LINES)
+			break;
+	}
 	p.out = out;
+	if (head.p && text_add(out, head.p, head.n))
+		p.failed = true;
 	put_table(&p, d, used + MIN_TABLE < TEXT_LINES ? TEXT_LINES - used : MIN_TABLE);
 	if (tail.n > 1 && text_add(out, tail.p, tail.n))
 		p.failed = true;

@@ -454,6 +454,37 @@ TEST(diff_text_golden)
 	check_golden("diff.txt", t.p);
 }
 
+/* Two hosts, programs and releases, both partial: all that can be noted at once. */
+TEST(diff_text_with_many_notes_is_one_screen)
+{
+	for (unsigned int width = 80; width <= 100; width += 20) {
+		_text_ struct text t = { 0 };
+		struct report a, b;
+		struct diff d;
+
+		grow(&a, &b);
+		strcpy(b.host.boot_id, "another-boot-id-that-is-as-long-as-one");
+		strcpy(b.host.kernel, "6.12.1-another-kernel-of-a-long-name");
+		strcpy(b.host.arch, "aarch64");
+		b.host.page_size = 16384;
+		strcpy(b.target.build_id, "abcdef0123456789abcdef0123456789abcdef01");
+		strcpy(b.target.go_version, "go1.26.1");
+		b.time_unix_ns = a.time_unix_ns - 5000000000;
+		a.partial = b.partial = true;
+		a.go.known = false;
+		REQUIRE(!diff_make(&a, &b, &d) && !findings_compare(&d));
+		CHECK(d.notes.n >= 10);
+		REQUIRE(!text_diff(&d, &(struct text_style){ .width = width }, "before.json",
+				   "after.json", &t));
+		check_fits(&t, width);
+		CHECK(strstr(t.p, "more, which --json names"));
+		CHECK(strstr(t.p, "go/heap/objects"));
+		diff_free(&d);
+		report_free(&a);
+		report_free(&b);
+	}
+}
+
 static char *print_json(const struct diff *d)
 {
 	char *p = NULL;
