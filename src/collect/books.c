@@ -122,6 +122,18 @@ static int copy_cgroup(struct look *k, const struct cgroup *c)
 	return c->missing[0] ? report_missing(k->r, "cgroup", "", "%s", c->missing) : 0;
 }
 
+/* VmHWM comes from counters that lag (by batches per thread up to Linux 6.1, per CPU since): what
+ * the brackets saw was there, too. */
+static uint64_t high_water(const struct look *k, uint64_t hwm)
+{
+	const struct opt_u64 *seen[] = { &k->r->rss.before, &k->r->rss.after };
+
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+		if (seen[i]->has && seen[i]->v > hwm)
+			hwm = seen[i]->v;
+	return hwm;
+}
+
 int look_kernel(struct look *k)
 {
 	struct report_kernel *o = &k->r->kernel;
@@ -135,7 +147,7 @@ int look_kernel(struct look *k)
 		o->threads = OPT(st.threads);
 		o->kernel_stack_size = OPT(kernel_stack_size(k));
 		o->kernel_stacks = OPT(st.threads * kernel_stack_size(k));
-		k->r->rss.high_water = OPT(st.vm_hwm);
+		k->r->rss.high_water = OPT(high_water(k, st.vm_hwm));
 	} else {
 		r = report_missing(k->r, "kernel", "a live process or a capture", "%s",
 				   e.text[0] ? e.text : "no memory figures in /proc/PID/status");
