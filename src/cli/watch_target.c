@@ -9,9 +9,6 @@
 #include "goruntime/gcwork.h"
 #include "proc/maps.h"
 
-/* Called once a cycle, with its figures final: see bpf/gc.bpf.c. */
-static const char gc_function[] = "runtime.prepareFreeWorkbufs";
-
 static void set_word(struct watch_target *t, enum gc_value i, uint64_t base, enum go_field f,
 		     uint32_t size)
 {
@@ -55,26 +52,6 @@ static void set_words(struct watch_target *t)
 	set_work_words(t);
 }
 
-/* Where the file holds the code at a link-time address; 0 when it does not. */
-static uint64_t file_offset(const struct bin *b, uint64_t vaddr)
-{
-	const struct bin_segment *seg;
-	size_t n = bin_segments(b, &seg);
-
-	for (size_t i = 0; i < n; i++)
-		if (seg[i].flags & BIN_SEG_X && vaddr >= seg[i].vaddr &&
-		    vaddr - seg[i].vaddr < seg[i].filesz)
-			return vaddr - seg[i].vaddr + seg[i].offset;
-	return 0;
-}
-
-uint64_t watch_gc_offset(struct bin *b, uint64_t text)
-{
-	struct bin_func fn;
-
-	return bin_go_lookup(b, text, gc_function, &fn) ? 0 : file_offset(b, fn.entry);
-}
-
 static void find_gc(struct watch_target *t)
 {
 	uint64_t text = t->has_go ? t->rt.g.text - t->bias : 0;
@@ -86,7 +63,7 @@ static void find_gc(struct watch_target *t)
 	snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", (int)memsrc_pid(t->m));
 	t->gc.offset = watch_gc_offset(t->bin, text);
 	if (!t->gc.offset)
-		snprintf(t->no_gc, sizeof(t->no_gc), "no function %s in it", gc_function);
+		snprintf(t->no_gc, sizeof(t->no_gc), "the function that ends a cycle is not found");
 }
 
 static int open_exe(struct watch_target *t, struct maps *maps)
