@@ -117,6 +117,7 @@ void run_look_close(struct run_look *l);
 
 struct run_seen {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it goes on */
+	uint64_t exec_ns;	   /* of the program that runs now */
 	uint64_t events[KIND_COUNT];
 	uint64_t cycle; /* numgc of the last GC event that had it */
 	uint64_t gc_ns; /* when the last GC event came, and from whom */
@@ -140,6 +141,7 @@ struct run {
 	char go_version[64];
 	char no_gc[256];
 	struct run_seen seen;
+	bool gc_late;	    /* its GC probe came after its start */
 	bool execed, asked; /* the child is the program; SIGUSR1 */
 	/* when to look: ns and bytes */
 	uint64_t next_look_ns, next_due_ns, high_at_look;

@@ -93,12 +93,27 @@ static void set_rss(const struct run *r, struct report *rep)
 	}
 }
 
-static void set_gc(const struct run *r, struct report *rep)
+/* The runtime's own number, as the last cycle that could be read or the last ledger had it; or the
+ * cycles that were seen, where the probe was there before the first. */
+static int set_gc(const struct run *r, struct report *rep, bool again)
 {
-	uint64_t n = r->seen.events[KIND_GC];
+	const struct run_seen *s = &r->seen;
+	const struct run_ledger *l = &s->last;
+	uint64_t n = s->cycle;
 
-	if (r->is_go && ev_groups(r->ev) & EV_GC && !r->no_gc[0])
-		rep->run.gc_cycles = OPT(r->seen.cycle ? r->seen.cycle : n);
+	if (!r->is_go || !(ev_groups(r->ev) & EV_GC) || r->no_gc[0])
+		return 0;
+	if (l->has && l->at_ns > s->exec_ns && l->r.go.cycles.has && l->r.go.cycles.v > n)
+		n = l->r.go.cycles.v;
+	if (!n && r->gc_late)
+		return again ? 0
+			     : report_missing(rep, "run.gc_cycles", "",
+					      "the program was exec'ed by another one: its first "
+					      "cycles came before the probe");
+	if (!r->gc_late && s->events[KIND_GC] > n)
+		n = s->events[KIND_GC];
+	rep->run.gc_cycles = OPT(n);
+	return 0;
 }
 
 /* Puts into a ledger's report what is known of the whole run. */
@@ -128,11 +143,12 @@ static int complete(const struct run *r, const struct run_ledger *l, const char 
 		o->ledger_age_ns = OPT(end > l->at_ns ? end - l->at_ns : 0);
 	}
 	set_rss(r, rep);
-	set_gc(r, rep);
 	for (size_t i = 0; i < n; i++)
 		probes += p[i].attached;
 	rep->cost.probes = OPT(probes);
-	rc = add_events(s, &o->events);
+	rc = set_gc(r, rep, again);
+	if (!rc)
+		rc = add_events(s, &o->events);
 	if (!rc)
 		rc = add_losses(r, &rep->losses);
 	return rc || again ? rc : add_missing(r, rep);

@@ -72,10 +72,23 @@ bool run_signals_take(const struct run_signals *s, pid_t child)
 	return asked;
 }
 
+/* As the first process of a container we inherit its orphans. */
+static void reap_others(pid_t child)
+{
+	siginfo_t si;
+
+	do {
+		si = (siginfo_t){ 0 };
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) || si.si_pid == child)
+			return;
+	} while (si.si_pid && waitpid(si.si_pid, NULL, WNOHANG) == si.si_pid);
+}
+
 bool run_child_ended(pid_t child)
 {
 	siginfo_t si = { 0 };
 
+	reap_others(child);
 	if (!waitid(P_PID, child, &si, WSTOPPED | WNOHANG) && si.si_pid == child &&
 	    (si.si_status == SIGTSTP || si.si_status == SIGTTIN || si.si_status == SIGTTOU))
 		raise(SIGSTOP);

@@ -83,7 +83,7 @@ static void follow_exec(struct run *r)
 	if (fd < 0 || !describe_program(r, fd, &gc) || !gc.offset)
 		return;
 	memcpy(gc.path, path, sizeof(path));
-	r->look.want_gc = true;
+	r->look.want_gc = r->gc_late = true;
 	if (ev_set_gc(r->ev, &gc, &e))
 		snprintf(r->no_gc, sizeof(r->no_gc), "%.255s", e.text);
 }
@@ -141,7 +141,7 @@ static int on_event(void *ctx, const struct event *e)
 		return 0;
 	if (k == KIND_EXEC && !r->execed) { /* it becomes the program */
 		r->execed = true;
-		s->start_ns = e->exit_ns;
+		s->start_ns = s->exec_ns = e->exit_ns;
 		/* what the file's name led to may not be what runs: a script's interpreter */
 		if (!r->is_go)
 			follow_exec(r);
@@ -154,6 +154,7 @@ static int on_event(void *ctx, const struct event *e)
 		s->end_ns = e->exit_ns;
 	if (k == KIND_EXEC) {
 		s->cycle = 0;
+		s->exec_ns = e->exit_ns;
 		follow_exec(r);
 	}
 	if (k == KIND_GC && gc_has(&e->gc, GCV_CYCLE))
