@@ -5,6 +5,7 @@
 # nothing is left: no process, no BPF program, map or link.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
+. "$(dirname "$0")/run_lib.sh"
 need_probes
 need_go
 need_tool jq bpftool
@@ -12,17 +13,6 @@ RUNS=${RUNS:-60}
 SEED=${SEED:-$RANDOM}
 RANDOM=$SEED
 echo "SEED=$SEED RUNS=$RUNS"
-
-left() {
-	{
-		bpftool prog show | grep -oE 'name (mmap|munmap|mremap|brk|rss|gc|fork|exit|exec|probe)_[a-z]+'
-		bpftool map show | grep -oE 'name (events|targets|counters|calls|blank|rss_state|rsc_.*)\b'
-		bpftool link show | grep -E 'perf_event|tracing' | cut -d: -f1 | sed 's/^/link /'
-		cat /sys/kernel/tracing/uprobe_events 2>/dev/null
-	} | sort
-}
-BEFORE=$(left)
-added() { comm -13 <(echo "$BEFORE") <(left); } # others' may go meanwhile
 
 ledgers=0 go_ledgers=0 counted=0 worst=0
 check() { # WANTED-STATUS KIB ENDED: the report in $TMP/r of a run whose status was RC
@@ -78,9 +68,5 @@ done
 zombies=$(ps -o stat= --ppid $$ | grep -c Z)
 equal "zombies" "$zombies" 0
 pgrep -f "^$T/(short|run) " >"$TMP/alive" && fail "still there: $(cat "$TMP/alive")"
-for ((i = 0; i < 100; i++)); do
-	[ -z "$(added)" ] && break
-	sleep 0.1 # the kernel frees programs after a grace period
-done
-equal "what is left in the kernel" "$(added)" ""
+nothing_left "$RUNS runs"
 finish "$RUNS programs, $ledgers ledgers ($go_ledgers Go), $counted with counters only; RSS off by $((worst / 100)).$(printf %02d $((worst % 100))) % at most"

@@ -3,20 +3,15 @@
 # The life of a program under run: it execs, grows and shrinks, has children, is killed; or rsscope is.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
+. "$(dirname "$0")/run_lib.sh"
 need_probes
 need_go
-need_tool jq bpftool
+need_tool jq bpftool setpriv unshare
 run() { # ARG…: stdout in $TMP/out, the report in $TMP/report.json, status in RC
 	rm -f "$TMP/report.json"
 	"$RSSCOPE" run --no-mappings --json -o "$TMP/report.json" "$@" >"$TMP/out" 2>"$TMP/err"
 	RC=$?
 }
-left() {
-	bpftool prog show | grep -oE 'name (mmap|munmap|mremap|brk|rss|gc|fork|exit|exec|probe)_[a-z]+'
-	bpftool link show | grep -E 'perf_event|tracing' | cut -d: -f1 | sed 's/^/link /'
-}
-BEFORE=$(left | sort)
-added() { comm -13 <(echo "$BEFORE") <(left | sort); }
 MIN=$((19 * MIB))
 
 # ---- a shell that becomes a Go program: its collections are counted, its ledger is Go's
@@ -72,17 +67,13 @@ CHILDREN+=("$RPID")
 sleep 1
 PID=$(cat "$TMP/pid2")
 CHILDREN+=("$PID")
-[ -n "$(added)" ] || fail "the test does not see the programs"
+[ -n "$(comm -12 <(our_programs) <(held_by /proc/$RPID/fdinfo/*))" ] || fail "the test does not see the programs"
 kill -KILL $RPID
 wait $RPID
 sleep 0.2
 grep -q '^State:.S' "/proc/$PID/status" || fail "the program ended with rsscope"
 kill -KILL "$PID"
-for ((i = 0; i < 100; i++)); do
-	[ -z "$(added)" ] && break
-	sleep 0.1
-done
-[ "$(added)" = "" ] || fail "left in the kernel: $(added)"
+nothing_left "SIGKILL"
 
 # Killed before the program starts: it never starts. (Probes take longer to attach than this.)
 "$RSSCOPE" run -- touch "$TMP/never" 2>/dev/null &
@@ -98,6 +89,25 @@ run --fallbacks -- "$T/run" -mib 20 -ms 100 -gc 3
 equal "status with fallbacks" $RC 0
 equal "GC cycles with fallbacks" "$(q .run.gc_cycles)" "$(cat "$TMP/out")"
 between "the highest RSS with fallbacks" $(($(q .run.tree_max_rss) * 98 / 100)) "$(q .rss.high_water)" $(($(q .run.tree_max_rss) * 102 / 100))
+
+# ---- as the first process of a container: orphans are reaped
+unshare -pf --mount-proc "$RSSCOPE" run --no-mappings --json -o "$TMP/report.json" -- \
+	sh -c '(sleep 0.1 & exec sleep 0.05); sleep 0.6; ps -e -o stat=,ppid=; exit 5' >"$TMP/out"
+equal "status in a pid namespace" $? 5
+equal "zombies in it" "$(grep -c Z "$TMP/out")" 0
+equal "the program's id in it" "$(q .target.pid)" 2
+equal "observed there by" "$(q .rss.observed_by)" first-instruction
+equal "exit there" "$(q .run.events.exit)" 1
+
+# Few capabilities: all but GC cycles, whose probe needs more, and says so.
+caps=+bpf,+perfmon,+sys_ptrace,+dac_read_search
+chmod 755 "$TMP"
+cp "$RSSCOPE" "$T/run" "$TMP/"
+setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps $caps --ambient-caps $caps --bounding-set "-all,$caps" \
+	"$TMP/rsscope" run --json -- "$TMP/run" -ms 100 -gc 2 -status 6 >"$TMP/out" 2>"$TMP/report.json"
+equal "status with four capabilities" $? 6
+q '.missing[] | select(.path == "run.gc_cycles") | .reason' | grep -q CAP_SYS_ADMIN || fail "GC cycles with four capabilities: $(q .missing)"
+[ "$(q .run.events.mmap)" -gt 0 ] || fail "no mmap with four capabilities"
 
 # As text: a screen, with its age, and what is missing.
 "$RSSCOPE" run --no-mappings -- "$T/run" -mib 4 -ms 100 2>"$TMP/err" >/dev/null
