@@ -66,6 +66,13 @@ extern struct calls_map {
 	__type(value, struct call_slot);
 } calls SEC(".maps");
 
+extern struct lost_regions_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RSC_REGIONS_MAX);
+	__type(key, struct rsc_region);
+	__type(value, __u64);
+} lost_regions SEC(".maps");
+
 /* One zeroed slot: what a thread's first call starts from (too large for the BPF stack). */
 extern struct blank_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -100,4 +100,17 @@ static __always_inline bool compat_sched_trace(void)
 		bpf_core_type_exists(btf_trace_sched_process_exit___v616));
 }
 
+/* The break: vmlinux.h leaves it out. */
+struct mm_struct___brk {
+	unsigned long brk;
+} CORE;
+
+static __always_inline __u64 compat_brk(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct mm_struct___brk *mm = (void *)BPF_CORE_READ(task, mm);
+
+	return bpf_core_field_exists(mm->brk) ? BPF_CORE_READ(mm, brk) : 0;
+}
+
 #endif

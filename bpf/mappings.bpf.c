@@ -4,6 +4,7 @@
  * thread may unmap its own.
  */
 #include "common.h"
+#include "compat.h"
 #include "gostack.h"
 
 static __always_inline struct call_slot *slot_of_thread(void)
@@ -20,6 +21,52 @@ static __always_inline struct call_slot *slot_of_thread(void)
 	return bpf_map_lookup_elem(&calls, &tid);
 }
 
+/* ---- where what is lost has changed memory */
+
+static __always_inline void lose_all(__u32 tgid)
+{
+	struct rsc_region key = { .tgid = tgid, .region = RSC_REGION_ALL };
+	__u64 ns = bpf_ktime_get_ns();
+
+	bpf_map_update_elem(&lost_regions, &key, &ns, BPF_EXIST);
+}
+
+static __always_inline void lose(__u32 tgid, __u64 ns, __u64 start, __u64 end)
+{
+	struct rsc_region key = { .tgid = tgid, .region = start >> RSC_REGION_SHIFT };
+	__u64 last = (end - 1) >> RSC_REGION_SHIFT;
+
+	if (end <= start)
+		return;
+	if (last - key.region >= RSC_REGIONS_CALL) {
+		lose_all(tgid);
+		return;
+	}
+	for (int i = 0; i < RSC_REGIONS_CALL; i++) {
+		if (bpf_map_update_elem(&lost_regions, &key, &ns, BPF_ANY))
+			lose_all(tgid);
+		if (key.region++ >= last)
+			return;
+	}
+}
+
+static __always_inline void lose_call(const struct rsc_rec_call *r)
+{
+	const __u64 *a = r->args, ret = r->ret, ns = r->hdr.exit_ns;
+	__u32 tgid = r->hdr.tgid;
+
+	if (r->call == RSC_BRK && !a[1]) {
+		lose_all(tgid);
+	} else if (r->call == RSC_BRK) {
+		lose(tgid, ns, a[1] < ret ? a[1] : ret, a[1] < ret ? ret : a[1]);
+	} else if (ret < -4095UL) { /* MAX_ERRNO: a failed one changes nothing */
+		lose(tgid, ns, r->call == RSC_MMAP ? ret : a[0],
+		     (r->call == RSC_MMAP ? ret : a[0]) + a[1]);
+		if (r->call == RSC_MREMAP)
+			lose(tgid, ns, ret, ret + a[2]);
+	}
+}
+
 static __always_inline int call_enter(struct trace_event_raw_sys_enter *ctx, __u16 call, int nargs)
 {
 	struct ids who = ids_of_current();
@@ -32,6 +79,7 @@ static __always_inline int call_enter(struct trace_event_raw_sys_enter *ctx, __u
 	slot = slot_of_thread();
 	if (!slot) {
 		count_lost(RSC_N_ENTRY_LOST);
+		lose_all(who.tgid);
 		return 0;
 	}
 	rec_fill(&slot->rec.hdr, RSC_CALL, 0, who);
@@ -45,6 +93,8 @@ static __always_inline int call_enter(struct trace_event_raw_sys_enter *ctx, __u
 	slot->rec.args[3] = nargs > 3 ? ctx->args[3] : 0;
 	slot->rec.args[4] = nargs > 4 ? ctx->args[4] : 0;
 	slot->rec.args[5] = nargs > 5 ? ctx->args[5] : 0;
+	if (call == RSC_BRK)
+		slot->rec.args[1] = compat_brk();
 	n = bpf_get_stack(ctx, slot->rec.stack, 8 * RSC_KSTACK, BPF_F_USER_STACK);
 	if (n > 0 && n <= 8 * RSC_KSTACK) {
 		slot->rec.nstack = n / 8;
@@ -71,6 +121,7 @@ static __always_inline int call_exit(struct trace_event_raw_sys_exit *ctx, __u16
 	slot = bpf_map_lookup_elem(&calls, &tid);
 	if (!slot || !slot->busy || slot->rec.call != call) {
 		count_lost(RSC_N_EXIT_ALONE);
+		lose_all(who.tgid);
 		return 0;
 	}
 	slot->busy = 0;
@@ -84,8 +135,10 @@ static __always_inline int call_exit(struct trace_event_raw_sys_exit *ctx, __u16
 	n = __builtin_offsetof(struct rsc_rec_call, stack) + 8 * n;
 	slot->rec.hdr.size = n;
 	slot->rec.hdr.exit_ns = bpf_ktime_get_ns();
-	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n)))
+	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n))) {
 		count_lost(RSC_N_RING_CALL);
+		lose_call(&slot->rec);
+	}
 	return 0;
 }
 

@@ -10,6 +10,7 @@ struct targets_map targets SEC(".maps");
 struct rss_state_map rss_state SEC(".maps");
 struct counters_map counters SEC(".maps");
 struct calls_map calls SEC(".maps");
+struct lost_regions_map lost_regions SEC(".maps");
 struct blank_map blank SEC(".maps");
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

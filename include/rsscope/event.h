@@ -65,8 +65,8 @@ struct rsc_rec_call {
 	__u16 nstack;
 	__u16 ngo;
 	__u16 pad;
-	__u64 args[6];
-	__s64 ret; /* -errno on failure, except brk: the unchanged break */
+	__u64 args[6]; /* of brk: the request, and the break at the entry (0: not known) */
+	__s64 ret;     /* -errno on failure, except brk: the unchanged break */
 	__u64 stack[RSC_STACK_MAX];
 };
 
@@ -127,6 +127,22 @@ struct rsc_target {
 	__u64 rss_step; /* bytes of change that make a record */
 	struct rsc_gopath go;
 	struct rsc_word words[RSC_WORDS_MAX];
+};
+
+/*
+ * Where lost mapping calls changed memory: map `lost_regions`, one entry for each region of
+ * 1 << RSC_REGION_SHIFT bytes with the exit of the last such call (CLOCK_MONOTONIC, ns).
+ * RSC_REGION_ALL: a call of which the place is not known, or that spans more than RSC_REGIONS_CALL
+ * of them, or that the map had no room for; user space puts this entry there when it begins.
+ */
+#define RSC_REGION_SHIFT 25
+#define RSC_REGION_ALL	 0xffffffffU
+#define RSC_REGIONS_CALL 16
+#define RSC_REGIONS_MAX	 4096
+
+struct rsc_region {
+	__u32 tgid;
+	__u32 region; /* address >> RSC_REGION_SHIFT */
 };
 
 struct rsc_rss_state {
@@ -201,6 +217,8 @@ RSC_SIZE(struct rsc_target, 48 + 16 * RSC_WORDS_MAX);
 RSC_AT(struct rsc_target, rss_step, 8);
 RSC_AT(struct rsc_target, go, 16);
 RSC_AT(struct rsc_target, words, 48);
+RSC_SIZE(struct rsc_region, 8);
+RSC_AT(struct rsc_region, region, 4);
 RSC_SIZE(struct rsc_rss_state, 64);
 RSC_AT(struct rsc_rss_state, sent, 32);
 RSC_AT(struct rsc_rss_state, high, 48);

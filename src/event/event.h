@@ -120,6 +120,16 @@ enum { EV_COUNTERS_MAX = 16 };
 /* Sum of those that lost events. */
 uint64_t ev_lost(const struct ev *s);
 
+/* A part of the address space in which mapping calls were lost, the last of them at `ns`. */
+struct ev_region {
+	uint64_t start, end; /* bytes */
+	uint64_t ns;	     /* exit of the last lost call, CLOCK_MONOTONIC */
+};
+
+/* Those since the last call of it, or all the address space: a malloc'ed array for the caller to
+ * free, NULL when there are none. 0 or -errno. */
+int ev_lost_regions(struct ev *s, struct ev_region **out, size_t *n);
+
 /* One program of the attach table, for "what is attached" and for doctor. */
 struct ev_program {
 	const char *name;   /* of the BPF program */
@@ -170,8 +180,8 @@ struct ev_synth_record {
 	size_t n;
 };
 
-/* Records are borrowed. They pass the same decoder; counters[] (may be NULL) is indexed by
- * enum rsc_counter. */
+/* Records are borrowed. No regions are lost. They pass the same decoder; counters[] (may be NULL)
+ * is indexed by enum rsc_counter. */
 int ev_open_synthetic(const struct ev_synth_record *r, size_t n, const uint64_t *counters,
 		      struct ev **out);
 

@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
+#include "base/vec.h"
 #include "event/attach.h"
 #include "event/bpflog.h"
 #include "event/source.h"
@@ -33,6 +34,7 @@ struct live {
 	struct plan plan;
 	struct rsc_target target; /* as in the map `targets` */
 	uint32_t key;		  /* there */
+	uint64_t regions_ns;	  /* what ev_lost_regions has told of so far */
 	/* one poll's */
 	ev_record_fn *fn;
 	void *ctx;
@@ -259,6 +261,43 @@ static int live_rss(const struct ev *s, struct event_rss *out)
 	return 0;
 }
 
+/* Entries stay in the map: only what is newer is told again, with some time for those that were put
+ * there late. */
+static int live_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
+{
+	struct live *l = (struct live *)s;
+	int fd = bpf_map__fd(l->skel->maps.lost_regions);
+	const uint64_t late = 1000000000;
+	struct rsc_region at, next;
+	uint64_t newest = l->regions_ns, ns;
+	VEC(struct ev_region) v = { 0 };
+	int r = 0;
+
+	for (void *prev = NULL; !r && !bpf_map_get_next_key(fd, prev, &next); prev = &at) {
+		struct ev_region g;
+
+		at = next;
+		if (bpf_map_lookup_elem(fd, &at, &ns) || ns + late <= l->regions_ns || !ns ||
+		    at.tgid != l->key)
+			continue;
+		g = (struct ev_region){ (uint64_t)at.region << RSC_REGION_SHIFT,
+					(at.region + 1ULL) << RSC_REGION_SHIFT, ns };
+		if (at.region == RSC_REGION_ALL)
+			g = (struct ev_region){ 0, UINT64_MAX, ns };
+		if (ns > newest)
+			newest = ns;
+		r = vec_push(&v, g);
+	}
+	if (r) {
+		vec_free(&v);
+		return r;
+	}
+	l->regions_ns = newest;
+	*out = v.v;
+	*n = v.n;
+	return 0;
+}
+
 /* Whether a program sees the target's exec. */
 static bool sees_exec(const struct live *l)
 {
@@ -276,6 +315,8 @@ static int arm(struct live *l, const struct ev_options *o)
 		.swap_sent = o->rss.swap,
 		.on = !o->at_exec || !sees_exec(l),
 	};
+	struct rsc_region all = { .tgid = o->pid, .region = RSC_REGION_ALL };
+	uint64_t none = 0;
 	int r;
 
 	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
@@ -297,6 +338,9 @@ static int arm(struct live *l, const struct ev_options *o)
 	copy_words(&l->target, o->gc.words);
 	r = bpf_map__update_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
 				 sizeof(rss), BPF_ANY);
+	if (!r)
+		r = bpf_map__update_elem(l->skel->maps.lost_regions, &all, sizeof(all), &none,
+					 sizeof(none), BPF_ANY);
 	return r ? r : put_target(l);
 }
 
@@ -306,6 +350,7 @@ static const struct ev_ops live_ops = {
 	.set_words = live_set_words,
 	.set_gc = live_set_gc,
 	.rss = live_rss,
+	.lost_regions = live_lost_regions,
 	.counters = live_counters,
 	.not_run = live_not_run,
 	.close = live_close,

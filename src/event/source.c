@@ -79,6 +79,13 @@ int ev_rss(const struct ev *s, struct event_rss *out)
 	return s->ops->rss && s->groups & EV_RSS ? s->ops->rss(s, out) : -ENOTSUP;
 }
 
+int ev_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
+{
+	*out = NULL;
+	*n = 0;
+	return s->ops->lost_regions ? s->ops->lost_regions(s, out, n) : 0;
+}
+
 void ev_stop(struct ev *s)
 {
 	if (s->ops->stop)

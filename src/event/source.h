@@ -14,10 +14,11 @@ struct ev_ops {
 	/* Waits up to timeout_ms, then hands over what is there. 0, -ENODATA when the source has
 	 * ended, -errno. A stop by fn is 0. */
 	int (*poll)(struct ev *s, int timeout_ms, ev_record_fn *fn, void *ctx);
-	void (*stop)(struct ev *s);					    /* may be NULL */
-	int (*set_words)(struct ev *s, const struct ev_word *words);	    /* may be NULL */
-	int (*set_gc)(struct ev *s, const struct ev_gc *gc, struct err *e); /* may be NULL */
-	int (*rss)(const struct ev *s, struct event_rss *out);		    /* may be NULL */
+	void (*stop)(struct ev *s);					      /* may be NULL */
+	int (*set_words)(struct ev *s, const struct ev_word *words);	      /* may be NULL */
+	int (*set_gc)(struct ev *s, const struct ev_gc *gc, struct err *e);   /* may be NULL */
+	int (*rss)(const struct ev *s, struct event_rss *out);		      /* may be NULL */
+	int (*lost_regions)(struct ev *s, struct ev_region **out, size_t *n); /* may be NULL */
 	/* Fills n[0..RSC_N_COUNT) with the sums over the CPUs. */
 	void (*counters)(const struct ev *s, uint64_t *n);
 	/* How often the kernel left a program out: may be NULL. */
