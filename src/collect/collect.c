@@ -251,6 +251,8 @@ static int build_ledger(struct look *k, const struct maps *after, const struct g
 		r = look_claim_vmas(k);
 	if (!r)
 		r = look_claim_new_vmas(k, after);
+	if (!r)
+		r = look_claim_origins(k);
 	if (!r && k->has_go)
 		r = look_claim_go(k);
 	if (!r && k->has_go)
@@ -308,6 +310,8 @@ static int look_memory(struct look *k, struct err *e)
 	}
 	if (!r)
 		r = build_ledger(k, &maps_after, &again, &bits);
+	if (!r)
+		r = look_origins(k);
 	vec_free(&bits);
 	go_heap_free(&again);
 	maps_free(&maps_after);

@@ -42,6 +42,10 @@ int look_claim_vmas(struct look *k);
 int look_claim_native(struct look *k);
 int look_claim_new_vmas(struct look *k, const struct maps *after);
 
+/* origins.c: who asked for it, as far as opts tell. The first before the sweep, the other after. */
+int look_claim_origins(struct look *k);
+int look_origins(struct look *k);
+
 /* claims_go.c: the runtime's regions, pages and spans. */
 int look_claim_go(struct look *k);
 int look_claim_again(struct look *k, const struct go_heap *again, const go_region_vec *bits);

@@ -20,6 +20,7 @@
 
 enum claim_level {
 	LEVEL_VMA,    /* what the kernel's mapping says */
+	LEVEL_ORIGIN, /* who asked for a mapping, where the kernel gives it no name */
 	LEVEL_OBJECT, /* parts of a mapping: segments of a binary, glibc heaps, thread stacks */
 	LEVEL_REGION, /* the Go runtime's regions: arenas, persistent chunks, bitmaps */
 	LEVEL_AGAIN,  /* what a second reading of the heap says, for bytes that the first left open

@@ -34,6 +34,16 @@ void findings_free(finding_vec *v)
 	vec_free(v);
 }
 
+void report_origin_free(struct report_origin *o)
+{
+	for (size_t i = 0; i < o->stack.n; i++) {
+		free(o->stack.v[i].func);
+		free(o->stack.v[i].file);
+		free(o->stack.v[i].module);
+	}
+	vec_free(&o->stack);
+}
+
 void report_free(struct report *r)
 {
 	free(r->target.exe);
@@ -45,6 +55,9 @@ void report_free(struct report *r)
 	vec_free(&r->go.by_state);
 	free(r->cgroup.path);
 	vec_free(&r->cgroup.rows);
+	for (size_t i = 0; i < r->origins.n; i++)
+		report_origin_free(&r->origins.v[i]);
+	vec_free(&r->origins);
 	findings_free(&r->findings);
 	for (size_t i = 0; i < r->missing.n; i++) {
 		free(r->missing.v[i].path);

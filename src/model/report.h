@@ -87,6 +87,21 @@ struct report_go {
 	struct opt_u64 spans, retries;
 };
 
+struct report_frame {
+	uint64_t addr;
+	char *func, *file, *module; /* owned; NULL: not known */
+	uint32_t line;
+};
+
+/* Mapped memory by the stack that asked for it: of a process whose mapping calls were watched. */
+struct report_origin {
+	enum category cat;	  /* of most of its resident bytes; go/heap for all its parts */
+	uint64_t bytes, resident; /* mapped; of these in memory */
+	uint64_t count;		  /* ranges */
+	int caller;		  /* index of the frame that a person would name; −1: none */
+	VEC(struct report_frame) stack;
+};
+
 struct report_kernel {
 	struct opt_u64 page_tables;   /* VmPTE, bytes */
 	struct opt_u64 kernel_stacks; /* threads × kernel stack size, bytes */
@@ -141,6 +156,7 @@ struct report {
 	struct report_go go;
 	struct report_kernel kernel;
 	struct report_cgroup cgroup;
+	VEC(struct report_origin) origins; /* largest first */
 	finding_vec findings;
 	VEC(struct missing) missing;
 	named_vec losses;
@@ -154,7 +170,8 @@ struct report {
 void report_init(struct report *r);
 void finding_free(struct finding *f); /* what it owns */
 void findings_free(finding_vec *v);   /* and leaves it empty */
-void report_free(struct report *r);   /* all it owns; safe after report_init alone */
+void report_origin_free(struct report_origin *o);
+void report_free(struct report *r); /* all it owns; safe after report_init alone */
 
 /* The sentence that opens a report without a ledger. Appended to *out. 0 or -ENOMEM. */
 int report_no_ledger(struct text *out);

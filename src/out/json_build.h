@@ -43,6 +43,9 @@ void jput_missing(struct jbuild *b, json_t *top, const struct report *r);
 /* One report as a value, NULL when out of memory. The caller decrefs it. */
 json_t *json_report_value(const struct report *r);
 
+/* Who asked for memory: left out where nothing of that is known. */
+void json_put_origins(struct jbuild *b, json_t *top, const struct report *r);
+
 /* What `run` knows beside the ledger. */
 void json_put_run(struct jbuild *b, json_t *top, const struct report_run *r);
 

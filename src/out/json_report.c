@@ -284,6 +284,7 @@ json_t *json_report_value(const struct report *r)
 	put_kernel(&b, top, &r->kernel);
 	put_cgroup(&b, top, r);
 	put_at_goal(&b, top, r);
+	json_put_origins(&b, top, r);
 	jput_findings(&b, top, &r->findings);
 	jput_missing(&b, top, r);
 	put_losses_and_cost(&b, top, r);

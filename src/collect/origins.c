@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory by who asked for it: names for anonymous mappings, and the report's list of origins. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collect/look.h"
+#include "model/event.h"
+
+/* "main.load cache.go:41", "libfoo.so", "0x7f…". */
+static void name_origin(const struct collect_origin *o, char *buf, size_t n)
+{
+	int i = event_caller(o->frame, o->n);
+	const struct frame *f = i < 0 ? NULL : &o->frame[i];
+	const char *file = f && f->file ? strrchr(f->file, '/') : NULL;
+	const char *module = f && f->module ? strrchr(f->module, '/') : NULL;
+
+	if (!f)
+		snprintf(buf, n, "a caller without a stack");
+	else if (f->func && f->file)
+		snprintf(buf, n, "%s %s:%" PRIu32, f->func, file ? file + 1 : f->file, f->line);
+	else if (f->func)
+		snprintf(buf, n, "%s", f->func);
+	else if (f->module)
+		snprintf(buf, n, "%s", module ? module + 1 : f->module);
+	else
+		snprintf(buf, n, "code at 0x%" PRIx64, f->addr);
+}
+
+/* Only what the kernel's word leaves without a name: files, the heap and stacks have theirs. */
+int look_claim_origins(struct look *k)
+{
+	const struct collect_opts *o = k->opts;
+	size_t v = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < o->nranges && !r; i++) {
+		const struct collect_range *g = &o->ranges[i];
+		char name[512];
+		uint32_t row;
+
+		while (v < k->maps.vma.n && k->maps.vma.v[v].end <= g->start)
+			v++;
+		name[0] = 0;
+		for (size_t j = v; j < k->maps.vma.n && k->maps.vma.v[j].start < g->end && !r;
+		     j++) {
+			const struct vma *m = &k->maps.vma.v[j];
+
+			if (m->inode || m->name[0])
+				continue;
+			if (!name[0])
+				name_origin(&o->origins[g->origin], name, sizeof(name));
+			r = ledger_row(&k->r->ledger, CAT_NATIVE_MMAP, ROW_ORIGIN, name, &row);
+			if (!r)
+				r = ledger_claim(&k->r->ledger, LEVEL_ORIGIN,
+						 g->start > m->start ? g->start : m->start,
+						 g->end < m->end ? g->end : m->end, row,
+						 METHOD_MEASURED, 0);
+		}
+	}
+	return r;
+}
+
+/* ---- the report's list */
+
+static int copy_text(const char *s, char **out)
+{
+	*out = s ? strdup(s) : NULL;
+	return s && !*out ? -ENOMEM : 0;
+}
+
+static int copy_stack(const struct collect_origin *o, struct report_origin *out)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		const struct frame *f = &o->frame[i];
+		struct report_frame g = { .addr = f->addr, .line = f->line };
+		int r = copy_text(f->func, &g.func);
+
+		if (!r)
+			r = copy_text(f->file, &g.file);
+		if (!r)
+			r = copy_text(f->module, &g.module);
+		if (!r)
+			r = vec_push(&out->stack, g);
+		if (r) {
+			free(g.func);
+			free(g.file);
+			free(g.module);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* All parts of the heap are one here. */
+static enum category group(enum category c)
+{
+	return c >= CAT_GO_HEAP && c <= CAT_GO_HEAP_RELEASED ? CAT_GO_HEAP : c;
+}
+
+/* Posts the resident parts of a range: the bytes, and a sample of whose they are. */
+static uint64_t post_resident(const struct look *k, const struct collect_range *g,
+			      uint64_t by[CAT_COUNT])
+{
+	enum { SAMPLES = 64 }; /* of each stretch of resident pages */
+	uint64_t page = memsrc_page_size(k->m), sum = 0;
+
+	for (size_t i = range_lower(k->pages.v, k->pages.n, g->start);
+	     i < k->pages.n && k->pages.v[i].start < g->end; i++) {
+		const struct range *p = &k->pages.v[i];
+		uint64_t a = p->start > g->start ? p->start : g->start;
+		uint64_t z = p->end < g->end ? p->end : g->end;
+		uint64_t step = (z - a) / SAMPLES / page * page + page;
+
+		if (!(p->flags & PAGE_PRESENT) || p->flags & PAGE_ZERO)
+			continue;
+		sum += z - a;
+		for (; a < z; a += step) {
+			uint32_t row = ledger_owner(&k->r->ledger, a);
+
+			by[group(k->r->ledger.rows.v[row].cat)] += step < z - a ? step : z - a;
+		}
+	}
+	return sum;
+}
+
+struct tally {
+	struct report_origin o;
+	uint64_t by[CAT_COUNT];
+};
+
+static int add_origin(struct look *k, const struct collect_origin *stack, struct tally *t)
+{
+	uint64_t most = 0;
+	int r;
+
+	for (int c = 0; c < CAT_COUNT; c++)
+		if (t->by[c] > most) {
+			most = t->by[c];
+			t->o.cat = c;
+		}
+	t->o.caller = event_caller(stack->frame, stack->n);
+	r = copy_stack(stack, &t->o);
+	if (!r)
+		r = vec_push(&k->r->origins, t->o);
+	if (r)
+		report_origin_free(&t->o);
+	return r;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct report_origin *x = a, *y = b;
+
+	if (x->resident != y->resident)
+		return x->resident < y->resident ? 1 : -1;
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? 1 : -1;
+	return 0;
+}
+
+int look_origins(struct look *k)
+{
+	const struct collect_opts *o = k->opts;
+	_free_ struct tally *t = calloc(o->norigins + 1, sizeof(*t));
+	int r = 0;
+
+	if (!t)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->nranges; i++) {
+		const struct collect_range *g = &o->ranges[i];
+		struct tally *x = &t[g->origin];
+
+		if (!x->o.count++)
+			x->o.cat = group(
+				k->r->ledger.rows.v[ledger_owner(&k->r->ledger, g->start)].cat);
+		x->o.bytes += g->end - g->start;
+		x->o.resident += post_resident(k, g, x->by);
+	}
+	for (size_t i = 0; i < o->norigins && !r; i++)
+		r = add_origin(k, &o->origins[i], &t[i]);
+	if (k->r->origins.n)
+		qsort(k->r->origins.v, k->r->origins.n, sizeof(*k->r->origins.v), by_size);
+	return r;
+}
