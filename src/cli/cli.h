@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "collect/collect.h"
 #include "out/text_report.h"
 #include "proc/memsrc.h"
 
@@ -118,8 +119,9 @@ struct report_opts {
 	bool pss, bytes, no_color;
 };
 
-/* Looks, prints to standard output. Returns the exit code; messages are printed. */
-int cli_report(struct memsrc *m, const struct report_opts *o);
+/* Looks (co: what to look for, beside o), prints to standard output. Returns the exit code;
+ * messages are printed. */
+int cli_report(struct memsrc *m, const struct collect_opts *co, const struct report_opts *o);
 
 /* Prints one report. Returns the exit code: CLI_PARTIAL when it is. */
 int cli_print_report(const struct report *r, const struct report_opts *o);

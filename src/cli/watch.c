@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "collect/mapbook.h"
 #include "out/watch.h"
 
 struct args {
@@ -24,6 +25,7 @@ struct args {
 	uint32_t groups;
 	double duration, interval; /* seconds; 0: none */
 	uint64_t ring;
+	bool live; /* print what is known to be mapped at the end */
 };
 
 enum {
@@ -33,7 +35,8 @@ enum {
 	KEY_NO_COLOR,
 	KEY_NO_REPORT,
 	KEY_RING,
-	KEY_FALLBACKS
+	KEY_FALLBACKS,
+	KEY_LIVE
 };
 
 static const struct argp_option options[] = {
@@ -50,6 +53,8 @@ static const struct argp_option options[] = {
 	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
 	{ "ring", KEY_RING, "BYTES", OPTION_HIDDEN, "Size of the ring buffer", 0 },
 	{ "fallbacks", KEY_FALLBACKS, NULL, OPTION_HIDDEN, "Take the probes' fallbacks", 0 },
+	{ "live", KEY_LIVE, NULL, OPTION_HIDDEN, "With --json: the mappings as events left them",
+	  0 },
 	{ 0 },
 };
 
@@ -129,6 +134,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		if (!text_parse_u64(arg, &a->ring))
 			argp_error(st, "--ring takes bytes, not '%s'", arg);
 		return 0;
+	case KEY_LIVE:
+		a->live = true;
+		return 0;
 	case KEY_FALLBACKS:
 		a->fallbacks = true;
 		return 0;
@@ -168,6 +176,8 @@ struct watch {
 	struct watch_text text;
 	struct text out; /* of one poll: written at its end */
 	struct watch_end end;
+	bool has_book;
+	struct mapbook book;
 	VEC(uint32_t) lost; /* by CPU: what its last record said */
 	uint64_t since_sample, next_sample_ns;
 	int write_rc; /* of standard output: 0 or -errno */
@@ -246,6 +256,9 @@ static int on_event(void *ctx, const struct event *e)
 	int r;
 
 	count(w, e);
+	r = w->has_book ? mapbook_event(&w->book, e) : 0;
+	if (r)
+		return r;
 	if (e->type == EVENT_CALL)
 		n = name_stack(w, &e->call, frames);
 	r = note_lost(w, e);
@@ -321,21 +334,6 @@ static int put_sample(struct watch *w, uint64_t now)
 				 : watch_text_sample(&w->text, &s, &w->out);
 }
 
-static int put_end(struct watch *w)
-{
-	struct ev_counter c[EV_COUNTERS_MAX];
-	size_t n = ev_counters(w->ev, c, EV_COUNTERS_MAX);
-
-	w->end.now_ns = now_ns(CLOCK_MONOTONIC);
-	for (size_t i = 0; i < n; i++) {
-		if (named_add(&w->end.losses, c[i].name, c[i].n))
-			return -ENOMEM;
-		w->end.lost += c[i].lost ? c[i].n : 0;
-	}
-	return w->a->report.json ? watch_json_end(&w->clock, &w->end, &w->out)
-				 : watch_text_end(&w->text, &w->end, &w->out);
-}
-
 /* ---- the loop */
 
 struct waiting {
@@ -390,16 +388,117 @@ static int sample_if_due(struct watch *w)
 	return put_sample(w, now);
 }
 
+/* ---- mappings */
+
+static int book_losses(struct watch *w)
+{
+	_free_ struct ev_region *g = NULL;
+	size_t n = 0;
+	int r = w->has_book ? ev_lost_regions(w->ev, &g, &n) : 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = mapbook_lost(&w->book, g[i].start, g[i].end, g[i].ns);
+	return r;
+}
+
+static int put_live(struct watch *w)
+{
+	const struct timeline *t = &w->book.t;
+	int r = timeline_flush(&w->book.t);
+
+	for (size_t i = 0; i < t->pieces.n && !r; i++) {
+		const struct tl_piece *p = &t->pieces.v[i];
+
+		r = watch_json_mapping(p->start, p->end,
+				       p->flags & TL_UNKNOWN	     ? "unknown"
+				       : p->origin == ORIGIN_BEFORE  ? "before"
+				       : p->origin == ORIGIN_UNKNOWN ? "lost"
+								     : "seen",
+				       &w->out);
+	}
+	return r;
+}
+
+static void tell_live(const struct timeline *t, const struct origins *o, struct watch_mappings *m)
+{
+	_free_ bool *seen = calloc(o->v.n + 1, sizeof(*seen));
+
+	for (size_t i = 0; i < t->pieces.n; i++) {
+		const struct tl_piece *p = &t->pieces.v[i];
+
+		if (p->flags & TL_UNKNOWN || !origins_get(o, p->origin))
+			continue;
+		m->ranges++;
+		m->bytes += p->end - p->start;
+		if (!seen || seen[p->origin - ORIGIN_FIRST])
+			continue;
+		seen[p->origin - ORIGIN_FIRST] = true;
+		m->stacks++;
+	}
+}
+
+/* What is left at the end, and how it compares with the kernel's word. */
+static int end_book(struct watch *w)
+{
+	struct watch_mappings *m = &w->end.mappings;
+	const struct timeline_counts *n = &w->book.t.n;
+	const struct timeline_difference *off = &w->book.off;
+	int r;
+
+	if (!w->has_book)
+		return 0;
+	r = w->a->live && w->a->report.json ? put_live(w) : 0;
+	if (r)
+		return r;
+	m->known = true;
+	m->compared = !memsrc_alive(w->t.m) && !mapbook_settle(&w->book, NULL);
+	if (!m->compared)
+		r = timeline_flush(&w->book.t);
+	m->calls = n->calls;
+	m->reordered = n->reordered;
+	m->ambiguous = n->ambiguous;
+	m->unseen = n->unseen;
+	m->lost_regions = n->lost;
+	m->overflows = n->overflows;
+	m->settled = n->settled;
+	m->same = off->both;
+	m->only_here = off->here;
+	m->only_there = off->there;
+	m->unknown = off->unknown;
+	tell_live(&w->book.t, &w->book.o, m);
+	return r;
+}
+
+static int put_end(struct watch *w)
+{
+	struct ev_counter c[EV_COUNTERS_MAX];
+	size_t n = ev_counters(w->ev, c, EV_COUNTERS_MAX);
+
+	int r = end_book(w);
+
+	if (r)
+		return r;
+	w->end.now_ns = now_ns(CLOCK_MONOTONIC);
+	for (size_t i = 0; i < n; i++) {
+		if (named_add(&w->end.losses, c[i].name, c[i].n))
+			return -ENOMEM;
+		w->end.lost += c[i].lost ? c[i].n : 0;
+	}
+	return w->a->report.json ? watch_json_end(&w->clock, &w->end, &w->out)
+				 : watch_text_end(&w->text, &w->end, &w->out);
+}
+
 /* All that is in the ring; more than one batch after the stop. */
 static int drain(struct watch *w)
 {
-	int n;
+	int n, r;
 
 	do {
 		symbolizer_tick(w->t.names);
 		n = ev_poll(w->ev, 0, on_event, w);
-	} while (n >= 1 << 15 && !w->end.why);
-	return n < 0 ? n : 0;
+		r = book_losses(w);
+	} while (!r && n >= 1 << 15 && !w->end.why);
+	return n < 0 ? n : r;
 }
 
 /* 0 or -errno; w->end.why is set. */
@@ -482,6 +581,12 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 		r = open_events(w, e);
 	if (r)
 		return r;
+	if (ev_groups(w->ev) & EV_MAPPINGS) {
+		r = mapbook_open(m, w->t.names, &w->book, e);
+		w->has_book = true;
+	}
+	if (r)
+		return r;
 	now = now_ns(CLOCK_MONOTONIC);
 	w->clock.offset_ns = now_ns(CLOCK_REALTIME) - now;
 	w->text = (struct watch_text){
@@ -504,13 +609,17 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 
 static int report_at_end(struct watch *w)
 {
+	struct collect_opts co = { .pss = w->a->report.pss };
+
 	if (w->a->no_report)
 		return CLI_OK;
 	if (memsrc_alive(w->t.m)) {
 		log_warn("no report at the end: the process has ended, and its memory with it");
 		return CLI_PARTIAL;
 	}
-	return cli_report(w->t.m, &w->a->report);
+	if (w->has_book && mapbook_give(&w->book, &co))
+		return cli_fail(-ENOMEM, NULL);
+	return cli_report(w->t.m, &co, &w->a->report);
 }
 
 static int watch_one(const struct args *a, struct memsrc *m)
@@ -528,6 +637,7 @@ static int watch_one(const struct args *a, struct memsrc *m)
 	else
 		code = report_at_end(&w);
 	ev_close(w.ev);
+	mapbook_close(&w.book);
 	watch_target_close(&w.t);
 	text_free(&w.out);
 	vec_free(&w.lost);

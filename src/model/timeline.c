@@ -348,6 +348,11 @@ int timeline_flush(struct timeline *t)
 	return r;
 }
 
+int timeline_doubt(struct timeline *t, uint64_t start, uint64_t end)
+{
+	return tl_doubt(t, start, end);
+}
+
 /* A mapping over others that fails for want of memory may have unmapped them before. */
 static int note_failed(struct timeline *t, const struct event_call *c, int err)
 {
@@ -381,4 +386,15 @@ int timeline_lost(struct timeline *t, uint64_t start, uint64_t end, uint64_t ns)
 	struct tl_call c = { .enter = ns, .exit = ns, .args = { start, end }, .call = CALL_COUNT };
 
 	return start < end ? put(t, &c) : 0;
+}
+
+void timeline_each_origin(const struct timeline *t, void (*fn)(void *ctx, uint32_t origin),
+			  void *ctx)
+{
+	for (size_t i = 0; i < t->pieces.n; i++)
+		fn(ctx, t->pieces.v[i].origin);
+	for (size_t i = 0; i < t->window.n; i++)
+		fn(ctx, t->window.v[i].origin);
+	for (size_t i = 0; i < t->ghosts.n; i++)
+		fn(ctx, t->ghosts.v[i].p.origin);
 }

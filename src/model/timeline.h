@@ -116,8 +116,15 @@ int timeline_call(struct timeline *t, const struct event *e, uint32_t origin);
  * is unknown from there on. 0 or -ENOMEM. */
 int timeline_lost(struct timeline *t, uint64_t start, uint64_t end, uint64_t ns);
 
+/* [start, end) is to be compared with what is mapped, by timeline_settle. 0 or -ENOMEM. */
+int timeline_doubt(struct timeline *t, uint64_t start, uint64_t end);
+
 /* Applies what waits in the window. */
 int timeline_flush(struct timeline *t);
+
+/* Calls fn for the origins that anything in t still refers to, some more than once. */
+void timeline_each_origin(const struct timeline *t, void (*fn)(void *ctx, uint32_t origin),
+			  void *ctx);
 
 /*
  * Against what is mapped now (sorted, without overlap, flags TL_*; no call under way): decides what

@@ -45,6 +45,17 @@ struct watch_sample {
 	uint64_t events; /* since the last sample */
 };
 
+/* What the mapping calls came to. Bytes. */
+struct watch_mappings {
+	bool known;
+	uint64_t calls, reordered, ambiguous, unseen, lost_regions, overflows;
+	/* against the mappings at the end: settled is what was open and is decided by them */
+	bool compared;
+	uint64_t same, only_here, only_there, unknown, settled;
+	/* live ranges that were watched coming, and their callers' stacks */
+	uint64_t ranges, bytes, stacks;
+};
+
 struct watch_end {
 	uint64_t now_ns, start_ns;
 	const char *why; /* "signal", "duration", "exit", "output closed" */
@@ -52,6 +63,7 @@ struct watch_end {
 	uint64_t failed;  /* calls that failed, among them */
 	named_vec losses; /* all counters, by name */
 	uint64_t lost;	  /* events that are missing, all told */
+	struct watch_mappings mappings;
 };
 
 struct watch_text {
@@ -76,6 +88,8 @@ int watch_json_event(const struct watch_clock *c, const struct event *e, const s
 int watch_json_sample(const struct watch_clock *c, const struct watch_sample *s, struct text *out);
 int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t n,
 		    struct text *out);
+/* One live mapping as it is known, before it is compared: for tests. */
+int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, struct text *out);
 int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out);
 
 #endif

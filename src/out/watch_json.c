@@ -408,6 +408,40 @@ int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t
 	return end(&l);
 }
 
+int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, struct text *out)
+{
+	struct line l = { .out = out };
+
+	put(&l, "{", 1);
+	put_string(&l, "type", "mapping");
+	put_addr(&l, "start", start);
+	put_addr(&l, "end", stop);
+	put_string(&l, "origin", origin);
+	return end(&l);
+}
+
+static void put_mappings(struct line *l, const struct watch_mappings *m)
+{
+	open_with(l, "mappings", "{");
+	put_u64(l, "calls", m->calls);
+	put_u64(l, "reordered", m->reordered);
+	put_u64(l, "ambiguous", m->ambiguous);
+	put_u64(l, "unmapping_unseen", m->unseen);
+	put_u64(l, "lost_regions", m->lost_regions);
+	put_u64(l, "overflows", m->overflows);
+	if (m->compared) {
+		put_u64(l, "bytes_same", m->same);
+		put_u64(l, "bytes_only_here", m->only_here);
+		put_u64(l, "bytes_only_there", m->only_there);
+		put_u64(l, "bytes_unknown", m->unknown);
+		put_u64(l, "bytes_settled", m->settled);
+	}
+	put_u64(l, "live_ranges", m->ranges);
+	put_u64(l, "live_bytes", m->bytes);
+	put_u64(l, "live_stacks", m->stacks);
+	close_with(l, "}");
+}
+
 int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out)
 {
 	struct line l = begin(out, "end", c, e->now_ns);
@@ -424,5 +458,7 @@ int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struc
 	for (size_t i = 0; i < e->losses.n; i++)
 		put_u64(&l, e->losses.v[i].name, e->losses.v[i].v);
 	close_with(&l, "}");
+	if (e->mappings.known)
+		put_mappings(&l, &e->mappings);
 	return end(&l);
 }

@@ -311,6 +311,28 @@ int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, str
 			       n, e->cpu);
 }
 
+static int put_mappings(const struct watch_text *w, const struct watch_mappings *m,
+			struct text *out)
+{
+	char live[32], unknown[32], settled[32];
+	int r = text_printf(out,
+			    "mappings made meanwhile and still there: %" PRIu64 " ranges, %s, by "
+			    "%" PRIu64 " call stacks; %" PRIu64 " unmappings came after what they "
+			    "made room for",
+			    m->ranges, size(w, live, sizeof(live), m->bytes), m->stacks,
+			    m->reordered);
+
+	if (!r && m->ambiguous)
+		r = text_printf(out, ", the order of %" PRIu64 " calls is not known", m->ambiguous);
+	if (!r && m->unknown)
+		r = text_printf(out, ", of %s nothing is known for the lost calls",
+				size(w, unknown, sizeof(unknown), m->unknown));
+	if (!r && m->settled)
+		r = text_printf(out, ", %s decided by what is mapped now",
+				size(w, settled, sizeof(settled), m->settled));
+	return r ? r : text_add(out, "\n", 1);
+}
+
 int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out)
 {
 	bool any = false;
@@ -334,5 +356,7 @@ int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text 
 		if (e->losses.v[i].v)
 			r = text_printf(out, ", %s %" PRIu64, e->losses.v[i].name,
 					e->losses.v[i].v);
-	return r ? r : text_add(out, "\n", 1);
+	if (!r)
+		r = text_add(out, "\n", 1);
+	return r || !e->mappings.known ? r : put_mappings(w, &e->mappings, out);
 }

@@ -10,11 +10,13 @@ need_tool jq
 
 for program in origins origins-pie; do
 	start $program
-	watch "$TPID" --json --no-report --events mappings
+	watch "$TPID" --json --events mappings
 	for what in mmap malloc brk heap goroutine; do
 		ask $what
 	done
-	close_stdin
+	# touches what it mapped, so that some of it is resident
+	ask touch
+	kill -INT "$WPID"
 	watched
 	by_size() { # TYPE BYTES FILTER
 		jq -r "select(.type == \"$1\" and ((.length // 0) >= $2) and ((.length // 0) < $2 + $MIB)) | $3" "$WOUT"
@@ -32,5 +34,20 @@ for program in origins origins-pie; do
 		fail "$program: the stack of malloc's mmap is $stack"
 	[ "$(grep -o main.main <<<"$stack" | wc -l)" = 1 ] || fail "$program: frames twice: $stack"
 	equal "$program: lost" "$(lost)" 0
+
+	# The report: the same callers, by what lives.
+	report='select(.type == "report") | .reports[0]'
+	rows="$report | [.ledger[] | select(.category == \"native/mmap\") | .rows[] | select(.name | startswith(\"main.mapAnon \"))]"
+	equal "$program: resident by mapAnon in the ledger" "$(jq "$rows | map(.resident) | add" "$WOUT")" $((12 * MIB))
+	equal "$program: the ledger's sum" "$(jq -c "$report | ([.ledger[].resident] | add) == .rss.scanned" "$WOUT")" true
+	asked() { jq -c "$report | [.origins[] | select([.stack[].func // \"?\"] | index(\"$1\"))] | $2" "$WOUT"; } # FUNC FILTER
+	equal "$program: origins through mapAnon" "$(asked main.mapAnon 'map([.category, .bytes, .resident]) | sort')" \
+		"[[\"native/mmap\",$((3 * MIB)),$((3 * MIB))],[\"native/mmap\",$((9 * MIB)),$((9 * MIB))]]"
+	# what it mapped for 200 MiB, and books for that
+	equal "$program: the heap's growth" "$(asked main.growHeap 'map(select(.category == "go/heap")) | map(.bytes) | max')" $((200 * MIB))
+	block=$(asked main.cacheLoad 'map(.bytes) | add')
+	between "$program: bytes by C's malloc" $((5 * MIB)) "$block" $((6 * MIB))
+	equal "$program: and whose they are" "$(asked main.cacheLoad 'map(.category) | unique')" '["native/malloc"]'
+	stop "$TPID"
 done
 finish "callers named"

@@ -2,7 +2,8 @@
 
 // origins makes mappings from known functions, one for each line on stdin: "mmap" through package
 // syscall, "malloc" a large block of C's heap, "brk" a small one that moves the break, "heap" a
-// large object of Go's heap, "goroutine" an mmap from a goroutine of its own.
+// large object of Go's heap, "goroutine" an mmap from a goroutine of its own, "touch" writes to what
+// "mmap" and "goroutine" mapped.
 package main
 
 /*
@@ -31,7 +32,7 @@ var (
 
 //go:noinline
 func mapAnon(n int) {
-	b, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	b, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
 		panic(err)
 	}
@@ -60,6 +61,12 @@ func main() {
 			moveBreak(7 * mib)
 		case "heap":
 			growHeap(200 * mib)
+		case "touch":
+			for _, b := range mapped {
+				for i := 0; i < len(b); i += 4096 {
+					b[i] = 1
+				}
+			}
 		case "goroutine":
 			done := make(chan bool)
 			go func() {

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The mappings of a watched process and who asked for them: events in, ranges for a report out.
+ * Joins the timeline and the stacks (model) with the mappings at the start (proc) and the names of
+ * code.
+ */
+#ifndef RSSCOPE_COLLECT_MAPBOOK_H
+#define RSSCOPE_COLLECT_MAPBOOK_H
+
+#include "collect/collect.h"
+#include "collect/symbolize.h"
+#include "model/origins.h"
+#include "model/timeline.h"
+
+struct mapbook {
+	struct memsrc *m;	  /* borrowed */
+	struct symbolizer *names; /* borrowed */
+	uint64_t read_ns;	  /* the mappings at the start were read after that */
+	struct timeline t;
+	struct origins o;
+	/* of the last mapbook_settle: before it */
+	struct timeline_difference off;
+	/* what mapbook_give gave */
+	VEC(struct collect_range) ranges;
+	VEC(struct collect_origin) stacks;
+	VEC(struct frame) frames;
+};
+
+/* Call it when the probes are there already; then give it all their events. 0 or -errno. */
+int mapbook_open(struct memsrc *m, struct symbolizer *names, struct mapbook *b, struct err *e);
+void mapbook_close(struct mapbook *b); /* safe on a zeroed struct */
+
+/* Calls, and execs of the process itself; others are of no interest. After an exec: when the
+ * symbolizer has been reset. 0 or -ENOMEM. */
+int mapbook_event(struct mapbook *b, const struct event *e);
+
+/* As timeline_lost; what was lost before the mappings were read is in them, but for an order that
+ * may be wrong: that is compared in the end. */
+int mapbook_lost(struct mapbook *b, uint64_t start, uint64_t end, uint64_t ns);
+
+/* Reads the mappings as they are now, and decides what is open. 0 or -errno. */
+int mapbook_settle(struct mapbook *b, struct err *e);
+
+/* What is known, into o->ranges and o->origins: borrowed from b until its next call. */
+int mapbook_give(struct mapbook *b, struct collect_opts *o);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * storm THREADS CALLS: CALLS mmap, munmap, mremap and MAP_FIXED calls, all told, from that many
+ * threads that share one pool of mappings, so that what one unmaps is at once another's address.
+ * Half of the threads map and unmap a page at a time, which all go to the same few addresses.
+ * One thread of four has a real-time priority, where that is allowed, and sleeps between its calls:
+ * when it is woken by the end of another's unmapping it goes first, and has the address before
+ * that call has returned.
+ * Prints a line when it is ready; starts at a line on stdin; prints a line when it is done; keeps
+ * what is mapped until stdin ends.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, SLOTS = 64, THREADS_MAX = 64 };
+
+/* A mapping belongs to whoever holds its slot. */
+static struct slot {
+	atomic_flag held;
+	char *at;
+	size_t len;
+} slots[SLOTS];
+
+struct worker {
+	pthread_t thread;
+	uint64_t rng;
+	long n;
+	bool first, pairs;
+};
+
+static pthread_barrier_t start, end;
+
+static uint64_t next(struct worker *w)
+{
+	w->rng ^= w->rng << 13;
+	w->rng ^= w->rng >> 7;
+	w->rng ^= w->rng << 17;
+	return w->rng;
+}
+
+/* Every so often neighbours differ in what they may, so that the kernel does not merge them. */
+static void map(struct worker *w, struct slot *s)
+{
+	size_t len = (1 + next(w) % 16) * PAGE;
+	int prot = next(w) % 2 ? PROT_READ | PROT_WRITE : PROT_NONE;
+	void *p = mmap(NULL, len, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	if (prot)
+		memset(p, 1, len);
+	s->at = p;
+	s->len = len;
+}
+
+static void unmap(struct worker *w, struct slot *s)
+{
+	size_t part = s->len / 2 / PAGE * PAGE;
+
+	if (next(w) % 3 || !part) {
+		munmap(s->at, s->len);
+		s->at = NULL;
+		return;
+	}
+	/* one half or the other */
+	if (next(w) % 2) {
+		munmap(s->at + part, s->len - part);
+		s->len = part;
+	} else {
+		munmap(s->at, part);
+		s->at += part;
+		s->len -= part;
+	}
+}
+
+static void remap(struct worker *w, struct slot *s)
+{
+	size_t len = (1 + next(w) % 32) * PAGE;
+	void *p = mremap(s->at, s->len, len, next(w) % 4 ? MREMAP_MAYMOVE : 0);
+
+	if (p == MAP_FAILED)
+		return; /* several mappings by now, or no room */
+	s->at = p;
+	s->len = len;
+}
+
+static void overlay(struct worker *w, struct slot *s)
+{
+	size_t page = next(w) % (s->len / PAGE);
+
+	if (mmap(s->at + page * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) == MAP_FAILED)
+		abort();
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+
+	if (w->first) {
+		struct sched_param p = { .sched_priority = 1 };
+
+		pthread_setschedparam(pthread_self(), SCHED_FIFO, &p);
+	}
+	pthread_barrier_wait(&start);
+	for (long i = 0; i < w->n;) {
+		struct slot *s = &slots[next(w) % SLOTS];
+
+		if (w->first)
+			usleep(1);
+		if (w->pairs && next(w) % 8) {
+			void *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			munmap(p, PAGE);
+			i += 2;
+			continue;
+		}
+		if (atomic_flag_test_and_set(&s->held))
+			continue;
+		if (!s->at)
+			map(w, s);
+		else if (next(w) % 2)
+			unmap(w, s);
+		else if (next(w) % 2)
+			remap(w, s);
+		else
+			overlay(w, s);
+		atomic_flag_clear(&s->held);
+		i++;
+	}
+	/* None ends before the test has looked: their stacks would be unmapped. */
+	pthread_barrier_wait(&end);
+	pthread_barrier_wait(&end);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct worker w[THREADS_MAX];
+	int threads = argc == 3 ? atoi(argv[1]) : 0;
+	long n = argc == 3 ? atol(argv[2]) : 0;
+
+	if (threads < 1 || threads > THREADS_MAX || n < threads)
+		return 2;
+	pthread_barrier_init(&start, NULL, threads + 1);
+	pthread_barrier_init(&end, NULL, threads + 1);
+	for (int i = 0; i < threads; i++) {
+		w[i].rng = 0x9e3779b97f4a7c15ULL * (i + 1);
+		w[i].n = n / threads;
+		w[i].first = i % 4 == 0;
+		w[i].pairs = i % 2 == 0;
+		if (pthread_create(&w[i].thread, NULL, work, &w[i]))
+			return 1;
+	}
+	setbuf(stdin, NULL);
+	setbuf(stdout, NULL);
+	puts("ready");
+	if (getchar() == EOF)
+		return 0;
+	pthread_barrier_wait(&start);
+	pthread_barrier_wait(&end);
+	puts("done");
+	while (getchar() != EOF)
+		;
+	return 0;
+}
