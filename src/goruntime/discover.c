@@ -162,7 +162,7 @@ static bool uses_green_tea(const char *version)
 	return n < 0 || n >= 260000;
 }
 
-static int try_layouts(struct search *s, const struct go_layout **l, size_t n, struct err *e)
+static int try_layouts(struct search *s, const struct go_layout *const *l, size_t n, struct err *e)
 {
 	const struct bin_go *bg = bin_go(s->b);
 	int r;
@@ -184,15 +184,13 @@ static int try_layouts(struct search *s, const struct go_layout **l, size_t n, s
 		       bg->version[0] ? bg->version : "an unnamed Go release", n);
 }
 
-int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
-		    struct go_runtime *out, struct err *e)
+int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
+		   const struct go_layout *const *l, size_t n, struct go_runtime *out,
+		   struct err *e)
 {
-	const char *arch = bin_arch(b) == BIN_ARCH_ARM64 ? "arm64" : "amd64";
-	const struct go_layout *try[64];
 	const struct bin_go *bg = bin_go(b);
 	struct search s = { .rt = out, .maps = maps, .b = b, .why = "" };
 	uint64_t cgo = bg->cgo; /* the collector may know better, and captures keep that */
-	size_t n;
 	int r;
 
 	*out = (struct go_runtime){ .m = m, .bias = bias };
@@ -201,10 +199,19 @@ int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct
 		return err_set(e, -ENOENT, "not a Go program: no build info and no pclntab");
 	if (!bg->pclntab)
 		return err_set(e, -ENOENT, "Go %s, but no pclntab was found", bg->version);
-	n = go_layout_candidates(bg->version, arch, try, ARRAY_LEN(try));
-	r = try_layouts(&s, try, n, e);
+	r = try_layouts(&s, l, n, e);
 	vec_free(&s.ms);
 	vec_free(&s.ps);
 	maps_free(&s.own);
 	return r;
+}
+
+int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
+		    struct go_runtime *out, struct err *e)
+{
+	const char *arch = bin_arch(b) == BIN_ARCH_ARM64 ? "arm64" : "amd64";
+	const struct go_layout *try[64];
+	size_t n = go_layout_candidates(bin_go(b)->version, arch, try, ARRAY_LEN(try));
+
+	return go_runtime_try(m, b, bias, maps, try, n, out, e);
 }

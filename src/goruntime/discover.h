@@ -53,7 +53,7 @@ struct search {
 	bool want_buckhash;
 	uint32_t numgc;
 
-	struct candidates sched, allp, allm, allgs, chunks, gcbits;
+	struct candidates allp, allm, allgs, chunks, gcbits;
 	VEC(uint64_t) ms, ps; /* the address of every m and p */
 	uint64_t ngs;	      /* length of allgs */
 };

@@ -20,11 +20,20 @@ bool search_writable_anon(const struct search *s, uint64_t addr)
 	return v && !v->inode && (v->flags & VMA_W);
 }
 
+/* Also across mappings: data and bss are two. */
 bool search_readable(const struct search *s, uint64_t addr, uint64_t len)
 {
-	const struct vma *v = maps_find(s->maps, addr);
+	while (len) {
+		const struct vma *v = maps_find(s->maps, addr);
+		uint64_t n;
 
-	return v && (v->flags & VMA_R) && len <= v->end - addr;
+		if (!v || !(v->flags & VMA_R))
+			return false;
+		n = v->end - addr < len ? v->end - addr : len;
+		addr += n;
+		len -= n;
+	}
+	return true;
 }
 
 int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn)

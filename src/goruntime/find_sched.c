@@ -10,7 +10,6 @@
 
 enum {
 	SCHED_BYTES = 512, /* of schedt, as far as it is looked at */
-	SLACK = 3,	   /* Ms that may come or go between two reads */
 	MAX_MS_EVER = 1 << 28,
 	WORK_TRIES = 4,
 };
@@ -21,11 +20,6 @@ static bool is_in(const uint64_t *v, size_t n, uint64_t x)
 		if (v[i] == x)
 			return true;
 	return false;
-}
-
-static uint64_t distance(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
 }
 
 /*
@@ -52,18 +46,17 @@ static void look_sched(struct search *s, uint64_t base)
 	npidle = get_u32(l, GO_SCHED_NPIDLE, b, sizeof(b));
 	ngsys = get_u32(l, GO_SCHED_NGSYS, b, sizeof(b));
 	runq = get_u32(l, GO_SCHED_RUNQSIZE, b, sizeof(b));
-	if (freed > mnext || distance(mnext - freed, s->ms.n) > SLACK ||
-	    (uint64_t)max < mnext - freed || max <= 0)
+	if (freed > mnext || mnext - freed != s->ms.n || (uint64_t)max < mnext - freed || max <= 0)
 		return;
-	if (nidle < 0 || (size_t)nidle > s->ms.n + SLACK || npidle < 0 ||
-	    (size_t)npidle > s->ps.n || ngsys < 1 || (uint64_t)ngsys > s->ngs + SLACK || runq < 0)
+	if (nidle < 0 || (size_t)nidle > s->ms.n || npidle < 0 || (size_t)npidle > s->ps.n ||
+	    ngsys < 1 || (uint64_t)ngsys > s->ngs || runq < 0)
 		return;
 	if ((midle && !is_in(s->ms.v, s->ms.n, midle)) ||
 	    (pidle && !is_in(s->ps.v, s->ps.n, pidle)) || (npidle > 0) != (pidle != 0))
 		return;
 	if (get_u64(l, GO_SCHED_GOIDGEN, b, sizeof(b)) >= s->ngs &&
 	    get_u64(l, GO_SCHED_PROCRESIZETIME, b, sizeof(b)) > 0)
-		candidate_add(&s->sched, base, SLACK + 1 - distance(mnext - freed, s->ms.n));
+		search_take(&s->rt->g.sched, base);
 }
 
 /* A second of every P's time, held against how many Ps there are (mgclimit.go; from 1.19). */
@@ -93,7 +86,7 @@ static int word_is_late(struct search *s, uint64_t addr, const uint64_t w[4])
 	    is_limiter(s, addr - l->f[GO_LIMITER_CAPACITY]))
 		search_take(&g->limiter, addr - l->f[GO_LIMITER_CAPACITY]);
 	/* mnext, maxmcount and nmsys, nmfreed */
-	if (w[0] + SLACK >= s->ms.n && w[0] < MAX_MS_EVER && s->ms.n && (int32_t)w[1] > 0 &&
+	if (w[0] >= s->ms.n && w[0] < MAX_MS_EVER && s->ms.n && (int32_t)w[1] > 0 &&
 	    (l->f[GO_SCHED_NMFREED] != l->f[GO_SCHED_MNEXT] + 16 || w[2] <= w[0]))
 		look_sched(s, addr - l->f[GO_SCHED_MNEXT]);
 	return 0;
@@ -208,17 +201,13 @@ static int list_ps(struct search *s)
 int find_sched(struct search *s)
 {
 	struct go_globals *g = &s->rt->g;
+	const struct candidate *gs;
 	int r = list_ms(s);
 
 	if (!r)
 		r = list_ps(s);
-	s->ngs = 0;
-	for (unsigned int i = 0; i < s->allgs.n; i++) {
-		uint64_t n = s->allgs.v[i].rank & UINT32_MAX;
-
-		s->ngs = n > s->ngs ? n : s->ngs;
-	}
-	s->sched.n = 0;
+	gs = best_of(&s->allgs);
+	s->ngs = gs ? gs->rank & UINT32_MAX : 0;
 	g->sched = g->limiter = 0;
 	if (!r)
 		r = search_words(s, g->noptrdata, g->end, word_is_late);
@@ -227,7 +216,6 @@ int find_sched(struct search *s)
 	/* the end of a cycle may pass by */
 	for (int i = 0; i < WORK_TRIES && !g->work && s->numgc; i++)
 		go_work_find(s->rt, &g->work);
-	g->sched = settle(s, &s->sched);
 	g->allp = settle(s, &s->allp);
 	g->allm = settle(s, &s->allm);
 	g->allgs = settle(s, &s->allgs);

@@ -270,7 +270,7 @@ static bool is_old_gccontroller(struct search *s, uint64_t base)
 	goal = get_u64(l, GO_GCC_HEAPGOAL, b, n);
 	trigger = get_u64(l, GO_GCC_TRIGGER, b, n);
 	if (!is_heap_minimum(get_u64(l, GO_GCC_HEAPMINIMUM, b, n), percent) ||
-	    (percent < 0) != (goal == UINT64_MAX) || (percent < 0) != (trigger == UINT64_MAX))
+	    (percent < 0) != (goal == UINT64_MAX))
 		return false;
 	return marked && marked <= goal && trigger <= goal && marked <= most &&
 	       get_u64(l, GO_GCC_HEAPLIVE, b, n) <= most;

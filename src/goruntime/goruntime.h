@@ -65,6 +65,11 @@ struct go_runtime {
 int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
 		    struct go_runtime *out, struct err *e);
 
+/* The same with the caller's choice of layouts, in that order. */
+int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
+		   const struct go_layout *const *l, size_t n, struct go_runtime *out,
+		   struct err *e);
+
 /* ---- metrics */
 
 struct go_metric {

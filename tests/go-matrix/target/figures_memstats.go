@@ -44,8 +44,8 @@ func figures() []named {
 		named{"/memory/classes/profiling/buckets:bytes", s.BuckHashSys},
 		named{"/memory/classes/total:bytes", s.Sys},
 		named{"/sched/goroutines:goroutines", uint64(runtime.NumGoroutine())},
-		named{"/gc/heap/allocs:objects", s.Mallocs},
-		named{"/gc/heap/frees:objects", s.Frees},
+		named{"/gc/heap/allocs:objects+/gc/heap/tiny/allocs:objects", s.Mallocs},
+		named{"/gc/heap/frees:objects+/gc/heap/tiny/allocs:objects", s.Frees},
 		named{"/gc/pauses:nanoseconds", s.PauseTotalNs},
 		named{"/cgo/go-to-c-calls:calls", uint64(runtime.NumCgoCall())})
 }

@@ -205,7 +205,10 @@ func main() {
 	park(40, 3)
 	native()
 	debug.FreeOSMemory()
-	churn(3)
+	if percent := debug.SetGCPercent(-1); percent >= 0 {
+		debug.SetGCPercent(percent)
+		churn(3)
+	}
 	runtime.GC()
 	if *publish != "" {
 		load(*publish)

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# cell.sh OUTPUT PROGRAM RELEASE: one program of the matrix, looked at between its own answers.
+OUTPUT=$1
+. "$(dirname "$0")/../e2e/lib.sh"
+. "$(dirname "$0")/toolchain.sh"
+need_root
+need_tool jq
+total=0
+
+# look WHAT COMMAND: the command, then a report between two of the program's answers that agree.
+look() {
+	local i out
+	ask "$2"
+	for ((i = 0; i < 12; i++)); do
+		cp "$TMP/truth" "$TMP/before"
+		report "$TPID" || return
+		ask truth
+		out=$(jq -rs '{before: .[0].metrics, report: .[1].reports[0], after: .[2].metrics}' \
+			"$TMP/before" "$TMP/report.json" "$TMP/truth" | jq -rf "$ROOT/tests/go-matrix/compare.jq" | sort | uniq -c)
+		# the counts of goroutines by state are snapshots: a worker may run at one look, not at the next
+		case $out in *moved* | */sched/goroutines/*) sleep 0.05 ;; *) break ;; esac
+	done
+	FIGURES=$(awk '$2 == "equal" { print $1 }' <<<"$out")
+	total=$((total + ${FIGURES:-0}))
+	[ "${FIGURES:-0}" -ge 20 ] || fail "$1: only ${FIGURES:-0} figures are equal"
+	out=$(grep -v '^ *[0-9]* equal$' <<<"$out" | sed 's/^ *[0-9]* //' | head -n 4 | tr '\n' ';')
+	[ -z "$out" ] || fail "$1: $out"
+}
+balance() { # WHAT
+	local anon limit
+	freeze "$TPID"
+	frozen_report "$TPID" || { thaw "$TPID" && return; }
+	equal "$1: scanned" "$(q .rss.scanned)" "$FROZEN_RSS"
+	equal "$1: sum of the ledger" "$(ledger_sum)" "$FROZEN_RSS"
+	limit=$((FROZEN_RSS / 1000 > 2 * PAGE ? FROZEN_RSS / 1000 : 2 * PAGE))
+	between "$1: unexplained" 0 "$(q .unexplained)" $limit
+	ledger_sane
+	thaw "$TPID"
+}
+run_cell() { # PROGRAM RELEASE
+	local minor c
+	minor=$(minor_of "$2")
+	start_program "$1"
+	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
+	equal "version" "$(jq -r .go <<<"$line")" "$2"
+	for c in truth gc "churn 3" "grow 20" drop "churn 2" "park 30" gc; do
+		look "after $c" "$c"
+	done
+	equal "go_version" "$(q .target.go_version | cut -d' ' -f1)" "$2"
+	balance "frozen"
+	stop "$TPID"
+	GOGC=off start_program "$1"
+	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
+	look "GOGC=off" "grow 4"
+	[ "$minor" -lt 17 ] || equal "GOGC=off: gogc" "$(q .go.gc.gogc)" -1
+	stop "$TPID"
+	[ "$minor" -ge 19 ] || return
+	GOMEMLIMIT=48MiB start_program "$1"
+	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
+	for c in truth "grow 12" gc "grow 20"; do
+		look "GOMEMLIMIT after $c" "$c"
+	done
+	equal "memory limit" "$(q .go.gc.memory_limit)" $((48 * MIB))
+	stop "$TPID"
+}
+
+run_cell "$2" "$3"
+finish "$total figures equal"

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * perturb PID|CAPTURE [-v]: a process that stands still, read with a layout of which one field was
+ * moved by 8 bytes (sizes and constants too), for each field and both ways. Each time the runtime
+ * must be refused, or a figure be missing by name or marked torn, or every figure stay the same.
+ * Prints the fields of which none of that is true; status 1 when there are any.
+ */
+#include <inttypes.h>
+
+#include "target.h"
+
+static const char *const names[] = {
+#define SIZE(id, s)	[GO_SIZE_##id] = "SIZE_" #id,
+#define FIELD(id, s, f) [GO_##id] = #id,
+#define WIDTH(id, s, f) [GO_##id] = #id,
+#define CONST(id, n)	[GO_CONST_##id] = "CONST_" #id,
+#include "goruntime/fields.def"
+};
+
+struct figure {
+	char name[64];
+	uint64_t v;
+};
+struct reading {
+	VEC(struct figure) v;
+	bool noticed; /* something is named as missing or torn */
+	char what[200];
+};
+
+static void put(struct reading *r, const char *name, uint64_t v)
+{
+	struct figure f = { .v = v };
+
+	snprintf(f.name, sizeof(f.name), "%s", name);
+	if (vec_push(&r->v, f))
+		abort();
+}
+
+static void notice(struct reading *r, const char *what)
+{
+	r->noticed = true;
+	snprintf(r->what, sizeof(r->what), "%s", what);
+}
+
+static void read_metrics(const struct go_runtime *rt, struct reading *r)
+{
+	struct go_metrics m;
+	struct err e = { 0 };
+
+	if (go_metrics_read(rt, &m, &e)) {
+		notice(r, e.text);
+		return;
+	}
+	if (m.torn)
+		notice(r, "torn");
+	for (size_t i = 0; i < m.v.n; i++)
+		put(r, m.v.v[i].name, m.v.v[i].value);
+	put(r, "last_gc", m.last_gc_unix_ns);
+	put(r, "last_pause", m.last_pause_ns);
+	put(r, "gogc", m.has_gogc ? m.gogc : 12345);
+	put(r, "absent", m.absent[0] ? strlen(m.absent) : 0);
+	go_metrics_free(&m);
+}
+
+static void read_heap(const struct go_runtime *rt, struct reading *r)
+{
+	uint64_t bytes[4] = { 0 }, live = 0, dead = 0, free = 0, inuse = 0, sum = 0, unread = 0, a,
+		 b;
+	struct go_heap h;
+	struct err e = { 0 };
+
+	if (go_heap_read(rt, PASS_SPANS, &h, &e)) {
+		notice(r, e.text);
+		return;
+	}
+	for (size_t i = 0; i < h.spans.n; i++) {
+		const struct go_span *s = &h.spans.v[i];
+
+		bytes[s->kind] += (uint64_t)s->npages * GO_PAGE_SIZE;
+		sum = sum * 31 + s->start + s->elemsize;
+		if (s->kind != GO_SPAN_OBJECTS)
+			continue;
+		unread += !go_span_divide(rt, s, s->start, s->start + s->npages * GO_PAGE_SIZE, &a,
+					  &b);
+		live += a;
+		dead += b;
+	}
+	for (size_t i = 0; i < h.pages.n; i++)
+		free += (h.pages.v[i].end - h.pages.v[i].start) * (1 + h.pages.v[i].flags);
+	for (size_t i = 0; i < h.inuse.n; i++)
+		inuse += h.inuse.v[i].end - h.inuse.v[i].start;
+	put(r, "spans of objects", bytes[GO_SPAN_OBJECTS]);
+	put(r, "spans of stacks", bytes[GO_SPAN_STACK]);
+	put(r, "manual spans", bytes[GO_SPAN_MANUAL]);
+	put(r, "user arenas", bytes[GO_SPAN_USERARENA]);
+	put(r, "span order", sum);
+	put(r, "live bytes", live);
+	put(r, "dead bytes", dead);
+	put(r, "unread", unread);
+	put(r, "free pages", free);
+	put(r, "managed", inuse);
+	put(r, "span structures", h.nspans);
+	if (h.bad || h.conflict)
+		notice(r, "spans that make no sense");
+	go_heap_free(&h);
+}
+
+static void read_rest(const struct go_runtime *rt, struct reading *r)
+{
+	uint64_t kind[GO_REGION_COUNT] = { 0 }, stacks = 0;
+	go_region_vec regions = { 0 };
+	go_thread_vec threads = { 0 };
+	struct go_goroutines g;
+	struct err e = { 0 };
+
+	if (go_regions_read(rt, &regions, &e))
+		notice(r, e.text);
+	for (size_t i = 0; i < regions.n; i++)
+		kind[regions.v[i].kind] +=
+			(regions.v[i].end - regions.v[i].start) + regions.v[i].start / 8 % 1000003;
+	for (int i = 0; i < GO_REGION_COUNT; i++)
+		put(r, go_region_name(i), kind[i]);
+	if (go_threads_read(rt, &threads, &e))
+		notice(r, e.text);
+	for (size_t i = 0; i < threads.n; i++)
+		stacks = stacks * 31 + threads.v[i].procid + threads.v[i].stack_lo +
+			 threads.v[i].stack_hi;
+	put(r, "threads", threads.n);
+	put(r, "thread stacks", stacks);
+	if (!go_goroutines_read(rt, &g, &e)) {
+		put(r, "goroutines", g.total);
+		for (int i = 0; i < GO_GSTATUS_COUNT; i++)
+			put(r, go_gstatus_name(i), g.by_status[i]);
+	}
+	vec_free(&regions);
+	vec_free(&threads);
+}
+
+/* 0, or why the runtime was refused. */
+static int read_all(struct target *t, const struct go_layout *l, struct reading *out)
+{
+	struct go_runtime rt;
+	struct err e = { 0 };
+	int r;
+
+	*out = (struct reading){ 0 };
+	memsrc_flush(t->m);
+	r = go_runtime_try(t->m, t->bin, t->bias, &t->maps, &l, 1, &rt, &e);
+	if (r)
+		return r;
+	if (rt.missing[0])
+		notice(out, rt.missing);
+	read_metrics(&rt, out);
+	read_heap(&rt, out);
+	read_rest(&rt, out);
+	return 0;
+}
+
+/* Names up to three figures that differ; false when none does. */
+static bool differs(const struct reading *a, const struct reading *b, char *buf, size_t n)
+{
+	size_t at = 0, found = 0, j;
+
+	buf[0] = 0;
+	for (size_t i = 0; i < a->v.n; i++) {
+		for (j = 0; j < b->v.n && strcmp(a->v.v[i].name, b->v.v[j].name); j++)
+			;
+		if (j < b->v.n && a->v.v[i].v == b->v.v[j].v)
+			continue;
+		if (found++ < 3 && at < n)
+			at += snprintf(buf + at, n - at, "%s%s %" PRIu64 " %s %" PRIu64,
+				       at ? "; " : "", a->v.v[i].name, a->v.v[i].v,
+				       j < b->v.n ? "→" : "gone", j < b->v.n ? b->v.v[j].v : 0);
+	}
+	for (size_t i = 0; i < b->v.n; i++) {
+		for (j = 0; j < a->v.n && strcmp(b->v.v[i].name, a->v.v[j].name); j++)
+			;
+		if (j == a->v.n && found++ < 3 && at < n)
+			at += snprintf(buf + at, n - at, "%s%s is new", at ? "; " : "",
+				       b->v.v[i].name);
+	}
+	return found;
+}
+
+int main(int argc, char **argv)
+{
+	bool verbose = argc > 2 && !strcmp(argv[2], "-v");
+	unsigned int refused = 0, named = 0, same = 0, silent = 0;
+	struct target t = { 0 };
+	struct reading base, now;
+	struct go_runtime rt;
+	struct err e = { 0 };
+	char diff[400];
+
+	if (argc < 2)
+		return 2;
+	target_open(&t, argv[1]);
+	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, &rt, &e) || read_all(&t, rt.l, &base)) {
+		fprintf(stderr, "%s: %s\n", argv[1], e.text);
+		return 2;
+	}
+	if (base.noticed)
+		printf("as it is: %s\n", base.what);
+	for (int f = 0; f < GO_FIELD_COUNT; f++) {
+		for (int by = -8; by <= 8; by += 16) {
+			struct go_layout l = *rt.l;
+
+			if (!go_has(&l, f) || (l.f[f] + by < 0 && l.f[f] > 0))
+				continue;
+			l.f[f] += by;
+			if (read_all(&t, &l, &now)) {
+				refused++;
+			} else if (!differs(&base, &now, diff, sizeof(diff))) {
+				same++;
+				if (verbose)
+					printf("same   %s %+d\n", names[f], by);
+			} else if (now.noticed && !base.noticed) {
+				named++;
+				if (verbose)
+					printf("named  %s %+d: %s\n", names[f], by, now.what);
+			} else {
+				silent++;
+				printf("SILENT %s %+d: %s\n", names[f], by, diff);
+			}
+			vec_free(&now.v);
+		}
+	}
+	printf("%s: %u refused, %u named, %u without effect, %u silent\n", rt.layout, refused,
+	       named, same, silent);
+	vec_free(&base.v);
+	target_close(&t);
+	return silent != 0;
+}
