@@ -57,7 +57,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 else
 	echo "the checks that need root to give it up are left out"
 fi
-[ "$(id -u)" = 0 ] || skip no-root "the rest looks at other users' processes; what comes before passed with $FAILURES failures"
+[ "$(id -u)" = 0 ] || skip no-root "the rest freezes targets; what comes before passed"
 
 # A kernel thread has no memory.
 if [ -e /proc/2/stat ] && grep -q ' (kthreadd) ' /proc/2/stat; then

@@ -72,4 +72,47 @@ for ((i = 0; i <= 20; i++)); do
 	start fixture-cgo -heap 60
 	ask "maps 20000"
 done 2>"$TMP/noise" # the shell's "Killed"
+
+# A process that calls execve all the time: the same PID, another program. And a PID that another
+# process gets as soon as it is free, in a PID namespace of its own.
+# $1 WHAT, the rest: the report's command; adds to seen
+look_at_it() {
+	"${@:2}" >"$TMP/out" 2>"$TMP/err"
+	local rc=$?
+	seen[$rc]=$((${seen[$rc]:-0} + 1))
+	[[ $rc =~ ^(0|3|5)$ ]] || fail "$1: exit $rc: $(cat "$TMP/err")"
+	[ $rc = 3 ] || [ "$(jq '.reports[0] | ([.ledger[].resident] | add) == .rss.scanned' "$TMP/out" 2>&1)" = true ] ||
+		fail "$1: exit $rc, the ledger does not balance"
+}
+printf '#!/bin/sh\nexec "$0"\n' >"$TMP/again"
+chmod +x "$TMP/again"
+background "$TMP/again"
+for ((i = 0; i < 30; i++)); do
+	look_at_it "execve again and again" "$RSSCOPE" report --pid "$BPID" --json
+done
+stop "$BPID"
+if [ -e /proc/sys/kernel/ns_last_pid ]; then
+	cat >"$TMP/reuse" <<'END'
+# Process 50 of this namespace, over and over: plain, then a shell.
+while :; do
+	echo 49 >/proc/sys/kernel/ns_last_pid
+	"$1" <"$2" >/dev/null &
+	sleep 0.02
+	kill -KILL $!
+	wait $!
+	echo 49 >/proc/sys/kernel/ns_last_pid
+	sh -c 'sleep 0.01; :' &
+	wait $!
+done 2>/dev/null
+END
+	mkfifo "$TMP/hold"
+	exec {HOLD}<>"$TMP/hold"
+	unshare --pid --mount-proc --fork --kill-child bash "$TMP/reuse" "$T/plain" "$TMP/hold" &
+	CHILDREN+=($!)
+	sleep 0.3
+	inner=$(cat /proc/$!/task/$!/children)
+	for ((i = 0; i < 40; i++)); do
+		look_at_it "one PID for many" nsenter --pid="/proc/${inner// /}/ns/pid" --mount="/proc/${inner// /}/ns/mnt" "$RSSCOPE" report --pid 50 --json
+	done
+fi
 finish "$(for k in "${!seen[@]}"; do echo -n "exit $k: ${seen[$k]} times; "; done)"

@@ -42,6 +42,7 @@ trap 'exit 1' INT TERM HUP
 
 # ---- verdicts
 skip() { # ID REASON: run.sh knows in which environments each ID is all right
+	[ "$FAILURES" = 0 ] || die "$FAILURES checks failed before the rest was skipped ($1)"
 	echo "SKIP $1: ${*:2}"
 	exit 77
 }
@@ -64,7 +65,7 @@ equal() { # WHAT GOT WANT
 between() { # WHAT LOW GOT HIGH
 	{ [ -n "$3" ] && [ "$2" -le "$3" ] && [ "$3" -le "$4" ]; } || fail "$1 is $3, want $2 to $4"
 }
-need_root() { [ "$(id -u)" = 0 ] || skip no-root "needs root to see another user's process and to freeze it"; }
+need_root() { [ "$(id -u)" = 0 ] || skip no-root "needs root, to freeze targets, to make namespaces or to load probes"; }
 need_go() { [ -x "$T/fixture-pure" ] || skip no-go "no Go toolchain built the targets"; }
 need_tool() {
 	local c
