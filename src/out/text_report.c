@@ -9,6 +9,7 @@
 #include "model/findings.h"
 #include "model/outlook.h"
 #include "out/text_findings.h"
+#include "out/text_run.h"
 #include "out/text_tree.h"
 
 /* How much is said beside the tree, from all to the least: chosen so that a screen is enough. */
@@ -62,72 +63,6 @@ static void put_target(struct text_page *p)
 	}
 }
 
-/* "1.25 s", "420 ms" */
-static const char *duration(char buf[32], uint64_t ns)
-{
-	if (ns < 10000000)
-		snprintf(buf, 32, "%.1f\1ms", ns / 1e6);
-	else if (ns < 1000000000)
-		snprintf(buf, 32, "%.0f\1ms", ns / 1e6);
-	else
-		snprintf(buf, 32, "%.2f\1s", ns / 1e9);
-	return buf;
-}
-
-static void put_run_end(struct para *a, const struct report_run *r)
-{
-	const char *name = r->signal ? sigabbrev_np(r->signal) : NULL;
-
-	if (!r->ended)
-		para_add(a, "goes on");
-	else if (!r->signal)
-		para_add(a, "ended with status %d", r->status);
-	else if (name)
-		para_add(a, "ended by SIG%s%s", name, r->core_dumped ? ", core dumped," : "");
-	else
-		para_add(a, "ended by signal %d", r->signal);
-}
-
-/* What was seen of it beside the ledger. */
-static void put_run(struct text_page *p)
-{
-	const struct report_run *r = &p->r->run;
-	struct para a = { .p = p, .label = "run" }, led = { .p = p, .label = "ledger" };
-	char b[32];
-
-	if (!r->known)
-		return;
-	put_run_end(&a, r);
-	if (r->wall_ns.has)
-		para_add(&a, "after %s", duration(b, r->wall_ns.v));
-	if (r->user_ns.has)
-		para_add(&a, ", user %s", duration(b, r->user_ns.v));
-	if (r->system_ns.has)
-		para_add(&a, ", system %s", duration(b, r->system_ns.v));
-	if (p->r->rss.high_water.has)
-		para_add(&a, "; RSS peak %s", page_keep(p, b, p->r->rss.high_water.v));
-	if (r->last_rss.has)
-		para_add(&a, ", last %s", page_keep(p, b, r->last_rss.v));
-	if (r->minor_faults.has)
-		para_add(&a, "; %" PRIu64 " faults", r->minor_faults.v);
-	if (r->major_faults.has)
-		para_add(&a, ", %" PRIu64 " from disk", r->major_faults.v);
-	if (r->gc_cycles.has)
-		para_add(&a, "; %" PRIu64 " GC cycles", r->gc_cycles.v);
-	for (size_t i = 0, n = 0; i < r->events.n; i++)
-		if (r->events.v[i].v)
-			para_add(&a, "%s %" PRIu64 " %s", n++ ? "," : ";", r->events.v[i].v,
-				 r->events.v[i].name);
-	para_end(&a);
-	if (!r->ledger_age_ns.has)
-		return;
-	para_add(&led, "as of %s before %s", duration(b, r->ledger_age_ns.v),
-		 r->ended ? "the end" : "now");
-	para_add(&led, strcmp(r->ledger_at, "peak") ? ", the last of" : ", the largest of");
-	para_add(&led, "%" PRIu64, r->ledgers.v);
-	para_end(&led);
-}
-
 static void put_rss(struct text_page *p)
 {
 	const struct report *r = p->r;
@@ -146,7 +81,7 @@ static void put_rss(struct text_page *p)
 			 r->rss.before.has  ? "after"
 			 : r->rss.after.has ? "before"
 					    : "before and after");
-	if (r->rss.high_water.has)
+	if (r->rss.high_water.has && !r->run.known) /* run tells it as of the end */
 		para_add(&a, ", peak %s", page_keep(p, b, r->rss.high_water.v));
 	if (r->rss.churn.has)
 		para_add(&a, ", churn %s", page_keep(p, b, r->rss.churn.v));
@@ -380,7 +315,7 @@ static void put_head(struct text_page *p, enum terse terse)
 {
 	put_verdict(p);
 	put_target(p);
-	put_run(p);
+	page_run(p);
 	put_rss(p);
 	page_findings(p, &p->r->findings, terse);
 	page_put(p, TEXT_PLAIN, "\n");
@@ -388,7 +323,8 @@ static void put_head(struct text_page *p, enum terse terse)
 
 static void put_tail(struct text_page *p, enum terse terse)
 {
-	page_put(p, TEXT_PLAIN, "\n");
+	if (!p->r->no_ledger) /* else there is no tree in between */
+		page_put(p, TEXT_PLAIN, "\n");
 	put_gc(p);
 	put_share(p, "swapped", true, terse);
 	put_share(p, "huge pages", false, terse);
