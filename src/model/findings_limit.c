@@ -141,12 +141,14 @@ int rule_gc_headroom_over_limit(const struct report *r, const struct outlook *o,
 int rule_gomemlimit_missing(const struct report *r, const struct outlook *o, finding_vec *out)
 {
 	struct finding_build b;
+	uint64_t memlimit;
 	struct sizes s;
 
 	/* has_gogc: the pacer's settings were read, so that an absent limit means none */
 	if (!o->limit.has || !o->charge_at_goal.has || !r->go.has_gogc || r->go.memory_limit.has ||
 	    outlook_go_minor(r->target.go_version) < 19 || is_too_small(o) ||
-	    o->charge_at_goal.v < percent_of(o->limit.v, CLOSE_TO_LIMIT_PERCENT))
+	    o->charge_at_goal.v < percent_of(o->limit.v, CLOSE_TO_LIMIT_PERCENT) ||
+	    !fitting_memlimit(o, &memlimit))
 		return 0;
 	finding_begin(&b, "gomemlimit-missing", SEV_WARNING);
 	finding_say(&b,

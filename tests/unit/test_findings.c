@@ -367,6 +367,16 @@ TEST(finding_gomemlimit_missing)
 	strcpy(r.target.go_version, "");
 	CHECK(!look(&r, "gomemlimit-missing"));
 	report_free(&r);
+	/* 872.8 MiB would be left to Go, and 793.45 MiB are alive: a tenth more is the least */
+	x.live = MIB(793) + MIB(1) / 4;
+	x.objects = x.live + x.dead;
+	x.goal = MIB(1500);
+	CHECK(appears(&x, "gomemlimit-missing"));
+	x.live = MIB(794);
+	x.objects = x.live + x.dead;
+	CHECK(!appears(&x, "gomemlimit-missing"));
+	CHECK(!appears(&x, "limit-too-small"));
+	CHECK(appears(&x, "gc-headroom-over-limit"));
 }
 
 TEST(finding_limit_too_small)
