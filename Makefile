@@ -4,6 +4,8 @@
 # CFLAGS, SANITIZE=1, ARCH (amd64).
 
 OUTPUT  ?= build
+# One name for one folder: dependency files name their targets by it.
+override OUTPUT := $(patsubst $(CURDIR)/%,%,$(abspath $(OUTPUT)))
 PREFIX  ?= /usr/local
 CLANG   ?= clang
 BPFTOOL ?= bpftool
