@@ -128,6 +128,20 @@ else
 fi
 stop "$TPID"
 
+# ---- the RSS at the goal is what comes, from a full heap and from one that has room
+for name in live steady; do
+	scenario $name
+	report "$TPID"
+	expected=$(q .at_goal.rss)
+	now=$(q .rss.scanned)
+	ask step
+	report "$TPID"
+	between "RSS of $name at the goal" $((expected * 97 / 100)) "$(q .rss.scanned)" $((expected * 103 / 100))
+	echo "$name: RSS $now, expected at the goal $expected, there $(q .rss.scanned)"
+	stop "$TPID"
+	passed=$((passed + 1))
+done
+
 # ---- what piles up
 grown() { # NAME WANT…: one step between two looks
 	scenario "$1"

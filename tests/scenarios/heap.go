@@ -34,6 +34,19 @@ func steady() error {
 	return nil
 }
 
+// fill allocates up to the goal, as a program does before the next cycle, but without that cycle.
+func fill() error {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	goal := m.NextGC
+	percent := debug.SetGCPercent(-1)
+	for n := m.HeapAlloc; n < goal; n += 64 << 10 {
+		sink = touched(64 << 10)
+	}
+	debug.SetGCPercent(percent)
+	return nil
+}
+
 func small() error {
 	hold(30)
 	return nil

@@ -22,9 +22,9 @@ type scenario struct {
 }
 
 var scenarios = map[string]scenario{
-	"live":       {"110 MiB of live heap, right after a cycle", live, nothing},
+	"live":       {"110 MiB of live heap, right after a cycle; a step: objects up to the goal", live, fill},
 	"peak":       {"200 MiB were needed once and are free now", peak, freeMemory},
-	"steady":     {"100 MiB are free and will be needed before the next cycle ends", steady, nothing},
+	"steady":     {"100 MiB are free, needed before the next cycle ends; a step: up to the goal", steady, fill},
 	"holes":      {"returned memory between live objects; a step: in huge pages", holes, collapse},
 	"cache":      {"30 MiB of live heap; a step: 40 MiB more, 4 cycles", small, grow},
 	"churn":      {"30 MiB of live heap; a step: 40 MiB of garbage, 4 cycles", small, churn},
