@@ -3,6 +3,7 @@
 #include "cli/watch.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,6 +26,7 @@ struct args {
 	uint32_t groups;
 	double duration, interval; /* seconds; 0: none */
 	uint64_t ring;
+	bool gctrace;
 	bool live; /* print what is known to be mapped at the end */
 };
 
@@ -36,7 +38,8 @@ enum {
 	KEY_NO_REPORT,
 	KEY_RING,
 	KEY_FALLBACKS,
-	KEY_LIVE
+	KEY_LIVE,
+	KEY_GCTRACE
 };
 
 static const struct argp_option options[] = {
@@ -48,6 +51,8 @@ static const struct argp_option options[] = {
 	{ "events", KEY_EVENTS, "LIST", 0, "Only these: mappings, rss, gc, threads", 0 },
 	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
 	  "Leave system calls alone: nothing else on the host is slowed", 0 },
+	{ "gctrace", KEY_GCTRACE, NULL, 0,
+	  "Only GC cycles, as GODEBUG=gctrace=1 prints them (? where not known)", 0 },
 	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },
 	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
 	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
@@ -133,6 +138,11 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case KEY_RING:
 		if (!text_parse_u64(arg, &a->ring))
 			argp_error(st, "--ring takes bytes, not '%s'", arg);
+		return 0;
+	case KEY_GCTRACE:
+		a->gctrace = a->no_report = true;
+		a->groups = EV_GC;
+		a->interval = 0;
 		return 0;
 	case KEY_LIVE:
 		a->live = true;
@@ -259,6 +269,8 @@ static int on_event(void *ctx, const struct event *e)
 	r = w->has_book ? mapbook_event(&w->book, e) : 0;
 	if (r)
 		return r;
+	if (w->a->gctrace)
+		return e->type == EVENT_GC ? watch_gctrace(&e->gc, &w->out) : 0;
 	if (e->type == EVENT_CALL)
 		n = name_stack(w, &e->call, frames);
 	r = note_lost(w, e);
@@ -308,6 +320,8 @@ static int put_start(struct watch *w)
 			group_names[g].group != EV_GC || (w->t.bin && bin_go(w->t.bin)->is_go);
 	}
 	s.has_tax = ev_syscall_tax(w->ev, &s.tax_ns);
+	if (w->a->gctrace)
+		return 0;
 	return w->a->report.json ? watch_json_start(&w->clock, &s, &w->out)
 				 : watch_text_start(&w->text, &s, &w->out);
 }
@@ -483,6 +497,11 @@ static int put_end(struct watch *w)
 		if (named_add(&w->end.losses, c[i].name, c[i].n))
 			return -ENOMEM;
 		w->end.lost += c[i].lost ? c[i].n : 0;
+	}
+	if (w->a->gctrace) {
+		if (w->end.lost)
+			log_warn("%" PRIu64 " events were lost", w->end.lost);
+		return 0;
 	}
 	return w->a->report.json ? watch_json_end(&w->clock, &w->end, &w->out)
 				 : watch_text_end(&w->text, &w->end, &w->out);

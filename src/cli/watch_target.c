@@ -28,7 +28,7 @@ static void set_work_words(struct watch_target *t)
 		{ GCV_MARK_TERM, GO_WORK_TMARKTERM, 8 },   { GCV_END, GO_WORK_TEND, 8 },
 		{ GCV_HEAP_START, GO_WORK_HEAP0, 8 },	   { GCV_HEAP_END, GO_WORK_HEAP1, 8 },
 		{ GCV_HEAP_MARKED, GO_WORK_HEAP2, 8 },	   { GCV_PAUSE, GO_WORK_PAUSENS, 8 },
-		{ GCV_FORCED, GO_WORK_USERFORCED, 1 },
+		{ GCV_FORCED, GO_WORK_USERFORCED, 1 },	   { GCV_MAXPROCS, GO_WORK_MAXPROCS, 4 },
 	};
 	uint64_t work;
 	int r = -EAGAIN;
@@ -49,6 +49,9 @@ static void set_words(struct watch_target *t)
 	set_word(t, GCV_CYCLE, t->rt.g.memstats, GO_MSTATS_NUMGC, 4);
 	set_word(t, GCV_GOAL, t->rt.g.gccontroller, GO_GCC_LASTHEAPGOAL, 8);
 	set_word(t, GCV_HEAP_MARKED, t->rt.g.gccontroller, GO_GCC_HEAPMARKED, 8);
+	set_word(t, GCV_STACK_SCAN, t->rt.g.gccontroller, GO_GCC_LASTSTACKSCAN, 8);
+	set_word(t, GCV_GLOBALS_SCAN, t->rt.g.gccontroller, GO_GCC_GLOBALSSCAN, 8);
+	set_word(t, GCV_CPU_FRACTION, t->rt.g.memstats, GO_MSTATS_GC_CPU_FRACTION, 8);
 	set_work_words(t);
 }
 

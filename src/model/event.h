@@ -47,17 +47,21 @@ struct event_rss {
 /* What is read of the runtime when a GC cycle ends. Times are nanotime() (CLOCK_MONOTONIC ns),
  * heaps in bytes. Order: the slots of struct rsc_target.words. */
 enum gc_value {
-	GCV_CYCLE,	 /* memstats.numgc: the number that gctrace prints */
-	GCV_SWEEP_TERM,	 /* work.tSweepTerm */
-	GCV_MARK,	 /* work.tMark */
-	GCV_MARK_TERM,	 /* work.tMarkTerm */
-	GCV_END,	 /* work.tEnd */
-	GCV_HEAP_START,	 /* work.heap0 */
-	GCV_HEAP_END,	 /* work.heap1 */
-	GCV_HEAP_MARKED, /* work.heap2 */
-	GCV_GOAL,	 /* gcController.lastHeapGoal or work.heapGoal: this cycle's goal */
-	GCV_PAUSE,	 /* work.pauseNS, ns */
-	GCV_FORCED,	 /* work.userForced */
+	GCV_CYCLE,	  /* memstats.numgc: the number that gctrace prints */
+	GCV_SWEEP_TERM,	  /* work.tSweepTerm */
+	GCV_MARK,	  /* work.tMark */
+	GCV_MARK_TERM,	  /* work.tMarkTerm */
+	GCV_END,	  /* work.tEnd */
+	GCV_HEAP_START,	  /* work.heap0 */
+	GCV_HEAP_END,	  /* work.heap1 */
+	GCV_HEAP_MARKED,  /* work.heap2 */
+	GCV_GOAL,	  /* gcController.lastHeapGoal or work.heapGoal: this cycle's goal */
+	GCV_PAUSE,	  /* work.pauseNS, ns */
+	GCV_FORCED,	  /* work.userForced */
+	GCV_STACK_SCAN,	  /* gcController.lastStackScan, bytes */
+	GCV_GLOBALS_SCAN, /* gcController.globalsScan, bytes */
+	GCV_MAXPROCS,	  /* work.maxprocs */
+	GCV_CPU_FRACTION, /* memstats.gc_cpu_fraction, a float64's bits */
 	GCV_COUNT
 };
 
