@@ -158,6 +158,7 @@ static int run_one(struct run *r)
 static void run_free(struct run *r)
 {
 	run_look_close(&r->look);
+	run_book_close(&r->book);
 	ev_close(r->ev);
 	run_ledger_free(&r->seen.last);
 	run_ledger_free(&r->seen.peak);

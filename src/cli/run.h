@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 
 #include "cli/cli.h"
+#include "collect/mapbook.h"
 #include "event/event.h"
 #include "model/report.h"
 
@@ -79,6 +80,23 @@ bool run_signals_take(const struct run_signals *s, pid_t child);
  * stop. True when the child has ended (it is not reaped). */
 bool run_child_ended(pid_t child);
 
+/* ---- who asked for memory (run_book.c) */
+
+struct run_book {
+	bool on; /* else all below is of no effect */
+	struct memsrc *m;
+	struct symbolizer *names;
+	struct mapbook book;
+};
+
+void run_book_open(struct run_book *b, pid_t pid);
+void run_book_close(struct run_book *b); /* safe on a zeroed struct; no look may be under way */
+void run_book_event(struct run_book *b, const struct event *e);
+void run_book_turn(struct run_book *b, struct ev *ev); /* between batches of events */
+
+/* What is known, for a look: borrowed until the next call of it. */
+void run_book_give(struct run_book *b, struct collect_opts *o);
+
 /* ---- looks (run_look.c) */
 
 /* A ledger. at_ns: when the look began, CLOCK_MONOTONIC. */
@@ -97,6 +115,7 @@ struct run_look {
 	int done_fd; /* eventfd, −1: not open */
 	pid_t pid;
 	bool want_gc; /* find the words of GC events, too */
+	struct collect_opts opts;
 	/* the answer */
 	int rc;
 	struct err err;
@@ -135,6 +154,7 @@ struct run {
 	struct run_child child;
 	struct run_signals signals;
 	struct run_look look;
+	struct run_book book;
 	struct ev *ev;
 	FILE *out; /* of the report */
 	bool has_binary, is_go, stripped, pie, cgo;

@@ -18,7 +18,6 @@ void run_ledger_free(struct run_ledger *l)
 
 static void *look(void *arg)
 {
-	static const struct collect_opts opts = { 0 };
 	struct run_look *l = arg;
 	struct memsrc *m = NULL;
 	struct timespec cpu;
@@ -29,7 +28,7 @@ static void *look(void *arg)
 	l->has_gc = false;
 	l->rc = memsrc_open_live(l->pid, &m, &l->err);
 	if (!l->rc) {
-		l->rc = collect_report(m, &opts, &l->ledger.r, &l->err);
+		l->rc = collect_report(m, &l->opts, &l->ledger.r, &l->err);
 		if (l->rc)
 			report_free(&l->ledger.r);
 	}

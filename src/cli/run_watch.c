@@ -118,6 +118,21 @@ int run_watch_open(struct run *r, int program_fd, struct err *e)
 
 /* ---- events */
 
+static int take_ledger(struct run *r, bool wait);
+
+/* The program has become another one. */
+static void change_program(struct run *r, const struct event *e)
+{
+	take_ledger(r, true); /* a look may have names that end here */
+	r->seen.cycle = 0;
+	r->seen.exec_ns = e->exit_ns;
+	follow_exec(r);
+	if (r->book.m) {
+		run_book_close(&r->book);
+		run_book_open(&r->book, r->child.pid);
+	}
+}
+
 /* The probe's function runs again from its entry when its stack has to grow. With the cycle's
  * number the event layer tells; without, the time does: no cycle is so short. */
 static bool again(struct run_seen *s, const struct event *e)
@@ -152,11 +167,9 @@ static int on_event(void *ctx, const struct event *e)
 	s->events[k]++;
 	if (k == KIND_EXIT)
 		s->end_ns = e->exit_ns;
-	if (k == KIND_EXEC) {
-		s->cycle = 0;
-		s->exec_ns = e->exit_ns;
-		follow_exec(r);
-	}
+	if (k == KIND_EXEC)
+		change_program(r, e);
+	run_book_event(&r->book, e);
 	if (k == KIND_GC && gc_has(&e->gc, GCV_CYCLE))
 		s->cycle = e->gc.v[GCV_CYCLE];
 	return 0;
@@ -166,8 +179,9 @@ static void drain(struct run *r)
 {
 	enum { MANY = 1 << 15 };
 
-	while (ev_poll(r->ev, 0, on_event, r) >= MANY)
-		;
+	do
+		run_book_turn(&r->book, r->ev);
+	while (ev_poll(r->ev, 0, on_event, r) >= MANY);
 }
 
 static bool sees_exec(const struct run *r)
@@ -257,6 +271,7 @@ static void look_if_due(struct run *r)
 		return;
 	r->high_at_look = high;
 	r->next_due_ns = next_due(r, now);
+	run_book_give(&r->book, &r->look.opts);
 	if (run_look_start(&r->look))
 		r->next_look_ns = now + LOOK_GAP_MS * MS;
 }
@@ -315,6 +330,8 @@ void run_watch(struct run *r)
 		r->execed = true;
 		follow_exec(r);
 	}
+	if (ev_groups(r->ev) & EV_MAPPINGS)
+		run_book_open(&r->book, r->child.pid);
 	r->next_look_ns = now + FIRST_LOOK_MS * MS;
 	r->next_due_ns = now + FIRST_DUE_MS * MS;
 	while (!ended) {

@@ -34,6 +34,16 @@ between "the highest RSS of a small program" 1 "$(q .rss.high_water)" $((8 * MIB
 between "with its children" $((29 * MIB)) "$(q .run.tree_max_rss)" $((34 * MIB))
 equal "forks" "$(q .run.events.fork)" 1
 
+# ---- who asked for its memory, from the first mapping on: main.mapAnon, and the runtime itself
+(echo mmap; echo goroutine; echo touch; sleep 1; echo mmap; sleep 1) |
+	"$RSSCOPE" run --json -o "$TMP/report.json" -- "$T/origins" >"$TMP/out" 2>"$TMP/err"
+equal "status" $? 0
+asked() { q "[.origins[] | select(any(.stack[]; .func == \"$1\")) | .bytes] | add"; } # FUNCTION
+equal "asked for by main.mapAnon" "$(asked main.mapAnon)" $((15 * MIB))
+[ "$(asked runtime.mallocinit)" -ge $MIB ] || fail "the runtime's first mappings: $(asked runtime.mallocinit)"
+resident_row=$(q '[.ledger[] | select(.category == "native/mmap") | .rows[] | select(.name | startswith("main.mapAnon")) | .resident] | add')
+equal "resident of main.mapAnon" "$resident_row" $((12 * MIB))
+
 # ---- it shrinks: the ledger of the peak is reported, too
 run -i 0.2 -- "$T/run" -mib 64 -ms 300 -drop -gc 1
 run -i 0.1 -- sh -c 'x=$(head -c 40000000 /dev/zero | tr "\0" x); sleep 0.3; x=; sleep 0.7'

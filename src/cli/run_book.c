@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who asked for memory: the mappings since the program's first instruction. */
+#include "cli/run.h"
+
+void run_book_open(struct run_book *b, pid_t pid)
+{
+	*b = (struct run_book){ 0 };
+	/* Where it has ended by now there is nothing to name. */
+	if (memsrc_open_live(pid, &b->m, NULL) || symbolizer_open(b->m, &b->names, NULL))
+		return;
+	b->on = !mapbook_open(b->m, b->names, &b->book, NULL);
+}
+
+void run_book_close(struct run_book *b)
+{
+	mapbook_close(&b->book);
+	symbolizer_close(b->names);
+	memsrc_close(b->m);
+	*b = (struct run_book){ 0 };
+}
+
+void run_book_event(struct run_book *b, const struct event *e)
+{
+	if (b->on && e->type == EVENT_CALL && mapbook_event(&b->book, e))
+		b->on = false; /* out of memory: the rest would be wrong without it */
+}
+
+void run_book_turn(struct run_book *b, struct ev *ev)
+{
+	_free_ struct ev_region *g = NULL;
+	size_t n = 0;
+
+	if (!b->on)
+		return;
+	symbolizer_tick(b->names);
+	if (ev_lost_regions(ev, &g, &n))
+		b->on = false;
+	for (size_t i = 0; i < n && b->on; i++)
+		b->on = !mapbook_lost(&b->book, g[i].start, g[i].end, g[i].ns);
+}
+
+void run_book_give(struct run_book *b, struct collect_opts *o)
+{
+	*o = (struct collect_opts){ 0 };
+	if (b->on && (mapbook_settle(&b->book, NULL) || mapbook_give(&b->book, o)))
+		*o = (struct collect_opts){ 0 };
+}
