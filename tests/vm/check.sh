@@ -8,6 +8,7 @@
 #	ARCH=arm64	other machines than amd64 (cross-built)
 #	UPDATE=1	writes the expected table anew
 #	REFRESH=1	asks for newer kernels; else those that are there are taken
+#	CAPTURES=1	keeps a capture of each kernel in tests/captures (then: make check-replay UPDATE=1)
 #	ACCEL=kvm	KVM instead of emulation
 set -u
 cd "$(dirname "$0")/../.." || exit 2
@@ -119,6 +120,10 @@ for k in "${kernels[@]}"; do
 	mkdir "$out/$name"
 	tar -x -C "$out/$name" -f "$out/$name.tar" 2>/dev/null
 	sed -n 's/^@@IS //p' "$out/$name.log" >"$out/$name.is"
+	if [ "${CAPTURES:-}" = 1 ] && [ -e "$out/$name/pure.rsc" ]; then
+		go=$(jq -r '.reports[0].target.go_version | split(".")[0:2] | join("")' "$out/$name/pure.json")
+		command install -m 644 "$out/$name/pure.rsc" "tests/captures/${go}pure-linux-$(cut -d. -f1-2 "$vm/kernels-$arch/$name/release").rsc"
+	fi
 	printf '%-5s %-26s %3d features in %d s%s\n' "$name" "$(cat "$vm/kernels-$arch/$name/release")" "$(wc -l <"$out/$name.is")" $((SECONDS - start)) "$said"
 	# What the guest had to say about failures.
 	awk '/^@@IS .* FAIL/ { print "      " $2 " " $3; bad = 1; next } /^   / && bad { print "   " $0 } /^@@IS/ { bad = 0 }' "$out/$name.log"
@@ -131,6 +136,7 @@ columns=${all[*]%%:*}
 [ -e "$expected" ] || : >"$expected"
 awk -v columns="$columns" -v run="${names[*]}" -f $here/table.awk "$expected" "${cells[@]/%/.is}" >"$out/table"
 if [ "${UPDATE:-}" = 1 ]; then
+	grep -L '^@@END' "${cells[@]/%/.log}" | grep . && die "that did not come to its end: the expected table stays"
 	{
 		echo "# What each kernel gives on $arch: made by \`make check-kernels ARCH=$arch UPDATE=1\`, read by"
 		echo '# people before it is checked in. The words are explained in guest.sh and events.c.'

@@ -115,6 +115,7 @@ look_frozen() { # NAME PID
 	same "$1/unchanged" "$(cat "/tmp/$1.after")" "$(cat "/tmp/$1.before")"
 	same "$1/rollup" "$before $(q .rss.scanned)" "$after $after"
 	same "$1/sum" "$(q '[.ledger[].resident] | add')" "$after"
+	same "$1/high-water" "$(q '.rss | .high_water >= .before and .high_water >= .after')" true
 	same "$1/uncertainty" "$(q '[.ledger[].uncertainty // 0] | add')" 0
 	same "$1/missing" "$(q '[.missing[]? | select(.needs != "--pss" and .needs != "a binary with a symbol table") | .path] | join(" ")')" ""
 	same "$1/unknown" "$(q .unknown)" 0
@@ -199,8 +200,8 @@ look() { # NAME PROGRAM [ARG...]
 	look_running "$1" $pid
 	stop "$1" $pid
 }
-t_pure() { look pure targets/pure -heap 10 -mmap 3 -file 2 -path /tmp/pure.file -stacks 12; }
-t_cgo() { look cgo targets/cgo -heap 10 -mmap 3 -file 2 -path /tmp/cgo.file -stacks 12 -malloc 6; }
+t_pure() { look pure targets/pure -heap 6 -mmap 3 -file 2 -path /tmp/pure.file -stacks 8; }
+t_cgo() { look cgo targets/cgo -heap 6 -mmap 3 -file 2 -path /tmp/cgo.file -stacks 8 -malloc 6; }
 
 # What a Go program does, as the command shows it.
 t_watch() {
@@ -235,7 +236,7 @@ t_run() {
 	want=127 run_exits /no/such/program
 	same run/status "$bad" ""
 	mkfifo /tmp/run.in
-	rsscope run --json -o /out/run.json -- targets/pure -heap 10 </tmp/run.in >/tmp/run.truth 2>/out/run.err &
+	rsscope run --json -o /out/run.json -- targets/pure -heap 6 </tmp/run.in >/tmp/run.truth 2>/out/run.err &
 	w=$!
 	exec 8>/tmp/run.in
 	await /tmp/run.truth

@@ -7,7 +7,7 @@ KERNELS ?=
 
 check-kernels:
 	$(Q)MAKE='$(MAKE)' ARCH='$(ARCH)' UPDATE='$(UPDATE)' REFRESH='$(REFRESH)' \
-	  ACCEL='$(ACCEL)' bash tests/vm/check.sh $(OUTPUT) $(KERNELS)
+	  CAPTURES='$(CAPTURES)' ACCEL='$(ACCEL)' bash tests/vm/check.sh $(OUTPUT) $(KERNELS)
 
 # What goes into the guest; made by a make of its own with STATIC=1 and an OUTPUT for ARCH.
 vm-guest: $(PROG) $(UNIT) $(OUTPUT)/vm-events $(if $(GO),$(addprefix $(OUTPUT)/guest/,pure cgo gcloop))
