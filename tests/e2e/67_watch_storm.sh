@@ -34,7 +34,7 @@ storm() { # RING…
 	WOUT=$TMP/short
 }
 
-storm --ring $((256 << 20))
+storm --ring $((1 << 30))
 equal "lost" "$(lost)" 0
 between "calls" "$CALLS" "$(events end '.mappings.calls + .failed_calls')" $((CALLS + 100))
 live_maps >"$TMP/live"
