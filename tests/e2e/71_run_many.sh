@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Many short programs (RUNS=60; RUNS=1000 make check-e2e E2E=71 for the long form), C and Go, 1 to
-# 100 ms: each with its exit status, its highest RSS as getrusage has it, a report that adds up; and
+# Many short programs (RUNS=60; the long form: OUTPUT=build RUNS=1000 bash tests/e2e/71_run_many.sh,
+# twenty minutes), C and Go, 1 to 100 ms: each with its exit status, its highest RSS as getrusage has it, a report that adds up; and
 # nothing is left: no process, no BPF program, map or link.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
