@@ -201,19 +201,6 @@ static uint64_t now_ns(clockid_t clock)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static size_t name_stack(struct watch *w, const struct event_call *c, struct frame *f)
-{
-	size_t n = event_call_depth(c);
-	bool go = n == c->nstack;
-
-	for (size_t i = 0; i < n; i++)
-		symbolizer_frame(w->t.names, c->stack[i], &f[i]);
-	/* The goroutine's part is taken on trust from memory: it must be code, and Go's. */
-	for (size_t i = c->nstack; i < n; i++)
-		go |= f[i].go;
-	return go ? n : c->nstack;
-}
-
 /* Says where records of a CPU are missing. */
 static int note_lost(struct watch *w, const struct event *e)
 {
@@ -271,7 +258,7 @@ static int on_event(void *ctx, const struct event *e)
 	if (w->a->gctrace)
 		return e->type == EVENT_GC ? watch_gctrace(&e->gc, &w->out) : 0;
 	if (e->type == EVENT_CALL)
-		n = name_stack(w, &e->call, frames);
+		n = symbolizer_stack(w->t.names, &e->call, frames);
 	r = note_lost(w, e);
 	if (!r)
 		r = w->a->report.json ? watch_json_event(&w->clock, e, frames, n, &w->out)

@@ -183,6 +183,19 @@ void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
 	*out = s->cache[i];
 }
 
+size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f)
+{
+	size_t n = event_call_depth(c);
+	bool go = n == c->nstack;
+
+	for (size_t i = 0; i < n; i++)
+		symbolizer_frame(s, c->stack[i], &f[i]);
+	/* The goroutine's part is taken on trust from memory: it must be code, and Go's. */
+	for (size_t i = c->nstack; i < n; i++)
+		go |= f[i].go;
+	return go ? n : c->nstack;
+}
+
 int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
 {
 	struct symbolizer *s = calloc(1, sizeof(*s));

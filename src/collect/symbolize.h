@@ -31,4 +31,8 @@ void symbolizer_reset(struct symbolizer *s);
  * its strings live until symbolizer_reset or _close. */
 void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out);
 
+/* The same of a call's stack: fills f[0..n) as event_call_depth counts, without a goroutine's part
+ * that is no Go code. Returns n. f has room for EVENT_STACK_MAX. */
+size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f);
+
 #endif
