@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-enum { KEY_NO_MAPPINGS = 256, KEY_BYTES, KEY_NO_COLOR, KEY_RING, KEY_FALLBACKS };
+enum { KEY_EVENTS = 256, KEY_NO_MAPPINGS, KEY_BYTES, KEY_NO_COLOR, KEY_RING, KEY_FALLBACKS };
 
 static const struct argp_option options[] = {
 	{ "user", 'u', "NAME", 0, "Run CMD as this user: a name, UID or UID:GID", 0 },
@@ -18,6 +18,7 @@ static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "JSON (rsscope.report/1)", 0 },
 	{ "interval", 'i', "SEC", 0,
 	  "A ledger at least that often, beside those at growth (default 10; 0: none)", 0 },
+	{ "events", KEY_EVENTS, NULL, 0, "Events as they come, too, before the report", 0 },
 	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
 	  "Leave system calls alone: nothing else on the host is slowed", 0 },
 	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
@@ -50,6 +51,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		if (end == arg || *end || !isfinite(a->interval) || a->interval < 0 ||
 		    a->interval > 1e9)
 			argp_error(st, "--interval takes seconds, not '%s'", arg);
+		return 0;
+	case KEY_EVENTS:
+		a->events = true;
 		return 0;
 	case KEY_NO_MAPPINGS:
 		a->groups &= ~EV_MAPPINGS;
@@ -128,6 +132,7 @@ static int run_forked(struct run *r)
 	code = run_child_exec(&r->child, r->a->cmd);
 	if (code)
 		return code;
+	run_stream_open(&r->stream, r->a, r->out);
 	run_watch(r);
 	run_report(r);
 	r->child.pid = 0; /* reaped */
@@ -159,6 +164,7 @@ static void run_free(struct run *r)
 {
 	run_look_close(&r->look);
 	run_book_close(&r->book);
+	run_stream_close(&r->stream);
 	ev_close(r->ev);
 	run_ledger_free(&r->seen.last);
 	run_ledger_free(&r->seen.peak);

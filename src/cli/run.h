@@ -15,12 +15,13 @@
 #include "collect/mapbook.h"
 #include "event/event.h"
 #include "model/report.h"
+#include "out/watch.h"
 
 struct run_args {
 	struct cli_help help;
 	char **cmd; /* NULL-terminated; borrowed from argv */
 	const char *user, *output;
-	bool json, bytes, no_color, fallbacks;
+	bool json, bytes, no_color, events, fallbacks;
 	uint32_t groups; /* EV_* */
 	double interval; /* seconds between ledgers at most; 0: only at growth */
 	uint64_t ring;
@@ -132,6 +133,21 @@ int run_look_start(struct run_look *l);
 int run_look_take(struct run_look *l, bool wait, struct run_ledger *out);
 void run_look_close(struct run_look *l);
 
+/* ---- the stream (run_stream.c) */
+
+struct run_stream {
+	bool on, json; /* not on: all below is of no effect */
+	FILE *f;       /* borrowed */
+	struct watch_text text;
+	struct text out;
+};
+
+void run_stream_open(struct run_stream *s, const struct run_args *a, FILE *out);
+void run_stream_close(struct run_stream *s);
+/* names may be NULL. */
+void run_stream_event(struct run_stream *s, struct symbolizer *names, const struct event *e);
+void run_stream_flush(struct run_stream *s); /* now and then, and before a report */
+
 /* ---- what was seen (run_watch.c) */
 
 struct run_seen {
@@ -155,6 +171,7 @@ struct run {
 	struct run_signals signals;
 	struct run_look look;
 	struct run_book book;
+	struct run_stream stream;
 	struct ev *ev;
 	FILE *out; /* of the report */
 	bool has_binary, is_go, stripped, pie, cgo;

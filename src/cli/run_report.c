@@ -211,12 +211,14 @@ static int print(const struct run *r, const struct report *const *rep, size_t n)
 
 	json_begin(&json, r->out, cli_version());
 	for (size_t i = 0; i < n && !rc; i++) {
-		if (r->a->json)
+		if (r->a->json && r->a->events)
+			rc = json_report_line(r->out, cli_version(), rep[i]);
+		else if (r->a->json)
 			rc = json_report(&json, rep[i]);
 		else if (!(rc = i ? text_add(&t, "\n", 1) : 0))
 			rc = text_report(rep[i], &style, &t);
 	}
-	if (!rc && r->a->json)
+	if (!rc && r->a->json && !r->a->events)
 		rc = json_end(&json);
 	if (!rc && t.n && fwrite(t.p, 1, t.n, r->out) != t.n)
 		rc = -errno;

@@ -154,6 +154,7 @@ static int on_event(void *ctx, const struct event *e)
 
 	if (e->tgid != (uint32_t)r->child.pid && k != KIND_FORK)
 		return 0;
+	run_stream_event(&r->stream, r->book.names, e);
 	if (k == KIND_EXEC && !r->execed) { /* it becomes the program */
 		r->execed = true;
 		s->start_ns = s->exec_ns = e->exit_ns;
@@ -182,6 +183,7 @@ static void drain(struct run *r)
 	do
 		run_book_turn(&r->book, r->ev);
 	while (ev_poll(r->ev, 0, on_event, r) >= MANY);
+	run_stream_flush(&r->stream);
 }
 
 static bool sees_exec(const struct run *r)

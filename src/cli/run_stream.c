@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* --events: what happens as it happens, before the report and to where that goes. */
+#include <errno.h>
+#include <time.h>
+
+#include "cli/run.h"
+
+void run_stream_open(struct run_stream *s, const struct run_args *a, FILE *out)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	*s = (struct run_stream){ .on = a->events, .json = a->json, .f = out };
+	s->text.clock.offset_ns = wall.tv_sec * 1000000000LL + wall.tv_nsec - run_now();
+	s->text.style = cli_style_fd(fileno(out), a->no_color, a->bytes);
+}
+
+void run_stream_flush(struct run_stream *s)
+{
+	if (s->out.n && (fwrite(s->out.p, 1, s->out.n, s->f) != s->out.n || fflush(s->f)))
+		s->on = false; /* nobody reads, or the report will tell */
+	s->out.n = 0;
+}
+
+void run_stream_event(struct run_stream *s, struct symbolizer *names, const struct event *e)
+{
+	enum { MUCH = 1 << 16 };
+	struct frame frames[EVENT_STACK_MAX];
+	size_t n = 0;
+	int r;
+
+	if (!s->on)
+		return;
+	if (e->type == EVENT_CALL && names)
+		n = symbolizer_stack(names, &e->call, frames);
+	r = s->json ? watch_json_event(&s->text.clock, e, frames, n, &s->out)
+		    : watch_text_event(&s->text, e, frames, n, &s->out);
+	if (r)
+		s->on = false;
+	if (s->out.n > MUCH)
+		run_stream_flush(s);
+}
+
+void run_stream_close(struct run_stream *s)
+{
+	text_free(&s->out);
+}
