@@ -44,6 +44,18 @@ equal "asked for by main.mapAnon" "$(asked main.mapAnon)" $((15 * MIB))
 resident_row=$(q '[.ledger[] | select(.category == "native/mmap") | .rows[] | select(.name | startswith("main.mapAnon")) | .resident] | add')
 equal "resident of main.mapAnon" "$resident_row" $((12 * MIB))
 
+# Events as they come: the exec first, the report last, all that the report counts in between.
+"$RSSCOPE" run --events --json -o "$TMP/events" -- "$T/run" -mib 8 -ms 60 -gc 3 >"$TMP/out"
+equal "the first event" "$(head -n 1 "$TMP/events" | jq -r .type)" exec
+equal "the last line" "$(tail -n 1 "$TMP/events" | jq -r .type)" report
+tail -n 1 "$TMP/events" >"$TMP/report.json"
+for k in mmap munmap brk rss gc thread_start exit; do
+	equal "events $k" "$(jq -r .type "$TMP/events" | grep -c "^$k\$")" "$(q ".run.events.$k")"
+done
+equal "GC cycles" "$(q .run.gc_cycles)" "$(cat "$TMP/out")"
+"$RSSCOPE" run --events -- "$T/run" 2>"$TMP/err" >/dev/null
+grep -q ' mmap .*runtime\.' "$TMP/err" || fail "events as text: $(head -n 3 "$TMP/err")"
+
 # ---- it shrinks: the ledger of the peak is reported, too
 run -i 0.2 -- "$T/run" -mib 64 -ms 300 -drop -gc 1
 run -i 0.1 -- sh -c 'x=$(head -c 40000000 /dev/zero | tr "\0" x); sleep 0.3; x=; sleep 0.7'
@@ -118,6 +130,19 @@ setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps $caps --ambient-ca
 equal "status with four capabilities" $? 6
 q '.missing[] | select(.path == "run.gc_cycles") | .reason' | grep -q CAP_SYS_ADMIN || fail "GC cycles with four capabilities: $(q .missing)"
 [ "$(q .run.events.mmap)" -gt 0 ] || fail "no mmap with four capabilities"
+
+# ---- the OOM killer: the last RSS is what it had, not what the reaper left of it
+memory=$(mounted cgroup memory) limit=memory.limit_in_bytes
+[ -n "$memory" ] || { memory=$(mounted cgroup2) limit=memory.max; }
+if [ -n "$memory" ] && mkdir "$memory/rsscope-test-$$" 2>/dev/null; then
+	CGROUPS+=("$memory/rsscope-test-$$")
+	if echo $((64 * MIB)) >"$memory/rsscope-test-$$/$limit" 2>/dev/null; then
+		run -- sh -c 'echo $$ >"$0/cgroup.procs"; exec "$1" 400000 1000 exit 0' "$memory/rsscope-test-$$" "$T/short"
+		equal "status after the OOM killer" $RC 137
+		between "the RSS it was killed with" $((60 * MIB)) "$(q .run.last_rss)" $((70 * MIB))
+		equal "the highest RSS" "$(q .rss.high_water)" "$(q .run.tree_max_rss)"
+	fi
+fi
 
 # As text: a screen, with its age, and what is missing.
 "$RSSCOPE" run --no-mappings -- "$T/run" -mib 4 -ms 100 2>"$TMP/err" >/dev/null
