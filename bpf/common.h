@@ -52,6 +52,14 @@ extern struct rss_state_map {
 	__type(value, struct rsc_rss_state);
 } rss_state SEC(".maps");
 
+/* Processes whose end has been told. */
+extern struct ended_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32); /* tgid */
+	__type(value, __u32);
+} ended SEC(".maps");
+
 extern struct counters_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, RSC_N_COUNT);

@@ -8,6 +8,7 @@ const volatile __u64 cfg_wake_bytes = 1 << 20;
 struct events_map events SEC(".maps");
 struct targets_map targets SEC(".maps");
 struct rss_state_map rss_state SEC(".maps");
+struct ended_map ended SEC(".maps");
 struct counters_map counters SEC(".maps");
 struct calls_map calls SEC(".maps");
 struct lost_regions_map lost_regions SEC(".maps");

@@ -52,7 +52,16 @@ int fork_tp(struct trace_event_raw_sched_process_fork *ctx)
 	return task_start(who, (struct ids){ .tgid = who.tgid, .tid = ctx->child_pid }, NULL);
 }
 
-/* signal->live is decremented before the tracepoint (kernel/exit.c, do_exit). */
+/* signal->live is decremented before the tracepoint (kernel/exit.c, do_exit): the last two threads
+ * may both find it 0. The process ends once. */
+static __always_inline bool is_last(struct task_struct *task, __u32 tgid)
+{
+	__u32 one = 1;
+
+	return !BPF_CORE_READ(task, signal, live.counter) &&
+	       !bpf_map_update_elem(&ended, &tgid, &one, BPF_NOEXIST);
+}
+
 static __always_inline int task_exit(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -67,7 +76,7 @@ static __always_inline int task_exit(void)
 	if (!r)
 		return 0;
 	r->exit_code = BPF_CORE_READ(task, exit_code);
-	if (!BPF_CORE_READ(task, signal, live.counter))
+	if (is_last(task, who.tgid))
 		r->hdr.flags |= RSC_F_GROUP_DEAD;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	bpf_ringbuf_submit(r, r->hdr.flags & RSC_F_GROUP_DEAD ? BPF_RB_FORCE_WAKEUP : 0);

@@ -12,7 +12,7 @@ need_tool jq bpftool setpriv unshare
 left() {
 	{
 		bpftool prog show | grep -oE 'name (mmap|munmap|mremap|brk|rss|gc|fork|exit|exec|probe)_[a-z]+'
-		bpftool map show | grep -oE 'name (events|targets|counters|calls|blank|rss_state|rsc_.*)\b'
+		bpftool map show | grep -oE 'name (events|targets|counters|ended|calls|blank|rss_state|rsc_.*)\b'
 		bpftool link show | grep -c perf_event
 		cat /sys/kernel/tracing/uprobe_events 2>/dev/null
 	} | sort
@@ -148,5 +148,12 @@ watch "$TPID" --json
 stop "$TPID"
 watched
 equal "the signal it died of" "$(events exit .signal)" 9
+# Its last threads end together on two CPUs, and the process once.
+start gcloop -cycles 100000 -depth 10
+ask go
+watch "$TPID" --json --events threads
+stop "$TPID"
+watched
+equal "the signal it died of, with many threads" "$(events exit .signal)" 9
 nothing_left "the end"
 finish "watch ends cleanly"

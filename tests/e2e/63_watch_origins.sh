@@ -41,7 +41,8 @@ for program in origins origins-pie; do
 	equal "$program: resident by mapAnon in the ledger" "$(jq "$rows | map(.resident) | add" "$WOUT")" $((12 * MIB))
 	equal "$program: the ledger's sum" "$(jq -c "$report | ([.ledger[].resident] | add) == .rss.scanned" "$WOUT")" true
 	asked() { jq -c "$report | [.origins[] | select([.stack[].func // \"?\"] | index(\"$1\"))] | $2" "$WOUT"; } # FUNC FILTER
-	equal "$program: origins through mapAnon" "$(asked main.mapAnon 'map([.category, .bytes, .resident]) | sort')" \
+	# syscall.Mmap keeps a Go map of what it mapped, for which the runtime may want memory of its own
+	equal "$program: origins through mapAnon" "$(asked main.mapAnon 'map(select(.category | startswith("go/") | not) | [.category, .bytes, .resident]) | sort')" \
 		"[[\"native/mmap\",$((3 * MIB)),$((3 * MIB))],[\"native/mmap\",$((9 * MIB)),$((9 * MIB))]]"
 	# what it mapped for 200 MiB, and books for that
 	equal "$program: the heap's growth" "$(asked main.growHeap 'map(select(.category == "go/heap")) | map(.bytes) | max')" $((200 * MIB))
