@@ -53,10 +53,11 @@ watched
 equal "lines of text" "$(grep -cE '^[0-9:.]+ +gc +[0-9]+  heap .* live, goal .*forced$' "$WOUT")" 3
 # --gctrace: the target's own lines, digit for digit, but for what is not known from outside.
 export GODEBUG=gctrace=1
-start_program "$TMP/gcloop" -cycles 50 -depth 15
+start_program "$TMP/gcloop" -cycles 1000 -depth 15
 unset GODEBUG
 read -r -t 60 line <&"$TRUTH_FD" || die "gcloop says nothing"
 TRACE=$(find "$TMP" -name 'target.*.err' | sort -V | tail -n 1)
+: >"$TMP/gctrace"
 "$RSSCOPE" watch "$TPID" --gctrace >"$TMP/gctrace" 2>"$TMP/gctrace.err" {STDIN_FD}>&- {TRUTH_FD}<&- &
 WPID=$!
 CHILDREN+=("$WPID")

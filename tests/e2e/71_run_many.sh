@@ -5,7 +5,6 @@
 # nothing is left: no process, no BPF program, map or link.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
-. "$(dirname "$0")/run_lib.sh"
 need_probes
 need_go
 need_tool jq bpftool

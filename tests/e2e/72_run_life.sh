@@ -3,7 +3,6 @@
 # The life of a program under run: it execs, grows and shrinks, has children, is killed; or rsscope is.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
-. "$(dirname "$0")/run_lib.sh"
 need_probes
 need_go
 need_tool jq bpftool setpriv unshare

@@ -282,3 +282,38 @@ load_etcd() {
 		printf "{\"key\":\"%s\",\"value\":\"%s\"}" "$k" "$v" | curl -s -o /dev/null --max-time 5 http://127.0.0.1:2379/v3/kv/put -d @-; done'
 }
 metric() { inside "$TPID" curl -fs --max-time 10 "$METRICS" | awk -v m="$1" '$1 == m { printf "%.0f\n", $2 }'; } # NAME
+
+# ---- what is left in the kernel
+# Our BPF programs and maps by id, those that some process holds (a link holds its program, a
+# program its maps) and those that none does: these are left behind. Others may watch at the same time.
+our_programs() { bpftool -j prog show | jq -r '.[] | select(.name // "" | test("^(mmap|munmap|mremap|brk|rss|gc|fork|exit|exec|probe)_[a-z]+$")) | .id' | sort; }
+our_maps() { bpftool -j map show | jq -r '.[] | select(.name // "" | test("^(events|targets|counters|ended|calls|blank|rss_state|lost_regions|rsc_.*)$")) | .id' | sort; }
+held_by() { cat "$@" 2>/dev/null | awk '$1 == "prog_id:" { print $2 }' | sort -u; } # FDINFO…
+maps_held() {
+	{
+		cat /proc/[0-9]*/fdinfo/* 2>/dev/null | awk '$1 == "map_id:" { print $2 }'
+		bpftool -j prog show | jq -r '.[].map_ids[]?'
+	} | sort -u
+}
+uprobes_left() { # libbpf names the older kind after the process that made it
+	local name
+	grep -oE 'libbpf_[0-9]+' /sys/kernel/tracing/uprobe_events 2>/dev/null | while read -r name; do
+		[ -d "/proc/${name#libbpf_}" ] || echo "$name"
+	done
+}
+left() {
+	# What is there first, then who holds it: not the reverse.
+	local programs maps
+	programs=$(our_programs) maps=$(our_maps)
+	comm -23 <(echo "$programs") <(held_by /proc/[0-9]*/fdinfo/*) | sed '/./s/^/program /'
+	comm -23 <(echo "$maps") <(maps_held) | sed '/./s/^/map /'
+	uprobes_left
+}
+nothing_left() { # WHEN
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ -z "$(left | tr -d '\n')" ] && return
+		sleep 0.1 # the kernel frees programs after a grace period
+	done
+	fail "left in the kernel after $1: $(left | tr '\n' ' ')"
+}
