@@ -18,14 +18,11 @@ struct args {
 	bool report;
 };
 
-enum { KEY_PSS = 256, KEY_BYTES, KEY_NO_COLOR, KEY_REPORT };
+enum { KEY_PSS = 256, KEY_REPORT };
 
 static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "Where to save it (replaced when it is there)", 0 },
 	{ "report", KEY_REPORT, NULL, 0, "Print the report of this look, too", 0 },
-	{ "json", 'j', NULL, 0, "With --report: as JSON", 0 },
-	{ "bytes", KEY_BYTES, NULL, 0, "With --report: exact bytes", 0 },
-	{ "no-color", KEY_NO_COLOR, NULL, 0, "With --report: no colours", 0 },
 	{ "pss", KEY_PSS, NULL, 0, "Save proportional sizes too (reads smaps: slower)", 0 },
 	{ 0 },
 };
@@ -38,25 +35,17 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case ARGP_KEY_INIT:
 		a->targets.live_only = true;
 		st->child_inputs[0] = &a->targets;
-		st->child_inputs[1] = &a->help;
+		st->child_inputs[1] = &a->o.print;
+		st->child_inputs[2] = &a->help;
 		return 0;
 	case 'o':
 		a->file = arg;
-		return 0;
-	case 'j':
-		a->o.json = true;
 		return 0;
 	case KEY_REPORT:
 		a->report = true;
 		return 0;
 	case KEY_PSS:
 		a->o.pss = true;
-		return 0;
-	case KEY_BYTES:
-		a->o.bytes = true;
-		return 0;
-	case KEY_NO_COLOR:
-		a->o.no_color = true;
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->help.shown && (!a->file || !*a->file))
@@ -82,6 +71,7 @@ static const struct argp argp = {
 	       "FILE appears when it is whole; after an interruption there is none.\n"
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };

@@ -70,11 +70,6 @@ int cli_put(const char *p, size_t n);
  * else CLI_FAILED with a message. */
 int cli_put_code(int rc);
 
-/* How text for people is to look on standard output: colour only on a terminal, not with
- * `no_color` nor NO_COLOR in the environment; blocks only in a UTF-8 locale. */
-struct text_style cli_style(bool no_color, bool exact);
-struct text_style cli_style_fd(int fd, bool no_color, bool exact); /* on another descriptor */
-
 /* ---- options that all commands have (an argp child; input struct cli_help) */
 
 struct cli_help {
@@ -83,6 +78,32 @@ struct cli_help {
 };
 
 extern const struct argp cli_help_argp;
+
+/* ---- options of how to print (an argp child; input struct cli_print) */
+
+struct cli_print {
+	bool json, bytes, no_color;
+};
+
+extern const struct argp cli_print_argp;
+
+/* How text for people is to look on standard output: colour only on a terminal, not with
+ * --no-color nor NO_COLOR in the environment; blocks only in a UTF-8 locale. */
+struct text_style cli_style(const struct cli_print *o);
+struct text_style cli_style_fd(int fd, const struct cli_print *o); /* on another descriptor */
+
+/* ---- options of what to attach (an argp child; input struct cli_probes) */
+
+struct cli_probes {
+	uint32_t groups; /* EV_*; set before parsing */
+	uint64_t ring;	 /* bytes; 0: the default */
+	bool fallbacks;
+};
+
+extern const struct argp cli_probes_argp;
+
+/* The value of `--option SEC`; a usage error ends the program. */
+double cli_parse_seconds(const char *arg, const char *option, struct argp_state *st);
 
 /* Parses with the children's and the command's own options, without argp's own ones. False: return
  * *code. Usage errors end the program with CLI_USAGE. */
@@ -115,8 +136,9 @@ int cli_target_open(const struct cli_target *t, struct memsrc **out, struct err 
 /* ---- report, as watch uses it at its end */
 
 struct report_opts {
-	bool json, line; /* line: JSON on one line with its type, the end of a stream */
-	bool pss, bytes, no_color;
+	struct cli_print print;
+	bool line; /* JSON on one line with its type, the end of a stream */
+	bool pss;
 };
 
 /* Looks (co: what to look for, beside o), prints to standard output. Returns the exit code;

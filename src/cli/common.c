@@ -105,89 +105,21 @@ static bool is_utf8(void)
 	return false;
 }
 
-struct text_style cli_style(bool no_color, bool exact)
+struct text_style cli_style(const struct cli_print *o)
 {
-	return cli_style_fd(STDOUT_FILENO, no_color, exact);
+	return cli_style_fd(STDOUT_FILENO, o);
 }
 
-struct text_style cli_style_fd(int fd, bool no_color, bool exact)
+struct text_style cli_style_fd(int fd, const struct cli_print *o)
 {
 	const char *off = getenv("NO_COLOR"), *term = getenv("TERM");
-	struct text_style s = { .utf8 = is_utf8(), .exact = exact, .width = 100 };
+	struct text_style s = { .utf8 = is_utf8(), .exact = o->bytes, .width = 100 };
 	struct winsize w;
 
 	if (!isatty(fd))
 		return s;
-	s.color = !no_color && !(off && *off) && !(term && !strcmp(term, "dumb"));
+	s.color = !o->no_color && !(off && *off) && !(term && !strcmp(term, "dumb"));
 	if (!ioctl(fd, TIOCGWINSZ, &w) && w.ws_col)
 		s.width = w.ws_col;
 	return s;
-}
-
-/* ---- --help, --verbose */
-
-enum { KEY_USAGE = 1024 };
-
-/* Leaves out what takes room and says little. */
-static char *help_filter(int key, const char *text, void *input)
-{
-	return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
-}
-
-static int print_help(const struct argp *argp, const char *name, unsigned int what)
-{
-	_free_ char *p = NULL;
-	struct argp filtered = *argp;
-	char title[64];
-	size_t n = 0;
-	FILE *f = open_memstream(&p, &n);
-
-	if (!f)
-		return cli_fail(-ENOMEM, NULL);
-	snprintf(title, sizeof(title), "%s", name);
-	filtered.help_filter = help_filter;
-	argp_help(&filtered, f, what, title);
-	if (fclose(f))
-		return cli_fail(-ENOMEM, NULL);
-	return cli_put_code(cli_put(p, n));
-}
-
-static error_t parse_help(int key, char *arg, struct argp_state *st)
-{
-	struct cli_help *h = st->input;
-
-	switch (key) {
-	case 'h':
-	case KEY_USAGE:
-		h->shown = true;
-		h->code = print_help(st->root_argp, st->name,
-				     key == 'h' ? ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG |
-							  ARGP_HELP_DOC
-						: ARGP_HELP_USAGE);
-		st->next = st->argc; /* nothing else counts */
-		return 0;
-	case 'v':
-		log_set_verbose(1);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option help_options[] = {
-	{ "help", 'h', NULL, 0, "Print this", -1 },
-	{ "usage", KEY_USAGE, NULL, OPTION_HIDDEN, NULL, -1 }, /* argp's messages name it */
-	{ "verbose", 'v', NULL, 0, "Say on stderr what is done", -1 },
-	{ 0 },
-};
-
-const struct argp cli_help_argp = { .options = help_options, .parser = parse_help };
-
-bool cli_parse(const struct argp *argp, int argc, char **argv, void *input, struct cli_help *h,
-	       int *code)
-{
-	error_t rc = argp_parse(argp, argc, argv, ARGP_NO_HELP | ARGP_IN_ORDER, NULL, input);
-
-	*code = rc ? cli_fail(-rc, NULL) : h->code;
-	return !rc && !h->shown;
 }

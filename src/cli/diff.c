@@ -21,17 +21,15 @@ enum { MAX_JSON = 16 << 20 };
 struct args {
 	struct cli_help help;
 	struct cli_targets targets;
-	bool json, bytes, no_color, schema;
+	struct cli_print print;
+	bool schema;
 	int32_t of; /* 0: not given */
 };
 
-enum { KEY_BYTES = 256, KEY_NO_COLOR, KEY_SCHEMA, KEY_OF };
+enum { KEY_SCHEMA = 256, KEY_OF };
 
 static const struct argp_option options[] = {
-	{ "json", 'j', NULL, 0, "JSON (rsscope.diff/1)", 0 },
 	{ "of", KEY_OF, "PID", 0, "Of a file with several reports, the one of this process", 0 },
-	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
-	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
 	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
 	{ 0 },
 };
@@ -54,21 +52,13 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		st->child_inputs[0] = &a->targets;
-		st->child_inputs[1] = &a->help;
-		return 0;
-	case 'j':
-		a->json = true;
+		st->child_inputs[1] = &a->print;
+		st->child_inputs[2] = &a->help;
 		return 0;
 	case KEY_OF:
 		if (!text_parse_u64(arg, &pid) || !pid || pid > INT32_MAX)
 			argp_error(st, "'%s' is no process id", arg);
 		a->of = pid;
-		return 0;
-	case KEY_BYTES:
-		a->bytes = true;
-		return 0;
-	case KEY_NO_COLOR:
-		a->no_color = true;
 		return 0;
 	case KEY_SCHEMA:
 		a->schema = true;
@@ -99,6 +89,7 @@ static const struct argp argp = {
 	       "Exit: 0 done, 1 failed, 2 usage, 3 no such target, 4 not permitted,\n"
 	       "5 partial.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };
@@ -300,11 +291,11 @@ static bool pick(struct side *s, const struct side *other, int32_t of)
 
 static int print(const struct args *a, const struct diff *d, const struct side s[2])
 {
-	struct text_style style = cli_style(a->no_color, a->bytes);
+	struct text_style style = cli_style(&a->print);
 	_text_ struct text t = { 0 };
 	int rc;
 
-	if (a->json)
+	if (a->print.json)
 		rc = json_diff(stdout, cli_version(), d, s[0].name, s[1].name);
 	else
 		rc = text_diff(d, &style, s[0].name, s[1].name, &t);

@@ -89,7 +89,7 @@ static int put_row(struct text *t, const struct doctor_row *r, const struct text
 
 static int print_text(const struct doctor *d, const struct utsname *u, bool no_color)
 {
-	struct text_style s = cli_style(no_color, false);
+	struct text_style s = cli_style(&(struct cli_print){ .no_color = no_color });
 	_text_ struct text t = { 0 };
 	const char *area = "";
 	int rc = text_printf(&t, "rsscope %s on %s %s, %s, uid %d\n", cli_version(), u->sysname,

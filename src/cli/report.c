@@ -27,12 +27,12 @@ static void printer_begin(struct printer *p, const struct report_opts *o)
 /* 0 or -errno of the write. */
 static int printer_put(struct printer *p, const struct report *r)
 {
-	struct text_style s = cli_style(p->o->no_color, p->o->bytes);
+	struct text_style s = cli_style(&p->o->print);
 	_text_ struct text t = { 0 };
 	int rc;
 
 	p->n++;
-	if (p->o->json)
+	if (p->o->print.json)
 		return p->o->line ? json_report_line(stdout, cli_version(), r)
 				  : json_report(&p->json, r);
 	rc = p->n > 1 ? text_add(&t, "\n", 1) : 0;
@@ -43,7 +43,7 @@ static int printer_put(struct printer *p, const struct report *r)
 
 static int printer_end(struct printer *p)
 {
-	int rc = p->o->json && !p->o->line ? json_end(&p->json) : 0;
+	int rc = p->o->print.json && !p->o->line ? json_end(&p->json) : 0;
 
 	return rc ? rc : cli_put("", 0);
 }
@@ -103,13 +103,10 @@ struct args {
 	bool schema;
 };
 
-enum { KEY_PSS = 256, KEY_BYTES, KEY_NO_COLOR, KEY_SCHEMA };
+enum { KEY_PSS = 256, KEY_SCHEMA };
 
 static const struct argp_option options[] = {
-	{ "json", 'j', NULL, 0, "JSON (rsscope.report/1)", 0 },
 	{ "pss", KEY_PSS, NULL, 0, "Proportional sizes too (reads smaps: slower)", 0 },
-	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
-	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
 	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
 	{ 0 },
 };
@@ -121,19 +118,11 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		st->child_inputs[0] = &a->targets;
-		st->child_inputs[1] = &a->help;
-		return 0;
-	case 'j':
-		a->o.json = true;
+		st->child_inputs[1] = &a->o.print;
+		st->child_inputs[2] = &a->help;
 		return 0;
 	case KEY_PSS:
 		a->o.pss = true;
-		return 0;
-	case KEY_BYTES:
-		a->o.bytes = true;
-		return 0;
-	case KEY_NO_COLOR:
-		a->o.no_color = true;
 		return 0;
 	case KEY_SCHEMA:
 		a->schema = true;
@@ -157,6 +146,7 @@ static const struct argp argp = {
 	       "\n"
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };

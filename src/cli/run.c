@@ -10,32 +10,26 @@
 
 #include "base/log.h"
 
-enum { KEY_EVENTS = 256, KEY_NO_MAPPINGS, KEY_BYTES, KEY_NO_COLOR, KEY_RING, KEY_FALLBACKS };
+enum { KEY_EVENTS = 256 };
 
 static const struct argp_option options[] = {
 	{ "user", 'u', "NAME", 0, "Run CMD as this user: a name, UID or UID:GID", 0 },
 	{ "output", 'o', "FILE", 0, "The report goes to FILE instead of standard error", 0 },
-	{ "json", 'j', NULL, 0, "JSON (rsscope.report/1)", 0 },
 	{ "interval", 'i', "SEC", 0,
 	  "A ledger at least that often, beside those at growth (default 10; 0: none)", 0 },
 	{ "events", KEY_EVENTS, NULL, 0, "Events as they come, too, before the report", 0 },
-	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
-	  "Leave system calls alone: nothing else on the host is slowed", 0 },
-	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
-	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
-	{ "ring", KEY_RING, "BYTES", OPTION_HIDDEN, "Size of the ring buffer", 0 },
-	{ "fallbacks", KEY_FALLBACKS, NULL, OPTION_HIDDEN, "Take the probes' fallbacks", 0 },
 	{ 0 },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *st)
 {
 	struct run_args *a = st->input;
-	char *end;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		st->child_inputs[0] = &a->help;
+		st->child_inputs[0] = &a->print;
+		st->child_inputs[1] = &a->probes;
+		st->child_inputs[2] = &a->help;
 		return 0;
 	case 'u':
 		a->user = arg;
@@ -43,33 +37,11 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case 'o':
 		a->output = arg;
 		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
 	case 'i':
-		a->interval = strtod(arg, &end);
-		if (end == arg || *end || !isfinite(a->interval) || a->interval < 0 ||
-		    a->interval > 1e9)
-			argp_error(st, "--interval takes seconds, not '%s'", arg);
+		a->interval = cli_parse_seconds(arg, "interval", st);
 		return 0;
 	case KEY_EVENTS:
 		a->events = true;
-		return 0;
-	case KEY_NO_MAPPINGS:
-		a->groups &= ~EV_MAPPINGS;
-		return 0;
-	case KEY_BYTES:
-		a->bytes = true;
-		return 0;
-	case KEY_NO_COLOR:
-		a->no_color = true;
-		return 0;
-	case KEY_RING:
-		if (!text_parse_u64(arg, &a->ring))
-			argp_error(st, "--ring takes bytes, not '%s'", arg);
-		return 0;
-	case KEY_FALLBACKS:
-		a->fallbacks = true;
 		return 0;
 	case ARGP_KEY_ARG: /* the rest is CMD's */
 		a->cmd = st->argv + st->next - 1;
@@ -96,7 +68,10 @@ static const struct argp argp = {
 	       "\n"
 	       "Exit: CMD's own status, 128+N when signal N ended it; 2 usage; 125 CMD was not\n"
 	       "started: it could not be watched; 126 CMD can't be executed; 127 no such CMD.",
-	.children = (const struct argp_child[]){ { &cli_help_argp, 0, NULL, 0 }, { 0 } },
+	.children = (const struct argp_child[]){ { &cli_print_argp, 0, NULL, 0 },
+						 { &cli_probes_argp, 0, NULL, 0 },
+						 { &cli_help_argp, 0, NULL, 0 },
+						 { 0 } },
 };
 
 static int open_output(struct run *r)
@@ -175,7 +150,7 @@ static void run_free(struct run *r)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run_args a = { .groups = EV_ALL, .interval = 10 };
+	struct run_args a = { .probes.groups = EV_ALL, .interval = 10 };
 	struct run r = {
 		.a = &a,
 		.child = { .go = -1, .error = -1 },

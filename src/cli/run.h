@@ -21,10 +21,10 @@ struct run_args {
 	struct cli_help help;
 	char **cmd; /* NULL-terminated; borrowed from argv */
 	const char *user, *output;
-	bool json, bytes, no_color, events, fallbacks;
-	uint32_t groups; /* EV_* */
+	struct cli_print print;
+	struct cli_probes probes;
+	bool events;
 	double interval; /* seconds between ledgers at most; 0: only at growth */
-	uint64_t ring;
 };
 
 /* Exit codes that env(1), timeout(1) and shells use: CMD never ran. */

@@ -52,7 +52,7 @@ static int add_missing(const struct run *r, struct report *rep)
 	for (size_t g = 0; g < ARRAY_LEN(part) && !rc; g++) {
 		const char *why = "";
 
-		if (!(r->a->groups & part[g].group) || ev_groups(r->ev) & part[g].group)
+		if (!(r->a->probes.groups & part[g].group) || ev_groups(r->ev) & part[g].group)
 			continue;
 		for (size_t i = 0; i < n; i++)
 			if (p[i].group == part[g].group && *p[i].reason)
@@ -62,7 +62,7 @@ static int add_missing(const struct run *r, struct report *rep)
 	}
 	if (!rc && r->is_go && ev_groups(r->ev) & EV_GC && r->no_gc[0])
 		rc = report_missing(rep, "run.gc_cycles", "", "%s", r->no_gc);
-	if (!rc && !(r->a->groups & EV_MAPPINGS))
+	if (!rc && !(r->a->probes.groups & EV_MAPPINGS))
 		rc = report_missing(rep, "run.events.mmap", "--no-mappings left out",
 				    "system calls were left alone");
 	return rc;
@@ -204,21 +204,21 @@ static int without_ledger(const struct run *r, struct report *rep)
 
 static int print(const struct run *r, const struct report *const *rep, size_t n)
 {
-	struct text_style style = cli_style_fd(fileno(r->out), r->a->no_color, r->a->bytes);
+	struct text_style style = cli_style_fd(fileno(r->out), &r->a->print);
 	struct json_stream json;
 	_text_ struct text t = { 0 };
 	int rc = 0;
 
 	json_begin(&json, r->out, cli_version());
 	for (size_t i = 0; i < n && !rc; i++) {
-		if (r->a->json && r->a->events)
+		if (r->a->print.json && r->a->events)
 			rc = json_report_line(r->out, cli_version(), rep[i]);
-		else if (r->a->json)
+		else if (r->a->print.json)
 			rc = json_report(&json, rep[i]);
 		else if (!(rc = i ? text_add(&t, "\n", 1) : 0))
 			rc = text_report(rep[i], &style, &t);
 	}
-	if (!rc && r->a->json && !r->a->events)
+	if (!rc && r->a->print.json && !r->a->events)
 		rc = json_end(&json);
 	if (!rc && t.n && fwrite(t.p, 1, t.n, r->out) != t.n)
 		rc = -errno;

@@ -10,9 +10,9 @@ void run_stream_open(struct run_stream *s, const struct run_args *a, FILE *out)
 	struct timespec wall;
 
 	clock_gettime(CLOCK_REALTIME, &wall);
-	*s = (struct run_stream){ .on = a->events, .json = a->json, .f = out };
+	*s = (struct run_stream){ .on = a->events, .json = a->print.json, .f = out };
 	s->text.clock.offset_ns = wall.tv_sec * 1000000000LL + wall.tv_nsec - run_now();
-	s->text.style = cli_style_fd(fileno(out), a->no_color, a->bytes);
+	s->text.style = cli_style_fd(fileno(out), &a->print);
 }
 
 void run_stream_flush(struct run_stream *s)

@@ -92,13 +92,13 @@ int run_watch_open(struct run *r, int program_fd, struct err *e)
 {
 	struct ev_options o = {
 		.pid = r->child.pid,
-		.groups = r->a->groups,
-		.ring_bytes = r->a->ring,
+		.groups = r->a->probes.groups,
+		.ring_bytes = r->a->probes.ring,
 		.rss_step = RSS_STEP,
 		.threads = 1,
 		.at_exec = true,
 		.gc_later = true,
-		.fallbacks = r->a->fallbacks,
+		.fallbacks = r->a->probes.fallbacks,
 	};
 	_text_ struct text stat = { 0 };
 	struct proc_stat st;

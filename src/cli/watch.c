@@ -22,41 +22,23 @@ struct args {
 	struct cli_help help;
 	struct cli_targets targets;
 	struct report_opts report;
-	bool no_report, fallbacks;
-	uint32_t groups;
+	struct cli_probes probes;
+	bool no_report;
 	double duration, interval; /* seconds; 0: none */
-	uint64_t ring;
 	bool gctrace;
 	bool live; /* print what is known to be mapped at the end */
 };
 
-enum {
-	KEY_NO_MAPPINGS = 256,
-	KEY_EVENTS,
-	KEY_BYTES,
-	KEY_NO_COLOR,
-	KEY_NO_REPORT,
-	KEY_RING,
-	KEY_FALLBACKS,
-	KEY_LIVE,
-	KEY_GCTRACE
-};
+enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE };
 
 static const struct argp_option options[] = {
-	{ "json", 'j', NULL, 0, "JSON: one object a line, the report last", 0 },
 	{ "duration", 'd', "SEC", 0, "End after that long (default: when the process ends, or ^C)",
 	  0 },
 	{ "interval", 'i', "SEC", 0,
 	  "Print a sample of the sizes that often (default 10; 0: never)", 0 },
 	{ "events", KEY_EVENTS, "LIST", 0, "Only these: mappings, rss, gc, threads", 0 },
-	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
-	  "Leave system calls alone: nothing else on the host is slowed", 0 },
 	{ "gctrace", KEY_GCTRACE, NULL, 0, "GC cycles only, as gctrace=1 prints them", 0 },
 	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },
-	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
-	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
-	{ "ring", KEY_RING, "BYTES", OPTION_HIDDEN, "Size of the ring buffer", 0 },
-	{ "fallbacks", KEY_FALLBACKS, NULL, OPTION_HIDDEN, "Take the probes' fallbacks", 0 },
 	{ "live", KEY_LIVE, NULL, OPTION_HIDDEN, "With --json: the mappings as events left them",
 	  0 },
 	{ 0 },
@@ -76,7 +58,7 @@ static void parse_events(struct args *a, char *list, struct argp_state *st)
 {
 	char *save = NULL;
 
-	a->groups = 0;
+	a->probes.groups = 0;
 	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
 		size_t i = 0;
 
@@ -85,20 +67,10 @@ static void parse_events(struct args *a, char *list, struct argp_state *st)
 		if (i == ARRAY_LEN(group_names))
 			argp_error(st, "no events '%s'; there are mappings, rss, gc, threads", w);
 		else
-			a->groups |= group_names[i].group;
+			a->probes.groups |= group_names[i].group;
 	}
-	if (!a->groups)
+	if (!a->probes.groups)
 		argp_error(st, "--events needs a list of mappings, rss, gc, threads");
-}
-
-static double parse_seconds(const char *arg, const char *option, struct argp_state *st)
-{
-	char *end;
-	double v = strtod(arg, &end);
-
-	if (end == arg || *end || !isfinite(v) || v < 0 || v > 1e9)
-		argp_error(st, "--%s takes seconds, not '%s'", option, arg);
-	return v;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *st)
@@ -108,46 +80,29 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		st->child_inputs[0] = &a->targets;
-		st->child_inputs[1] = &a->help;
-		return 0;
-	case 'j':
-		a->report.json = a->report.line = true;
+		st->child_inputs[1] = &a->report.print;
+		st->child_inputs[2] = &a->probes;
+		st->child_inputs[3] = &a->help;
 		return 0;
 	case 'd':
-		a->duration = parse_seconds(arg, "duration", st);
+		a->duration = cli_parse_seconds(arg, "duration", st);
 		return 0;
 	case 'i':
-		a->interval = parse_seconds(arg, "interval", st);
+		a->interval = cli_parse_seconds(arg, "interval", st);
 		return 0;
 	case KEY_EVENTS:
 		parse_events(a, arg, st);
 		return 0;
-	case KEY_NO_MAPPINGS:
-		a->groups &= ~EV_MAPPINGS;
-		return 0;
 	case KEY_NO_REPORT:
 		a->no_report = true;
 		return 0;
-	case KEY_BYTES:
-		a->report.bytes = true;
-		return 0;
-	case KEY_NO_COLOR:
-		a->report.no_color = true;
-		return 0;
-	case KEY_RING:
-		if (!text_parse_u64(arg, &a->ring))
-			argp_error(st, "--ring takes bytes, not '%s'", arg);
-		return 0;
 	case KEY_GCTRACE:
 		a->gctrace = a->no_report = true;
-		a->groups = EV_GC;
+		a->probes.groups = EV_GC;
 		a->interval = 0;
 		return 0;
 	case KEY_LIVE:
 		a->live = true;
-		return 0;
-	case KEY_FALLBACKS:
-		a->fallbacks = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -168,9 +123,11 @@ static const struct argp argp = {
 	       "  rsscope watch --name etcd --events gc,rss\n"
 	       "  rsscope watch 4242 --no-mappings\n"
 	       "\n"
-	       "Exit: 0 done, 1 failed, 3 no such process, 4 not permitted, 5 partial (no report:\n"
-	       "the process has ended; or a part could not be watched).",
+	       "Exit: 0 done, 1 failed, 3 no such process, 4 not permitted, 5 partial (no\n"
+	       "report: the process has ended; or a part could not be watched).",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
+						 { &cli_print_argp, 0, NULL, 0 },
+						 { &cli_probes_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };
@@ -216,8 +173,8 @@ static int note_lost(struct watch *w, const struct event *e)
 	w->lost.v[e->cpu] = e->lost;
 	if (!n)
 		return 0;
-	return w->a->report.json ? watch_json_lost(&w->clock, e, n, &w->out)
-				 : watch_text_lost(&w->text, e, n, &w->out);
+	return w->a->report.print.json ? watch_json_lost(&w->clock, e, n, &w->out)
+				       : watch_text_lost(&w->text, e, n, &w->out);
 }
 
 static void count(struct watch *w, const struct event *e)
@@ -261,8 +218,8 @@ static int on_event(void *ctx, const struct event *e)
 		n = symbolizer_stack(w->t.names, &e->call, frames);
 	r = note_lost(w, e);
 	if (!r)
-		r = w->a->report.json ? watch_json_event(&w->clock, e, frames, n, &w->out)
-				      : watch_text_event(&w->text, e, frames, n, &w->out);
+		r = w->a->report.print.json ? watch_json_event(&w->clock, e, frames, n, &w->out)
+					    : watch_text_event(&w->text, e, frames, n, &w->out);
 	if (!r && w->out.n > 1 << 16)
 		r = write_out(w);
 	return r;
@@ -284,7 +241,7 @@ static int put_start(struct watch *w)
 		.missing = missing,
 	};
 	size_t n = ev_programs(w->ev, &programs);
-	uint32_t gone = w->a->groups & ~ev_groups(w->ev);
+	uint32_t gone = w->a->probes.groups & ~ev_groups(w->ev);
 
 	for (size_t i = 0; i < n && i < ARRAY_LEN(p); i++)
 		p[s.nprograms++] =
@@ -308,8 +265,8 @@ static int put_start(struct watch *w)
 	s.has_tax = ev_syscall_tax(w->ev, &s.tax_ns);
 	if (w->a->gctrace)
 		return 0;
-	return w->a->report.json ? watch_json_start(&w->clock, &s, &w->out)
-				 : watch_text_start(&w->text, &s, &w->out);
+	return w->a->report.print.json ? watch_json_start(&w->clock, &s, &w->out)
+				       : watch_text_start(&w->text, &s, &w->out);
 }
 
 static int put_sample(struct watch *w, uint64_t now)
@@ -330,8 +287,8 @@ static int put_sample(struct watch *w, uint64_t now)
 		.events = w->since_sample,
 	};
 	w->since_sample = 0;
-	return w->a->report.json ? watch_json_sample(&w->clock, &s, &w->out)
-				 : watch_text_sample(&w->text, &s, &w->out);
+	return w->a->report.print.json ? watch_json_sample(&w->clock, &s, &w->out)
+				       : watch_text_sample(&w->text, &s, &w->out);
 }
 
 /* ---- the loop */
@@ -447,7 +404,7 @@ static int end_book(struct watch *w)
 
 	if (!w->has_book)
 		return 0;
-	r = w->a->live && w->a->report.json ? put_live(w) : 0;
+	r = w->a->live && w->a->report.print.json ? put_live(w) : 0;
 	if (r)
 		return r;
 	m->known = true;
@@ -489,8 +446,8 @@ static int put_end(struct watch *w)
 			log_warn("%" PRIu64 " events were lost", w->end.lost);
 		return 0;
 	}
-	return w->a->report.json ? watch_json_end(&w->clock, &w->end, &w->out)
-				 : watch_text_end(&w->text, &w->end, &w->out);
+	return w->a->report.print.json ? watch_json_end(&w->clock, &w->end, &w->out)
+				       : watch_text_end(&w->text, &w->end, &w->out);
 }
 
 /* All that is in the ring; more than one batch after the stop. */
@@ -551,8 +508,8 @@ static int open_events(struct watch *w, struct err *e)
 	const struct proc_status *st = &w->t.status;
 	struct ev_options o = {
 		.pid = memsrc_pid(w->t.m),
-		.groups = w->a->groups,
-		.ring_bytes = w->a->ring,
+		.groups = w->a->probes.groups,
+		.ring_bytes = w->a->probes.ring,
 		/* a sixty-fourth of what there is: some lines, not thousands, until it doubles */
 		.rss_step = st->vm_rss / 64 > 1 << 20 ? st->vm_rss / 64 : 1 << 20,
 		.rss = { .file = st->rss_file,
@@ -561,11 +518,11 @@ static int open_events(struct watch *w, struct err *e)
 			 .shmem = st->rss_shmem },
 		.threads = st->threads,
 		.gc = w->t.gc,
-		.fallbacks = w->a->fallbacks,
+		.fallbacks = w->a->probes.fallbacks,
 	};
 
 	watch_target_gopath(&w->t, &o.go);
-	if (w->t.no_gc[0] && w->a->groups == EV_GC)
+	if (w->t.no_gc[0] && w->a->probes.groups == EV_GC)
 		return err_set(e, -ENOTSUP, "GC cycles can't be watched: %s", w->t.no_gc);
 	return ev_open(&o, &w->ev, e);
 }
@@ -594,9 +551,7 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 		return r;
 	now = now_ns(CLOCK_MONOTONIC);
 	w->clock.offset_ns = now_ns(CLOCK_REALTIME) - now;
-	w->text = (struct watch_text){
-		.clock = w->clock, .style = cli_style(w->a->report.no_color, w->a->report.bytes)
-	};
+	w->text = (struct watch_text){ .clock = w->clock, .style = cli_style(&w->a->report.print) };
 	w->end.start_ns = now;
 	if (w->a->interval)
 		w->next_sample_ns = now + w->a->interval * 1e9;
@@ -652,7 +607,10 @@ static int watch_one(const struct args *a, struct memsrc *m)
 
 int cmd_watch(int argc, char **argv)
 {
-	struct args a = { .targets.live_only = true, .groups = EV_ALL, .interval = 10 };
+	struct args a = { .targets.live_only = true,
+			  .report.line = true,
+			  .probes.groups = EV_ALL,
+			  .interval = 10 };
 	struct memsrc *m = NULL;
 	struct err e = { 0 };
 	int code, r;
