@@ -31,6 +31,9 @@ struct bin;
 
 /* Reads the headers and finds pclntab and build info. The fd is duplicated. */
 int bin_open(int fd, struct bin **out, struct err *e);
+/* The same for one of many libraries: where the section headers name nothing of Go's, the file is
+ * not searched for a pclntab. */
+int bin_open_lib(int fd, struct bin **out, struct err *e);
 void bin_close(struct bin *b); /* NULL-safe */
 
 enum bin_arch bin_arch(const struct bin *b);
@@ -64,6 +67,8 @@ int bin_read(const struct bin *b, uint64_t vaddr, void *buf, size_t len);
 struct bin_go {
 	bool is_go;
 	bool from_string;
+	bool shared;	  /* the runtime's variables are dynamic symbols: a plugin, which uses those
+			   * of its host; or -linkshared */
 	bool cgo;	  /* build setting CGO_ENABLED=1 when recorded, else dynamic cgo symbols */
 	char version[64]; /* "" when not found though is_go */
 	char module[256]; /* main module path and version: "example.org/x v1.2.3" */

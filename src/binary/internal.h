@@ -110,5 +110,7 @@ int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text);
 /* ---- symbols.c */
 /* Whether .dynsym has a symbol that only cgo makes. Reads a bounded part, while recording. */
 bool symbols_cgo(struct bin *b);
+/* Whether dynamic symbols name the runtime's variables. */
+bool symbols_shared_runtime(struct bin *b);
 
 #endif

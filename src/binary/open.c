@@ -15,6 +15,19 @@ static void bin_closep(struct bin **b)
 	bin_close(*b);
 }
 
+/* Sections that Go's linker makes. With section headers and none of these in a library, there is
+ * no Go in it. */
+static bool has_go_sections(const struct bin *b)
+{
+	static const char *const names[] = { ".gopclntab", ".data.rel.ro.gopclntab",
+					     ".go.buildinfo", ".note.go.buildid", ".noptrdata" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (section_find(b, names[i]))
+			return true;
+	return false;
+}
+
 /* Go's parts. What is not found is absent, no failure: most ELF files are not Go's. */
 static int read_go(struct bin *b)
 {
@@ -29,10 +42,12 @@ static int read_go(struct bin *b)
 		if (!r && b->go.version[0])
 			b->go.cgo = symbols_cgo(b);
 	}
+	if (!r && b->go.pclntab && b->type == ET_DYN)
+		b->go.shared = symbols_shared_runtime(b);
 	return r;
 }
 
-int bin_open(int fd, struct bin **out, struct err *e)
+static int open_bin(int fd, bool lib, struct bin **out, struct err *e)
 {
 	_cleanup_(bin_closep) struct bin *b = calloc(1, sizeof(*b));
 	int r;
@@ -45,13 +60,23 @@ int bin_open(int fd, struct bin **out, struct err *e)
 	r = headers_read(b, e);
 	if (r)
 		return r;
-	r = read_go(b);
+	r = lib && b->sec.n && !has_go_sections(b) ? 0 : read_go(b);
 	if (r)
 		return err_set(e, r, "cannot read the ELF file: %s", strerror(-r));
 	io_record_end(b->io);
 	*out = b;
 	b = NULL;
 	return 0;
+}
+
+int bin_open(int fd, struct bin **out, struct err *e)
+{
+	return open_bin(fd, false, out, e);
+}
+
+int bin_open_lib(int fd, struct bin **out, struct err *e)
+{
+	return open_bin(fd, true, out, e);
 }
 
 void bin_close(struct bin *b)

@@ -13,6 +13,7 @@ enum {
 	CGO_SYMS_MAX = 8192,
 	CGO_NAME = 16,
 	VARIABLE_NAME = 64,
+	SHARED_NAME = 32, /* longer than the name that is looked for */
 };
 
 static const struct bin_sec *sym_section(const struct bin *b, uint32_t type,
@@ -306,4 +307,23 @@ bool symbols_cgo(struct bin *b)
 			return true;
 	}
 	return false;
+}
+
+static int scan_runtime(void *ctx, uint64_t off, const uint8_t *p, size_t n)
+{
+	static const char name[] = "runtime.memstats";
+	struct bin *b = ctx;
+	const uint8_t *at = memmem(p, n, name, sizeof(name));
+
+	if (!at)
+		return 0;
+	return io_note(b->io, off + (at - p), sizeof(name)) ? -ENOMEM : 1;
+}
+
+bool symbols_shared_runtime(struct bin *b)
+{
+	struct bin_sec sym, str;
+
+	return dynsym_place(b, &sym, &str) &&
+	       io_scan(b->io, str.off, str.size, SHARED_NAME, scan_runtime, b) == 1;
 }

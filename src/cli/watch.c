@@ -235,7 +235,7 @@ static int put_start(struct watch *w)
 		.pid = memsrc_pid(w->t.m),
 		.comm = w->t.status.comm,
 		.exe = w->t.exe,
-		.go_version = w->t.bin ? bin_go(w->t.bin)->version : "",
+		.go_version = w->t.go.bin ? bin_go(w->t.go.bin)->version : "",
 		.now_ns = w->end.start_ns,
 		.programs = p,
 		.missing = missing,
@@ -259,8 +259,7 @@ static int put_start(struct watch *w)
 		missing[s.nmissing] = text[s.nmissing];
 		s.nmissing++;
 		/* No GC in a program that is not Go is nothing missing. */
-		w->partial |=
-			group_names[g].group != EV_GC || (w->t.bin && bin_go(w->t.bin)->is_go);
+		w->partial |= group_names[g].group != EV_GC || w->t.go.bin;
 	}
 	s.has_tax = ev_syscall_tax(w->ev, &s.tax_ns);
 	if (w->a->gctrace)

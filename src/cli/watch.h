@@ -3,7 +3,7 @@
 #ifndef RSSCOPE_CLI_WATCH_H
 #define RSSCOPE_CLI_WATCH_H
 
-#include "binary/binary.h"
+#include "collect/files.h"
 #include "collect/symbolize.h"
 #include "event/event.h"
 #include "goruntime/goruntime.h"
@@ -16,6 +16,8 @@ struct watch_target {
 	char exe[4096];
 	struct bin *bin; /* NULL: can't be read */
 	uint64_t bias;
+	struct libs libs;  /* when the executable is not Go's */
+	struct go_file go; /* where the Go runtime is; its bin is NULL: nowhere */
 	struct symbolizer *names;
 	bool has_go; /* rt is open */
 	struct go_runtime rt;

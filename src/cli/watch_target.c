@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/watch.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,53 +57,54 @@ static void set_words(struct watch_target *t)
 
 static void find_gc(struct watch_target *t)
 {
-	uint64_t text = t->has_go ? t->rt.g.text - t->bias : 0;
+	uint64_t text = t->has_go ? t->rt.g.text - t->go.bias : 0;
+	const struct lib *lib = t->go.lib;
+	int pid = memsrc_pid(t->m);
 
-	if (!t->bin || !bin_go(t->bin)->is_go) {
+	if (!t->go.bin) {
 		snprintf(t->no_gc, sizeof(t->no_gc), "the executable is not a Go program");
 		return;
 	}
-	snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", (int)memsrc_pid(t->m));
-	t->gc.offset = watch_gc_offset(t->bin, text);
+	if (lib)
+		snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+			 pid, lib->start, lib->end);
+	else
+		snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", pid);
+	t->gc.offset = watch_gc_offset(t->go.bin, text);
 	if (!t->gc.offset)
 		snprintf(t->no_gc, sizeof(t->no_gc), "the function that ends a cycle is not found");
 }
 
-static int open_exe(struct watch_target *t, struct maps *maps)
+/* The executable, and where Go is. */
+static int open_files(struct watch_target *t, const struct maps *maps)
 {
 	_text_ struct text exe = { 0 };
-	_close_ int fd = -1;
+	struct go_file f[GO_FILES_MAX];
 	struct err e = { 0 };
-	const struct vma *low = NULL;
-	int r;
+	int r = 0;
 
 	if (!memsrc_text(t->m, "proc/exe", 0, &exe) && exe.p)
 		snprintf(t->exe, sizeof(t->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
-	for (size_t i = 0; i < maps->vma.n && !low; i++)
-		if (maps->vma.v[i].inode && !strcmp(maps->vma.v[i].name, t->exe))
-			low = &maps->vma.v[i];
-	r = memsrc_file(t->m, "exe", low ? low->start : 0, low ? low->end : 0, &fd);
-	if (!r)
-		r = bin_open(fd, &t->bin, &e);
-	if (r) {
-		log_debug("the executable: %s", e.text[0] ? e.text : strerror(-r));
-		return r;
-	}
-	if (low)
-		t->bias = bin_bias(t->bin, low->start, low->offset);
-	return 0;
+	if (files_open_exe(t->m, maps, t->exe, &t->bin, &t->bias, &e))
+		log_debug("the executable: %s", e.text);
+	if (!t->bin || !bin_go(t->bin)->is_go)
+		r = libs_add(&t->libs, t->m, maps, t->exe);
+	if (!r && files_with_go(t->bin, t->bias, &t->libs, f))
+		t->go = f[0];
+	return r;
 }
 
 static int open_runtime(struct watch_target *t, const struct maps *maps, struct err *e)
 {
 	struct go_runtime rt;
-	int r = go_runtime_open(t->m, t->bin, t->bias, maps, &rt, e);
+	int r = go_runtime_open(t->m, t->go.bin, t->go.bias, maps, &rt, e);
 
 	if (r)
 		return r;
 	t->rt = rt;
 	t->has_go = true;
-	symbolizer_set_go_text(t->names, t->rt.g.text - t->bias);
+	if (!t->go.lib)
+		symbolizer_set_go_text(t->names, t->rt.g.text - t->bias);
 	set_words(t);
 	return 0;
 }
@@ -120,10 +121,11 @@ int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
 		r = symbolizer_open(m, &t->names, e);
 	if (!r)
 		r = maps_read(m, 0, &maps, e);
+	if (!r)
+		r = open_files(t, &maps);
 	if (r)
 		return r;
-	if (!open_exe(t, &maps) && bin_go(t->bin)->is_go && open_runtime(t, &maps, &why) &&
-	    !memsrc_alive(m))
+	if (t->go.bin && open_runtime(t, &maps, &why) && !memsrc_alive(m))
 		log_warn("GC events without figures: %s", why.text);
 	find_gc(t);
 	return 0;
@@ -133,14 +135,16 @@ void watch_target_close(struct watch_target *t)
 {
 	symbolizer_close(t->names);
 	bin_close(t->bin);
+	libs_free(&t->libs);
 	t->names = NULL;
 	t->bin = NULL;
+	t->go.bin = NULL;
 }
 
 /*
  * On amd64 the g pointer is a thread-local variable of the executable, runtime.tlsg, which Go's
  * linker puts 8 bytes below the thread pointer (cmd/link, tlsoffset); with C's own thread-locals
- * beside it, its place is known by its symbol only, which is seldom there.
+ * beside it, or in a library, its place is known by its symbol only, which is seldom there.
  */
 void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out)
 {
@@ -148,7 +152,7 @@ void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out)
 	uint64_t memsz = 0, align = 0;
 
 	*out = (struct ev_gopath){ 0 };
-	if (!t->has_go || bin_arch(t->bin) != BIN_ARCH_AMD64)
+	if (!t->has_go || t->go.lib || bin_arch(t->bin) != BIN_ARCH_AMD64)
 		return;
 	if (bin_tls(t->bin, &memsz, &align) && memsz > 8)
 		return;

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "binary/binary.h"
-#include "collect/files.h"
 
 #define NAMED_ANON (1ULL << 20) /* anonymous mappings from this size have a row of their own */
 
@@ -51,31 +50,6 @@ static bool on_tmpfs(const struct look *k, const struct vma *v)
 	for (size_t i = 0; v->inode && i < k->tmpfs.n; i++)
 		if (k->tmpfs.v[i] == ((uint64_t)v->dev_major << 32 | v->dev_minor))
 			return true;
-	return false;
-}
-
-static bool is_shm(const struct vma *v)
-{
-	return has_prefix(v->name, "/memfd:") || has_prefix(v->name, "/SYSV") ||
-	       has_prefix(v->name, "/dev/shm/") || has_prefix(v->name, "/dev/zero") ||
-	       has_prefix(v->name, "[anon_shmem:") || (v->inode && !v->name[0]);
-}
-
-/* A library: it has code mapped, or is called so. */
-static bool is_lib(const struct look *k, const struct vma *v)
-{
-	const char *base = strrchr(v->name, '/');
-
-	base = base ? base + 1 : v->name;
-	if (strstr(base, ".so.") || (strlen(base) > 3 && !strcmp(base + strlen(base) - 3, ".so")))
-		return true;
-	for (size_t i = 0; i < k->maps.vma.n; i++) {
-		const struct vma *w = &k->maps.vma.v[i];
-
-		if ((w->flags & VMA_X) && w->inode == v->inode && w->dev_major == v->dev_major &&
-		    w->dev_minor == v->dev_minor && !strcmp(w->name, v->name))
-			return true;
-	}
 	return false;
 }
 
@@ -142,9 +116,9 @@ static void judge(const struct look *k, const struct vma *v, struct verdict *d)
 		d->cat = v->flags & VMA_X   ? CAT_BINARY_TEXT
 			 : v->flags & VMA_W ? CAT_BINARY_DATA
 					    : CAT_BINARY_RODATA;
-	else if (is_shm(v))
+	else if (vma_is_shm(v))
 		d->cat = CAT_SHM;
-	else if (is_lib(k, v)) /* also from a root file system in memory */
+	else if (vma_is_lib(&k->maps, v)) /* also from a root file system in memory */
 		d->cat = CAT_LIBS;
 	else
 		d->cat = on_tmpfs(k, v) ? CAT_SHM : CAT_FILES;
@@ -225,47 +199,36 @@ static int claim_exe(struct look *k)
 
 /* A library's zeroed variables are an anonymous mapping behind its data, which may have merged
  * with whatever lies above. */
-static int claim_lib(struct look *k, const struct vma *low)
+static int claim_lib(struct look *k, const struct lib *x)
 {
 	const struct bin_segment *s;
-	struct bin *b = NULL;
-	struct err e = { 0 };
-	uint64_t bias;
 	size_t n;
-	int r = look_open_file(k, low->name, low->start, low->end, &b, &e);
+	int r = 0;
 
-	if (r)
+	if (!x->bin)
 		return report_missing(k->r, "ledger[libs]",
 				      "the file, or CAP_SYS_ADMIN for map_files",
-				      "zeroed variables of a library: %s", e.text);
-	bias = bin_bias(b, low->start, low->offset);
-	add_tls(k, b);
-	n = bin_segments(b, &s);
+				      "zeroed variables of a library: %s", x->why.text);
+	add_tls(k, x->bin);
+	n = bin_segments(x->bin, &s);
 	for (size_t i = 0; i < n && !r; i++)
 		if (s[i].memsz > s[i].filesz && (s[i].flags & BIN_SEG_W))
-			r = claim_segment(k, &s[i], bias, CAT_LIBS, CAT_LIBS, low->name);
-	bin_close(b);
+			r = claim_segment(k, &s[i], x->bias, CAT_LIBS, CAT_LIBS, x->name);
 	return r;
 }
 
 static int claim_libs(struct look *k)
 {
-	const char *done = "";
+	int r = libs_add(&k->libs, k->m, &k->maps, k->exe); /* since the first reading of maps */
 
-	for (size_t i = 0; i < k->maps.vma.n; i++) {
-		const struct vma *v = &k->maps.vma.v[i];
-		int r;
+	for (size_t i = 0; i < k->libs.v.n && !r; i++) {
+		const struct lib *x = &k->libs.v.v[i];
+		const struct vma *v = maps_find(&k->maps, x->start);
 
-		/* a library's first mapping shows its start; its others follow */
-		if (!v->inode || v->offset || is_exe(k, v) || is_shm(v) || v->name[0] != '/' ||
-		    (v->flags & VMA_SHARED) || !strcmp(done, v->name) || !is_lib(k, v))
-			continue;
-		done = v->name;
-		r = claim_lib(k, v);
-		if (r)
-			return r;
+		if (v && v->start == x->start && !strcmp(v->name, x->name))
+			r = claim_lib(k, x);
 	}
-	return 0;
+	return r;
 }
 
 /* Code pages that turned anonymous: somebody wrote into them, as a uprobe does. */

@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "binary/binary.h"
 #include "collect/look.h"
 #include "collect/pss.h"
 #include "model/findings.h"
@@ -94,24 +93,6 @@ static void note_rss(struct look *k, const struct counters *a, const struct coun
 						     : b->roll.anon_huge - a->roll.anon_huge;
 	gone = a->roll.rss + faulted > b->roll.rss ? a->roll.rss + faulted - b->roll.rss : 0;
 	k->r->rss.churn = OPT(faulted + huge + (gone > unmapped ? gone : unmapped));
-}
-
-static int open_runtime(struct look *k)
-{
-	const struct bin_go *g = k->bin ? bin_go(k->bin) : NULL;
-	struct err e = { 0 };
-	int r;
-
-	if (!g || !g->is_go)
-		return 0;
-	r = go_runtime_open(k->m, k->bin, k->bias, &k->maps, &k->rt, &e);
-	if (r == -ESRCH)
-		return r;
-	k->has_go = !r;
-	if (!r)
-		return 0;
-	k->r->partial = true;
-	return report_missing(k->r, "go", "", "%s", e.text);
 }
 
 static int read_heap(struct look *k)
@@ -321,6 +302,7 @@ static int look_memory(struct look *k, struct err *e)
 static void look_free(struct look *k)
 {
 	bin_close(k->bin);
+	libs_free(&k->libs);
 	maps_free(&k->maps);
 	go_heap_free(&k->heap);
 	vec_free(&k->regions);
@@ -384,7 +366,7 @@ int collect_report(struct memsrc *m, const struct collect_opts *o, struct report
 	if (!r)
 		r = look_target(&k, e);
 	if (!r)
-		r = open_runtime(&k);
+		r = look_runtime(&k);
 	if (!r)
 		r = look_memory(&k, e);
 	if (!r)

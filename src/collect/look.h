@@ -4,6 +4,7 @@
 #define RSSCOPE_COLLECT_LOOK_H
 
 #include "collect/collect.h"
+#include "collect/files.h"
 #include "goruntime/goruntime.h"
 #include "native/native.h"
 #include "proc/maps.h"
@@ -14,9 +15,10 @@ struct look {
 	struct report *r;
 	const struct collect_opts *opts;
 
-	char exe[4096]; /* /proc/PID/exe, as maps shows it */
-	struct bin *bin;
+	char exe[4096];	 /* /proc/PID/exe, as maps shows it */
+	struct bin *bin; /* the executable; NULL: can't be opened */
 	uint64_t bias;
+	struct libs libs;
 	uint64_t tls;	  /* bytes of thread-local variables: executable and libraries */
 	struct maps maps; /* as of the page map */
 
@@ -34,8 +36,10 @@ struct look {
 	uint64_t unread_bits;			  /* spans whose bitmaps could not be read */
 };
 
-/* target.c: who it is. Fills r->target, r->host; opens the binary. */
+/* target.c: who it is. Fills r->target, r->host; opens the binary and the libraries. */
 int look_target(struct look *k, struct err *e);
+/* The Go runtime, in whichever of these files. */
+int look_runtime(struct look *k);
 
 /* claims.c: what the kernel's mappings and the ELF files say; C's structures. */
 int look_claim_vmas(struct look *k);

@@ -3,11 +3,9 @@
 #include "collect/look.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "binary/binary.h"
-#include "collect/files.h"
 
 static void first_line(char *dst, size_t n, const char *text, unsigned int line)
 {
@@ -70,58 +68,26 @@ static uint64_t start_time(struct look *k, uint64_t ticks)
 	return boot + ticks * (1000000000ULL / hz);
 }
 
-/* Whether C is linked in: runtime/cgo's way into Go is there. The build setting CGO_ENABLED only
- * says that it might have been. Function names are too many to keep, so a capture notes this. */
-static bool has_cgo(struct look *k)
-{
-	const struct bin_go *g = bin_go(k->bin);
-	struct bin_func f;
-	uint64_t cgo = 0;
-
-	if (g->is_go && memsrc_kind(k->m) != MEMSRC_CAPTURE)
-		cgo = !bin_go_lookup(k->bin, 0, "crosscall2", &f);
-	return memsrc_note(k->m, "cgo", &cgo) ? g->cgo : cgo;
-}
-
-static void describe_binary(struct look *k)
-{
-	struct report_target *t = &k->r->target;
-	const struct bin_go *g = bin_go(k->bin);
-
-	t->has_binary = true;
-	t->stripped = bin_is_stripped(k->bin);
-	t->pie = bin_is_pie(k->bin);
-	t->is_go = g->is_go;
-	t->cgo = has_cgo(k);
-	snprintf(t->go_version, sizeof(t->go_version), "%s", g->version);
-	snprintf(t->module, sizeof(t->module), "%s", g->module);
-	snprintf(t->build_id, sizeof(t->build_id), "%s", bin_build_id(k->bin));
-}
-
 static int open_exe(struct look *k)
 {
-	const struct vma *low = NULL;
+	struct report_target *t = &k->r->target;
 	struct err e = { 0 };
-	int r;
+	int r = files_open_exe(k->m, &k->maps, k->exe, &k->bin, &k->bias, &e);
 
-	for (size_t i = 0; i < k->maps.vma.n && !low; i++)
-		if (k->maps.vma.v[i].inode && !strcmp(k->maps.vma.v[i].name, k->exe))
-			low = &k->maps.vma.v[i];
-	r = look_open_file(k, "exe", low ? low->start : 0, low ? low->end : 0, &k->bin, &e);
-	if (r) {
-		k->r->partial = true;
-		if (report_missing(k->r, "go", "",
-				   "without the executable a Go runtime can't be "
-				   "looked for"))
-			return -ENOMEM;
-		return report_missing(k->r, "target.binary",
-				      "an ELF file for 64-bit amd64 or arm64 that can be opened",
-				      "the executable: %s", e.text);
+	if (!r) {
+		t->has_binary = true;
+		t->stripped = bin_is_stripped(k->bin);
+		t->pie = bin_is_pie(k->bin);
+		snprintf(t->build_id, sizeof(t->build_id), "%s", bin_build_id(k->bin));
+		return 0;
 	}
-	if (low)
-		k->bias = bin_bias(k->bin, low->start, low->offset);
-	describe_binary(k);
-	return 0;
+	k->r->partial = true;
+	if (report_missing(k->r, "go", "",
+			   "without the executable a Go runtime can't be looked for"))
+		return -ENOMEM;
+	return report_missing(k->r, "target.binary",
+			      "an ELF file for 64-bit amd64 or arm64 that can be opened",
+			      "the executable: %s", e.text);
 }
 
 int look_target(struct look *k, struct err *e)
@@ -151,5 +117,86 @@ int look_target(struct look *k, struct err *e)
 	r = maps_read(k->m, 0, &k->maps, e);
 	if (r)
 		return r;
-	return open_exe(k);
+	r = open_exe(k);
+	return r ? r : libs_add(&k->libs, k->m, &k->maps, k->exe);
+}
+
+/* ---- Go */
+
+/* Whether C is linked in: runtime/cgo's way into Go is there. The build setting CGO_ENABLED only
+ * says that it might have been. Function names are too many to keep, so a capture notes this. */
+static bool has_cgo(struct look *k, struct bin *b)
+{
+	struct bin_func f;
+	uint64_t cgo = 0;
+
+	if (memsrc_kind(k->m) != MEMSRC_CAPTURE)
+		cgo = !bin_go_lookup(b, 0, "crosscall2", &f);
+	return memsrc_note(k->m, "cgo", &cgo) ? bin_go(b)->cgo : cgo;
+}
+
+static int describe_go(struct look *k, const struct go_file *f)
+{
+	struct report_target *t = &k->r->target;
+	const struct bin_go *g = bin_go(f->bin);
+
+	t->is_go = true;
+	snprintf(t->go_version, sizeof(t->go_version), "%s", g->version);
+	snprintf(t->module, sizeof(t->module), "%s", g->module);
+	if (!f->lib)
+		return 0;
+	free(t->go_file);
+	t->go_file = strdup(f->lib->name);
+	return t->go_file ? 0 : -ENOMEM;
+}
+
+/* Runtimes beside the one whose books are read: their memory is not told apart. */
+static int name_others(struct look *k, const struct go_file *f, size_t n, size_t used)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r;
+
+		if (i == used || bin_go(f[i].bin)->shared)
+			continue;
+		k->r->partial = true;
+		r = report_missing(k->r, "go", "",
+				   "another Go runtime, %s in %s: its memory shows as the kernel "
+				   "sees it",
+				   bin_go(f[i].bin)->version,
+				   f[i].lib ? f[i].lib->name : "the executable");
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int look_runtime(struct look *k)
+{
+	struct go_file f[GO_FILES_MAX];
+	size_t n = files_with_go(k->bin, k->bias, &k->libs, f), i;
+	struct err first = { 0 };
+	int r = 0;
+
+	if (!n)
+		return 0;
+	k->r->target.cgo = has_cgo(k, f[0].bin);
+	for (i = 0; i < n; i++) {
+		struct err e = { 0 };
+
+		r = go_runtime_open(k->m, f[i].bin, f[i].bias, &k->maps, &k->rt, &e);
+		if (r == -ESRCH)
+			return r;
+		if (!r)
+			break;
+		if (!i)
+			first = e;
+	}
+	k->has_go = i < n;
+	if (k->has_go) {
+		r = describe_go(k, &f[i]);
+		return r ? r : name_others(k, f, n, i);
+	}
+	k->r->partial = true;
+	r = describe_go(k, &f[0]);
+	return r ? r : report_missing(k->r, "go", "", "%s", first.text);
 }

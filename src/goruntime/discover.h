@@ -42,7 +42,8 @@ struct search {
 	struct maps own;
 	struct bin *b;
 	uint64_t pclntab;
-	const char *why; /* what the last layout failed on; "" */
+	uint64_t bss, ebss; /* zeroed variables that hold pointers */
+	const char *why;    /* what the last layout failed on; "" */
 
 	/* from the span table: addresses of mspans, and of mark bits: of swept spans and of those
 	 * that still need it */

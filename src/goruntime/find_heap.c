@@ -107,6 +107,8 @@ static int check_moduledata(struct search *s, uint64_t addr)
 	s->rt->g.noptrdata = lo;
 	s->rt->g.enoptrdata = mid;
 	s->rt->g.end = end;
+	s->bss = get_u64(l, GO_MODULEDATA_BSS, md, n);
+	s->ebss = get_u64(l, GO_MODULEDATA_EBSS, md, n);
 	return 1;
 }
 

@@ -200,12 +200,15 @@ static void look_allgs(struct search *s, uint64_t addr, const uint64_t w[4])
 }
 
 /* allm: the list of all Ms; each has a g0 that points back at it (runtime2.go, g.m). Idle Ms and
- * the like are tails of it: the longest is the list itself. */
+ * the like are tails of it: the longest is the list itself. extraM, which may hold the same M, is
+ * no pointer to the compiler and lies elsewhere. */
 static void look_allm(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	const struct go_layout *l = s->rt->l;
 	uint64_t at = w[0], g0, back, procid, n = 0, withid = 0;
 
+	if (addr < s->bss || addr >= s->ebss)
+		return;
 	for (; at; n++) {
 		if (n == MAX_LIST || at % 8 || !search_readable(s, at, l->f[GO_SIZE_M]) ||
 		    rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_M_G0], &g0) || !g0 || g0 % 8 ||

@@ -48,6 +48,7 @@ void report_free(struct report *r)
 {
 	free(r->target.exe);
 	free(r->target.cmdline);
+	free(r->target.go_file);
 	free(r->target.cgroup);
 	ledger_free(&r->ledger);
 	vec_free(&r->run.events);

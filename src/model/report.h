@@ -70,6 +70,7 @@ struct report_target {
 	uint64_t start_ticks;	     /* the same in clock ticks after boot: exact; 0: unknown */
 	char go_version[64];	     /* "" when not Go */
 	char module[256];
+	char *go_file; /* the library that holds the Go runtime; NULL: the executable. Owned */
 	char build_id[80];
 	bool is_go, has_binary, stripped, pie, cgo;
 };

@@ -24,6 +24,7 @@ static void read_target(struct jget *g, const json_t *report, struct report_targ
 	jget_copy(g, o, "comm", t->comm, sizeof(t->comm));
 	t->exe = jget_dup(g, o, "exe");
 	t->cmdline = jget_dup(g, o, "cmdline");
+	t->go_file = jget_dup(g, o, "go_file");
 	t->start_time_unix_ns = jget_time(g, o, "start_time");
 	t->start_ticks = jget_opt(g, o, "start_ticks").v;
 	t->is_go = jget_bool(g, o, "go", NULL);

@@ -33,6 +33,7 @@ void jput_target(struct jbuild *b, json_t *top, const struct report_target *t)
 	jput(b, o, "go", json_boolean(t->is_go));
 	jput_known(b, o, "go_version", t->go_version);
 	jput_known(b, o, "module", t->module);
+	jput_known(b, o, "go_file", t->go_file);
 	jput_known(b, o, "build_id", t->build_id);
 	if (t->has_binary) {
 		jput(b, o, "stripped", json_boolean(t->stripped));

@@ -40,16 +40,20 @@ static void put_verdict(struct text_page *p)
 static void put_target(struct text_page *p)
 {
 	const struct report_target *t = &p->r->target;
+	const char *lib = t->go_file ? strrchr(t->go_file, '/') : NULL;
 	unsigned int left = p->width;
-	char words[320];
+	char words[320], where[80] = "";
 
 	left -= page_put_name(p, TEXT_BOLD, t->comm[0] ? t->comm : "?", 32);
-	snprintf(words, sizeof(words), ", pid %d: %s%s%s%s", t->pid,
+	if (t->go_file)
+		snprintf(where, sizeof(where), " in %s", lib ? lib + 1 : t->go_file);
+	snprintf(words, sizeof(words), ", pid %d: %s%s%s%s%s", t->pid,
 		 !t->has_binary	    ? "executable not readable"
 		 : !t->is_go	    ? "not a Go program"
 		 : t->go_version[0] ? t->go_version
 				    : "Go of unknown version",
-		 t->stripped ? ", stripped" : "", t->pie ? ", PIE" : "", t->cgo ? ", cgo" : "");
+		 where, t->stripped ? ", stripped" : "", t->pie ? ", PIE" : "",
+		 t->cgo ? ", cgo" : "");
 	left -= page_put_name(p, TEXT_PLAIN, words, left);
 	if (t->module[0] && left > 12) {
 		page_put(p, TEXT_PLAIN, ", ");
