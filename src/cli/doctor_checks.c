@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/doctor.h"
 #include "proc/pagemap.h"
+#include "proc/rss.h"
 
 #define AREA_REPORT "report"
 
@@ -201,6 +202,15 @@ static int check_rollup(struct doctor *d)
 	struct doctor_row *r;
 	int rc;
 
+	if (doctor_add(d, AREA_REPORT, "RSS counters", &r))
+		return -ENOMEM;
+	doctor_say(r->found, "/proc/PID/statm is exact");
+	if (!rss_counters_exact()) {
+		r->state = DOCTOR_FALLBACK;
+		doctor_say(r->found, "/proc/PID/statm lags");
+		doctor_say(r->instead, "RSS before and after from smaps_rollup: slower");
+		doctor_say(r->get, "Linux 6.17");
+	}
 	if (doctor_add(d, AREA_REPORT, "smaps_rollup", &r))
 		return -ENOMEM;
 	rc = text_read_at(AT_FDCWD, "/proc/self/smaps_rollup", MAX_FILE, &t);

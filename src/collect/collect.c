@@ -10,11 +10,12 @@
 #include "collect/look.h"
 #include "collect/pss.h"
 #include "model/findings.h"
+#include "proc/rss.h"
 
 struct counters {
-	struct proc_rollup roll;
+	struct proc_rss rss;
 	struct proc_stat stat;
-	bool has_roll, has_stat;
+	bool has_rss, has_stat;
 };
 
 static uint64_t clock_ns(clockid_t id)
@@ -25,12 +26,12 @@ static uint64_t clock_ns(clockid_t id)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static int read_rollup(struct look *k, unsigned int seq, struct counters *c)
+static int read_rss(struct look *k, unsigned int seq, struct counters *c)
 {
 	struct err e = { 0 };
-	int r = proc_rollup_read(k->m, seq, &c->roll, &e);
+	int r = proc_rss_read(k->m, k->rss_counted, seq, &c->rss, &e);
 
-	c->has_roll = !r;
+	c->has_rss = !r;
 	return r && !seq ? report_missing(k->r, "rss.before", "smaps_rollup (kernel 4.14)", "%s",
 					  e.text)
 			 : 0;
@@ -42,9 +43,9 @@ static int read_counters(struct look *k, unsigned int seq, struct counters *c)
 	int r = 0;
 
 	if (seq)
-		r = read_rollup(k, seq, c);
+		r = read_rss(k, seq, c);
 	c->has_stat = !proc_stat_read(k->m, seq + 1, &c->stat, NULL);
-	return seq ? r : read_rollup(k, seq, c);
+	return seq ? r : read_rss(k, seq, c);
 }
 
 static uint64_t unmapped_bytes(const struct maps *before, const struct maps *after)
@@ -74,25 +75,40 @@ static uint64_t unmapped_bytes(const struct maps *before, const struct maps *aft
 	return sum;
 }
 
+/* What huge pages add to `faults` faults: where both readings tell them, their difference; else as
+ * many as there were faults may have brought one of those that the page map shows. */
+static uint64_t huge_churn(const struct look *k, const struct counters *a, const struct counters *b,
+			   uint64_t faults)
+{
+	uint64_t seen = 0, most = faults * memsrc_page_size(k->m) * (memsrc_page_size(k->m) / 8);
+
+	if (a->rss.has_huge && b->rss.has_huge)
+		return a->rss.anon_huge > b->rss.anon_huge ? a->rss.anon_huge - b->rss.anon_huge
+							   : b->rss.anon_huge - a->rss.anon_huge;
+	for (size_t i = 0; i < k->pages.n; i++)
+		if ((k->pages.v[i].flags & (PAGE_HUGE | PAGE_FILE | PAGE_ZERO)) == PAGE_HUGE)
+			seen += k->pages.v[i].end - k->pages.v[i].start;
+	return seen < most ? seen : most;
+}
+
 /* What may have moved between the brackets: faults (a huge one brings a huge page), what was
  * unmapped, and what was given back beyond that. */
 static void note_rss(struct look *k, const struct counters *a, const struct counters *b,
 		     uint64_t unmapped)
 {
-	uint64_t faulted, huge, gone;
+	uint64_t faults, came, gone;
 
-	if (a->has_roll)
-		k->r->rss.before = OPT(a->roll.rss);
-	if (b->has_roll)
-		k->r->rss.after = OPT(b->roll.rss);
-	if (!a->has_roll || !b->has_roll || !a->has_stat || !b->has_stat)
+	if (a->has_rss)
+		k->r->rss.before = OPT(a->rss.rss);
+	if (b->has_rss)
+		k->r->rss.after = OPT(b->rss.rss);
+	if (!a->has_rss || !b->has_rss || !a->has_stat || !b->has_stat)
 		return;
-	faulted = (b->stat.minflt - a->stat.minflt + b->stat.majflt - a->stat.majflt) *
-		  memsrc_page_size(k->m);
-	huge = a->roll.anon_huge > b->roll.anon_huge ? a->roll.anon_huge - b->roll.anon_huge
-						     : b->roll.anon_huge - a->roll.anon_huge;
-	gone = a->roll.rss + faulted > b->roll.rss ? a->roll.rss + faulted - b->roll.rss : 0;
-	k->r->rss.churn = OPT(faulted + huge + (gone > unmapped ? gone : unmapped));
+	faults = b->stat.minflt - a->stat.minflt + b->stat.majflt - a->stat.majflt;
+	came = faults * memsrc_page_size(k->m);
+	gone = a->rss.rss + came > b->rss.rss ? a->rss.rss + came - b->rss.rss : 0;
+	came += huge_churn(k, a, b, faults);
+	k->r->rss.churn = OPT(came + (gone > unmapped ? gone : unmapped));
 }
 
 static int read_heap(struct look *k)
@@ -261,6 +277,7 @@ static int look_memory(struct look *k, struct err *e)
 	int r;
 
 	memsrc_flush(k->m);
+	k->rss_counted = proc_rss_counted(k->m);
 	r = read_counters(k, 0, &before);
 	if (!r && k->has_go)
 		r = look_metrics(k);

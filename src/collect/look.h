@@ -21,6 +21,7 @@ struct look {
 	struct libs libs;
 	uint64_t tls;	  /* bytes of thread-local variables: executable and libraries */
 	struct maps maps; /* as of the page map */
+	bool rss_counted; /* RSS before and after is statm's */
 
 	VEC(uint64_t) tmpfs; /* devices, major << 32 | minor */
 

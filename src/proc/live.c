@@ -18,6 +18,7 @@
 #include "proc/livemem.h"
 #include "proc/memsrc_impl.h"
 #include "proc/pagemap.h"
+#include "proc/rss.h"
 #include "proc/status.h"
 
 enum {
@@ -304,6 +305,8 @@ static int host_text(struct live *l, const char *name, struct text *out)
 
 	if (!strcmp(name, "page_size"))
 		return text_printf(out, "%u\n", l->m.page_size);
+	if (!strcmp(name, "rss_counters"))
+		return text_printf(out, "%s\n", rss_counters_exact() ? "exact" : "batched");
 	if (!strcmp(name, "uname"))
 		return uname(&u) ? -errno : text_printf(out, "%s\n%s\n", u.release, u.machine);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)

@@ -82,14 +82,15 @@ int memsrc_alive(const struct memsrc *m);
 
 /*
  * A small text by key; appended to *out, NUL-terminated. Keys:
- *   proc/NAME            /proc/PID/NAME: status stat maps smaps smaps_rollup limits cgroup comm
- *                        cmdline mountinfo; proc/exe gives the link's target
+ *   proc/NAME            /proc/PID/NAME: status stat statm maps smaps smaps_rollup limits cgroup
+ *                        comm cmdline mountinfo; proc/exe gives the link's target
  *   proc/task            the thread ids, one a line
  *   proc/task/TID/NAME   syscall, comm, stat
  *   cgroup/ABSOLUTE-PATH a file of the cgroup file systems
  *                        (the path follows directly: "cgroup/sys/fs/cgroup/x/memory.stat")
  *   host/NAME            boot_id, uname ("release\nmachine\n"), page_size, mountinfo (the
- *                        observer's own), meminfo, thp, thp_size
+ *                        observer's own), meminfo, thp, thp_size, rss_counters ("exact" or
+ *                        "batched": see rss.h)
  *   meta/NAME            what the look itself noted (see memsrc_note)
  * 0; -ENOENT, -EACCES, …; a capture repeats the errno that the live read gave.
  */

@@ -14,6 +14,7 @@
 #include "proc/maps.h"
 #include "proc/memsrc.h"
 #include "proc/memsrc_impl.h"
+#include "proc/rss.h"
 #include "proc/status.h"
 
 enum { PAGES = 2048, FILE_PAGES = 64 };
@@ -381,6 +382,25 @@ TEST(live_pages_sum_to_rollup)
 			append_counted(m, &maps.vma.v[i], &v);
 		CHECK_INT(present_not_zero(&v), r.rss);
 		vec_free(&v);
+	}
+	fixture_stop(&f);
+}
+
+/* Where the kernel's counters pass for exact they say what smaps_rollup finds. */
+TEST(live_rss_counters_agree_with_rollup)
+{
+	struct fixture f;
+
+	fixture_start(&f);
+	kill(f.pid, SIGSTOP);
+	{
+		_memsrc_ m = open_or_skip(f.pid);
+		struct proc_rss counted, walked;
+
+		if (!rss_counters_exact() || proc_rss_read(m, false, 0, &walked, NULL))
+			fixture_kill(&f), SKIP("counters lag, or no smaps_rollup");
+		REQUIRE(!proc_rss_read(m, true, 0, &counted, NULL));
+		CHECK_INT(counted.rss, walked.rss);
 	}
 	fixture_stop(&f);
 }
