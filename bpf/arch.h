@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What differs between processors: the thread pointer, the instruction pointer of a probe. */
+/* What differs between processors: the thread pointer, the instruction pointer of a probe,
+ * the arguments of a system call. */
 #ifndef RSSCOPE_BPF_ARCH_H
 #define RSSCOPE_BPF_ARCH_H
 
@@ -30,6 +31,38 @@ static __always_inline __u64 arch_ip(struct pt_regs *regs)
 	return BPF_CORE_READ(regs, ip);
 #else
 	return BPF_CORE_READ((struct user_pt_regs *)regs, pc);
+#endif
+}
+
+/*
+ * System call functions take the registers of user space (CONFIG_ARCH_HAS_SYSCALL_WRAPPER, both
+ * since 4.17 and 4.19).
+ */
+#if defined(__TARGET_ARCH_x86)
+#define ARCH_SYSCALL "__x64_sys_"
+#else
+#define ARCH_SYSCALL "__arm64_sys_"
+#endif
+
+static __always_inline __u64 arch_syscall_arg(const struct pt_regs *regs, int i)
+{
+#if defined(__TARGET_ARCH_x86)
+	switch (i) {
+	case 0:
+		return BPF_CORE_READ(regs, di);
+	case 1:
+		return BPF_CORE_READ(regs, si);
+	case 2:
+		return BPF_CORE_READ(regs, dx);
+	case 3:
+		return BPF_CORE_READ(regs, r10);
+	case 4:
+		return BPF_CORE_READ(regs, r8);
+	default:
+		return BPF_CORE_READ(regs, r9);
+	}
+#else
+	return BPF_CORE_READ((const struct user_pt_regs *)regs, regs[i]);
 #endif
 }
 

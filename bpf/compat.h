@@ -100,6 +100,10 @@ static __always_inline bool compat_sched_trace(void)
 		bpf_core_type_exists(btf_trace_sched_process_exit___v616));
 }
 
+/* Named, so that it can be asked for. */
+struct bpf_tramp_image {
+};
+
 /* The break: vmlinux.h leaves it out. */
 struct mm_struct___brk {
 	unsigned long brk;

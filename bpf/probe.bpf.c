@@ -3,9 +3,11 @@
  * What this kernel has, asked of its BTF: libbpf resolves the questions when the program is
  * loaded, and one test run stores the answers. Loaded apart from the programs that depend on them.
  */
+#include "arch.h"
 #include "compat.h"
 
-bool have_ringbuf, have_rss_trace, have_rss_fields, have_rss_percpu, have_sched_trace;
+bool have_ringbuf, have_rss_trace, have_rss_fields, have_rss_percpu, have_sched_trace,
+	have_tramp_image;
 
 SEC("raw_tp")
 int probe_btf(void *ctx)
@@ -17,6 +19,17 @@ int probe_btf(void *ctx)
 	have_rss_percpu = compat_rss_percpu();
 	have_rss_fields = compat_rss_percpu() || compat_rss_atomic();
 	have_sched_trace = compat_sched_trace();
+	/* Before e21aa341785c ("bpf: Fix fexit trampoline.", 5.12 and stable) detaching freed code
+	 * that a sleeping call returned to. */
+	have_tramp_image = bpf_core_type_exists(struct bpf_tramp_image);
+	return 0;
+}
+
+/* Some kernels load what they then don't attach (arm64 before 6.4): it is attached for a moment,
+ * to a rare call. */
+SEC("?fexit/" ARCH_SYSCALL "mremap")
+int probe_fexit(void *ctx)
+{
 	return 0;
 }
 

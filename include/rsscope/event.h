@@ -165,6 +165,7 @@ struct rsc_rss_state {
 	X(RING_TASK, "ring_full_threads", 1, "threads and execs: the ring buffer was full")        \
 	X(ENTRY_LOST, "call_entry_lost", 1, "mapping calls: no room to remember the entry")        \
 	X(EXIT_ALONE, "call_exit_alone", 1, "mapping calls: began before the probes, or evicted")  \
+	X(EXIT_LOST, "call_exit_lost", 1, "mapping calls: their exit was not seen")                \
 	X(STACK, "stack_unreadable", 0, "mapping calls without a user stack")                      \
 	X(GO_STACK, "go_stack_unreadable", 0, "mapping calls whose Go stack is cut short")         \
 	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle")

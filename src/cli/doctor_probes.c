@@ -21,7 +21,11 @@ static const struct use {
 	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1 },
 	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1 },
 	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1 },
-	[EVF_SYSCALLS] = { "syscall tracepoints", "mmap, munmap, mremap, brk", NO_CALLS, -1 },
+	[EVF_FENTRY] = { "fentry", "mmap, munmap, mremap, brk; other system calls are not slowed",
+			 "the tracepoints: every system call of the host takes longer",
+			 EVF_SYSCALLS },
+	[EVF_SYSCALLS] = { "syscall tracepoints", "mmap, munmap, mremap, brk", "fentry",
+			   EVF_FENTRY },
 	[EVF_RSS_BTF] = { "rss by btf", "steps of RSS, cheaply", "the tracepoint", EVF_RSS_TP },
 	[EVF_RSS_TP] = { "rss tracepoint", "steps of RSS", "by BTF", EVF_RSS_BTF },
 	[EVF_SCHED_BTF] = { "threads by btf", "threads begin and end", "the tracepoints",
@@ -42,6 +46,8 @@ static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_fe
 	doctor_say(r->found, "%s", has ? u->with ? u->with : "works" : f->reason[i]);
 	if (!has && u->without && (u->other < 0 || other))
 		doctor_say(r->instead, "%s", u->without);
+	else if (!has && i == EVF_SYSCALLS)
+		doctor_say(r->instead, "%s", NO_CALLS);
 	return 0;
 }
 

@@ -227,7 +227,7 @@ static int on_event(void *ctx, const struct event *e)
 
 static int put_start(struct watch *w)
 {
-	struct watch_program p[32];
+	struct watch_program p[EV_PROGRAMS_MAX];
 	const struct ev_program *programs;
 	const char *missing[4];
 	char text[4][400];
@@ -242,6 +242,7 @@ static int put_start(struct watch *w)
 	};
 	size_t n = ev_programs(w->ev, &programs);
 	uint32_t gone = w->a->probes.groups & ~ev_groups(w->ev);
+	struct ev_tax tax = { 0 };
 
 	for (size_t i = 0; i < n && i < ARRAY_LEN(p); i++)
 		p[s.nprograms++] =
@@ -261,7 +262,9 @@ static int put_start(struct watch *w)
 		/* No GC in a program that is not Go is nothing missing. */
 		w->partial |= group_names[g].group != EV_GC || w->t.go.bin;
 	}
-	s.has_tax = ev_syscall_tax(w->ev, &s.tax_ns);
+	s.has_tax = ev_syscall_tax(w->ev, &tax);
+	s.tax_ns = tax.any;
+	s.mapping_tax_ns = tax.mapping;
 	if (w->a->gctrace)
 		return 0;
 	return w->a->report.print.json ? watch_json_start(&w->clock, &s, &w->out)

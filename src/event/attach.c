@@ -16,17 +16,28 @@ struct row {
 	bool is_fallback;
 };
 
-#define TP(call) "tracepoint syscalls:sys_" call
+/* A mapping call: its function in the kernel, else its tracepoints, which all system calls of the
+ * host pay for. Not kprobes: the return of a call that sleeps beside many others is not seen
+ * (maxactive in Documentation/trace/kprobes.rst), and a trap at each call costs more than it saves.
+ */
+#define FN(name, at, tp)                                                                           \
+	{                                                                                          \
+		name "_f" at, "f" at " sys_" name, EV_MAPPINGS, EVF_FENTRY, true, name tp, false   \
+	}
+#define TP(name, at)                                                                               \
+	{                                                                                          \
+		name at, "tracepoint syscalls:sys" at "_" name, EV_MAPPINGS, EVF_SYSCALLS, true,   \
+			NULL, true                                                                 \
+	}
+#define CALL(name)                                                                                 \
+	FN(name, "entry", "_enter"), FN(name, "exit", "_exit"), TP(name, "_enter"),                \
+		TP(name, "_exit")
 
 static const struct row table[] = {
-	{ "mmap_enter", TP("enter_mmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
-	{ "mmap_exit", TP("exit_mmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
-	{ "munmap_enter", TP("enter_munmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
-	{ "munmap_exit", TP("exit_munmap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
-	{ "mremap_enter", TP("enter_mremap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
-	{ "mremap_exit", TP("exit_mremap"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
-	{ "brk_enter", TP("enter_brk"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
-	{ "brk_exit", TP("exit_brk"), EV_MAPPINGS, EVF_SYSCALLS, true, NULL, false },
+	CALL("mmap"),
+	CALL("munmap"),
+	CALL("mremap"),
+	CALL("brk"),
 	{ "rss_btf", "tp_btf rss_stat", EV_RSS, EVF_RSS_BTF, true, "rss_tp", false },
 	{ "rss_tp", "tracepoint kmem:rss_stat", EV_RSS, EVF_RSS_TP, true, NULL, true },
 	{ "gc_end", "uprobe runtime.prepareFreeWorkbufs", EV_GC, EVF_UPROBE, true, NULL, false },
@@ -98,17 +109,27 @@ void plan_choose(struct plan *p, const struct ev_features *f, uint32_t groups, b
 			p->row[i].chosen = false;
 }
 
+/* What one program of a feature can't do, the others with fallbacks can't either; and half of them
+ * would be paid for twice. */
+static void give_up(struct plan *p, enum ev_feature f, const char *what, const char *why)
+{
+	for (int i = 0; i < ROWS; i++) {
+		if (table[i].needs != f || !table[i].fallback)
+			continue;
+		p->row[i].broken = true;
+		snprintf(p->row[i].reason, sizeof(p->row[i].reason), "%s: %s", what, why);
+	}
+}
+
 bool plan_retreat(struct plan *p, const char *why)
 {
-	bool any = false;
-
 	for (int i = 0; i < ROWS; i++) {
 		if (!p->row[i].chosen || !table[i].fallback)
 			continue;
-		p->row[i].broken = any = true;
-		snprintf(p->row[i].reason, sizeof(p->row[i].reason), "did not load: %s", why);
+		give_up(p, table[i].needs, "did not load", why);
+		return true;
 	}
-	return any;
+	return false;
 }
 
 int plan_autoload(const struct plan *p, struct bpf_object *obj)
@@ -164,6 +185,8 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 		row->broken = true;
 		snprintf(row->reason, sizeof(row->reason), "did not attach: %s%s", strerror(-r),
 			 needs(&table[i], r));
+		if (table[i].fallback)
+			give_up(p, table[i].needs, "did not attach", strerror(-r));
 		log_debug("%s (%s) %s", table[i].name, table[i].target, row->reason);
 		return err_set(e, r, "%s %s", table[i].target, row->reason);
 	}
@@ -200,10 +223,17 @@ void plan_detach(struct plan *p)
 
 const char *plan_reason(const struct plan *p, uint32_t groups)
 {
-	for (int i = 0; i < ROWS; i++)
-		if (groups & table[i].group && p->row[i].reason[0])
+	const char *other = "";
+
+	for (int i = 0; i < ROWS; i++) {
+		if (!(groups & table[i].group) || !p->row[i].reason[0])
+			continue;
+		if (!table[i].fallback)
 			return p->row[i].reason;
-	return "";
+		if (!*other)
+			other = p->row[i].reason;
+	}
+	return other;
 }
 
 void plan_describe(struct plan *p)

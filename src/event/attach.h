@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "event/event.h"
 
-enum { PLAN_MAX = 24 };
+enum { PLAN_MAX = EV_PROGRAMS_MAX };
 
 struct plan_row {
 	bool chosen; /* loaded and attached by this attempt */
@@ -34,14 +34,15 @@ void plan_init(struct plan *p);
  * its fallback; a group without a required one is dropped. p->groups tells what is left. */
 void plan_choose(struct plan *p, const struct ev_features *f, uint32_t groups, bool fallbacks);
 
-/* Marks as broken what is not the table's base, after an object did not load. false when nothing
- * was left to give up. */
+/* After an object did not load: marks as broken the programs of one feature that have fallbacks.
+ * false when nothing was left to give up. */
 bool plan_retreat(struct plan *p, const char *why);
 
 /* Sets what the object loads. -ENOENT when a program is not in it. */
 int plan_autoload(const struct plan *p, struct bpf_object *obj);
 
-/* Attaches what is chosen. A failing program is marked broken; returns its -errno. */
+/* Attaches what is chosen. A failing program is marked broken, with all that have fallbacks and
+ * need the same; returns its -errno. */
 int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e);
 
 /* Moves the probe of GC cycles. 0 or -errno; on failure it is nowhere. */
@@ -51,7 +52,8 @@ int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct
 /* Destroys the links. Idempotent. */
 void plan_detach(struct plan *p);
 
-/* Why nothing works: the first reason. "" when there is none. */
+/* Why nothing works: the first reason, of a program without fallback if there is one. "" when there
+ * is none. */
 const char *plan_reason(const struct plan *p, uint32_t groups);
 
 /* Brings p->program up to date. */

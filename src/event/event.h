@@ -22,7 +22,7 @@
 enum { EV_POLL_MS = 100 };
 
 enum ev_group {
-	EV_MAPPINGS = 1, /* mmap, munmap, mremap, brk with their callers; taxes every syscall */
+	EV_MAPPINGS = 1, /* mmap, munmap, mremap, brk with their callers; may tax every syscall */
 	EV_RSS = 2,	 /* steps of the resident set */
 	EV_GC = 4,	 /* ends of GC cycles; needs struct ev_gc */
 	EV_THREADS = 8,	 /* threads and processes start, end, exec */
@@ -141,13 +141,17 @@ struct ev_program {
 	const char *reason; /* why it is not attached: "" when it is */
 };
 size_t ev_programs(const struct ev *s, const struct ev_program **out);
+enum { EV_PROGRAMS_MAX = 96 };
 
 /* Groups that work. */
 uint32_t ev_groups(const struct ev *s);
 
-/* What one syscall of any process costs more while we are attached, ns, measured by ourselves
- * when attaching. false: not measured (no syscall tracepoints). */
-bool ev_syscall_tax(const struct ev *s, double *ns);
+/* What a system call of any process costs more while we are attached, ns, measured by ourselves
+ * when attaching: any, and one that EV_MAPPINGS hooks. false: not measured (no EV_MAPPINGS). */
+struct ev_tax {
+	double any, mapping;
+};
+bool ev_syscall_tax(const struct ev *s, struct ev_tax *out);
 
 /* ---- what this kernel can do, without a target: for doctor */
 enum ev_feature {
@@ -155,6 +159,7 @@ enum ev_feature {
 	EVF_LOAD,      /* BPF programs load: privilege, kernel.unprivileged_bpf_disabled */
 	EVF_RINGBUF,   /* BPF_MAP_TYPE_RINGBUF, Linux 5.8 */
 	EVF_TRACEFS,   /* tracefs or debugfs is mounted */
+	EVF_FENTRY,    /* trampolines at system call functions: fentry, fexit */
 	EVF_SYSCALLS,  /* tracepoints syscalls:sys_enter_mmap … (CONFIG_FTRACE_SYSCALLS) */
 	EVF_RSS_BTF,   /* tp_btf/rss_stat and a known shape of mm_struct.rss_stat */
 	EVF_RSS_TP,    /* tracepoint kmem:rss_stat, Linux 5.5 */

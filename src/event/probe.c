@@ -62,6 +62,7 @@ const char *ev_feature_name(enum ev_feature f)
 		[EVF_LOAD] = "BPF programs load",
 		[EVF_RINGBUF] = "BPF ring buffer",
 		[EVF_TRACEFS] = "tracefs",
+		[EVF_FENTRY] = "syscall functions by fentry",
 		[EVF_SYSCALLS] = "syscall tracepoints",
 		[EVF_RSS_BTF] = "rss_stat by BTF",
 		[EVF_RSS_TP] = "rss_stat tracepoint",
@@ -159,6 +160,7 @@ static void no_bpf(struct ev_features *f, const char *why)
 	no(f, EVF_RINGBUF, "%s", why);
 	no(f, EVF_RSS_BTF, "%s", why);
 	no(f, EVF_SCHED_BTF, "%s", why);
+	no(f, EVF_FENTRY, "%s", why);
 }
 
 static void answer(struct ev_features *f, enum ev_feature which, bool have, const char *needs)
@@ -167,6 +169,34 @@ static void answer(struct ev_features *f, enum ev_feature which, bool have, cons
 		yes(f, which);
 	else
 		no(f, which, "this kernel's BTF does not have it: needs %s", needs);
+}
+
+static void probe_fentry(struct ev_features *f)
+{
+	struct rsc_probe *s = rsc_probe__open();
+	const char *what = "loaded";
+	int r = s ? 0 : -errno;
+
+	if (!r) {
+		bpf_program__set_autoload(s->progs.probe_btf, false);
+		bpf_program__set_autoload(s->progs.probe_fexit, true);
+		r = rsc_probe__load(s);
+	}
+	if (!r) {
+		what = "attached";
+		s->links.probe_fexit = bpf_program__attach(s->progs.probe_fexit);
+		r = s->links.probe_fexit ? 0 : -errno;
+	}
+	rsc_probe__destroy(s);
+	/* ENOTSUPP of the kernel, which libc has no text for */
+	if (r == -524)
+		r = -ENOTSUP;
+	if (r)
+		no(f, EVF_FENTRY,
+		   "fexit can't be %s (%s): needs CONFIG_FUNCTION_TRACER=y, on arm64 Linux 6.4",
+		   what, strerror(-r));
+	else
+		yes(f, EVF_FENTRY);
 }
 
 static void probe_btf(struct ev_features *f)
@@ -191,6 +221,10 @@ static void probe_btf(struct ev_features *f)
 		answer(f, EVF_SCHED_BTF, s->bss->have_sched_trace,
 		       "a known shape of the sched_process tracepoints");
 		f->rss_percpu = s->bss->have_rss_percpu;
+		if (s->bss->have_tramp_image)
+			probe_fentry(f);
+		else
+			answer(f, EVF_FENTRY, false, "struct bpf_tramp_image, Linux 5.12");
 	}
 	rsc_probe__destroy(s);
 }

@@ -114,10 +114,10 @@ size_t ev_programs(const struct ev *s, const struct ev_program **out)
 	return s->nprograms;
 }
 
-bool ev_syscall_tax(const struct ev *s, double *ns)
+bool ev_syscall_tax(const struct ev *s, struct ev_tax *out)
 {
 	if (s->has_tax)
-		*ns = s->tax_ns;
+		*out = s->tax;
 	return s->has_tax;
 }
 

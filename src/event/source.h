@@ -41,7 +41,7 @@ struct ev {
 	const struct ev_program *programs;
 	size_t nprograms;
 	bool has_tax;
-	double tax_ns;
+	struct ev_tax tax;
 };
 
 /* One record as a value. -EINVAL: not a record; -ENOTSUP: of a type that is not known. *out is

@@ -32,7 +32,8 @@ struct watch_start {
 	const struct watch_program *programs;
 	size_t nprograms;
 	bool has_tax;
-	double tax_ns; /* what each system call of any process costs more while we watch */
+	/* what each system call of any process costs more while we watch, and one that maps */
+	double tax_ns, mapping_tax_ns;
 	/* parts that were asked for and are not there: "gc: why" */
 	const char *const *missing;
 	size_t nmissing;

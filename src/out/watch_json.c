@@ -364,6 +364,9 @@ int watch_json_start(const struct watch_clock *c, const struct watch_start *s, s
 		snprintf(tax, sizeof(tax), "%.1f", s->tax_ns);
 		key(&l, "syscall_tax_ns");
 		put(&l, tax, strlen(tax));
+		snprintf(tax, sizeof(tax), "%.1f", s->mapping_tax_ns);
+		key(&l, "mapping_call_tax_ns");
+		put(&l, tax, strlen(tax));
 	}
 	open_with(&l, "programs", "[");
 	for (size_t i = 0; i < s->nprograms; i++) {

@@ -42,6 +42,7 @@ enum {
 	FORKS = 5,
 	TOUCHED_MIB = 8,
 	STEP = 1 << 20,
+	SIZE = 64 << 10, /* of a mapping */
 	/* Counters of up to 64 pages a thread are not told before Linux 6.2. */
 	RSS_BATCH = 64,
 	EXIT_CODE = 7,
@@ -101,7 +102,6 @@ static char *map(size_t n)
 
 static void run_mappings(void)
 {
-	enum { SIZE = 64 << 10 };
 	char *p[MMAPS], *m;
 	char *at = (char *)syscall(SYS_brk, 0);
 	int shm;
@@ -191,16 +191,50 @@ static int find_stand_in(struct dl_phdr_info *info, size_t size, void *out)
 }
 
 struct counts {
+	/* calls as the child made them: arguments, results and a stack */
+	uint64_t good[KIND_COUNT];
+	uint64_t at[MMAPS]; /* where they were mapped */
 	uint64_t n[KIND_COUNT];
 	uint64_t swapped; /* that ended before they began */
-	uint64_t not_run; /* the counter of that name */
+	uint64_t not_run; /* programs that the kernel left out */
 };
+
+static bool is_mapped(struct counts *c, uint64_t addr)
+{
+	for (int i = 0; i < MMAPS; i++)
+		if (c->at[i] == addr)
+			return true;
+	return false;
+}
+
+/* The arguments are at their places, and the result is this call's. */
+static void count_good(struct counts *c, enum event_kind k, const struct event_call *e)
+{
+	const uint64_t *a = e->args, rw = PROT_READ | PROT_WRITE;
+
+	if (!e->nstack)
+		return;
+	if (k == KIND_MMAP && a[0] == 0 && a[1] == SIZE && a[2] == rw && (int)a[4] == -1 &&
+	    a[3] == (MAP_PRIVATE | MAP_ANONYMOUS) && a[5] == 0 && c->good[k] < MMAPS)
+		c->at[c->good[k]++] = e->ret;
+	if (k == KIND_MREMAP && is_mapped(c, a[0]) && a[1] == SIZE && a[2] == SIZE / 2 &&
+	    a[3] == MREMAP_MAYMOVE && (uint64_t)e->ret == a[0])
+		c->good[k]++;
+	if (k == KIND_MUNMAP && is_mapped(c, a[0]) && !e->ret &&
+	    a[1] == (c->good[k] < MREMAPS ? SIZE / 2 : SIZE))
+		c->good[k]++;
+	/* the first asks where it is */
+	if (k == KIND_BRK && (a[0] ? (uint64_t)e->ret == a[0] : e->ret > 0))
+		c->good[k]++;
+}
 
 static int count(void *ctx, const struct event *e)
 {
 	struct counts *c = ctx;
 
 	c->n[event_kind(e)]++;
+	if (e->type == EVENT_CALL)
+		count_good(c, event_kind(e), &e->call);
 	c->swapped += e->exit_ns < e->enter_ns;
 	return 0;
 }
@@ -297,17 +331,42 @@ static int check_kind(const struct counts *c, enum event_kind k, uint64_t low, u
 	return !ok;
 }
 
+static int check_good(const struct counts *c, enum event_kind k, uint64_t low)
+{
+	bool ok = c->good[k] + c->not_run >= low;
+
+	printf("event %s-args %s # %lu, want %lu\n", event_kind_name(k), ok ? "ok" : "FAIL-args",
+	       (unsigned long)c->good[k], (unsigned long)low);
+	return !ok;
+}
+
+static void print_tax(const struct ev *s)
+{
+	struct ev_tax t;
+
+	if (ev_syscall_tax(s, &t))
+		printf("# a system call takes %.0f ns longer, a mapping call %.0f ns\n", t.any,
+		       t.mapping);
+}
+
 static void read_not_run(const struct ev *s, struct counts *c)
 {
 	struct ev_counter counter[EV_COUNTERS_MAX];
-	size_t n = ev_counters(s, counter, EV_COUNTERS_MAX);
+	size_t n = ev_counters(s, counter, EV_COUNTERS_MAX), programs;
+	const struct ev_program *p;
 
+	c->not_run = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (counter[i].n)
 			printf("# counter %s: %lu\n", counter[i].name, (unsigned long)counter[i].n);
 		if (!strcmp(counter[i].name, "not_run"))
 			c->not_run = counter[i].n;
 	}
+	/* These count one by one, as calls of which a half is missing. */
+	programs = ev_programs(s, &p);
+	for (size_t i = 0; i < programs; i++)
+		if (p[i].attached && p[i].group == EV_MAPPINGS)
+			hits_of(p[i].name, &c->not_run);
 }
 
 static int check_first(struct counts *c, const struct ev *s, bool fallbacks)
@@ -318,11 +377,15 @@ static int check_first(struct counts *c, const struct ev *s, bool fallbacks)
 	int bad = 0;
 
 	read_not_run(s, c);
-	lost = ev_lost(s) - c->not_run;
+	lost = ev_lost(s) > c->not_run ? ev_lost(s) - c->not_run : 0;
 	bad += check_kind(c, KIND_MMAP, MMAPS + 2, MMAPS + 2);
 	bad += check_kind(c, KIND_MUNMAP, MMAPS + 1, MMAPS + 1);
 	bad += check_kind(c, KIND_MREMAP, MREMAPS, MREMAPS);
 	bad += check_kind(c, KIND_BRK, BRKS, BRKS);
+	bad += check_good(c, KIND_MMAP, MMAPS);
+	bad += check_good(c, KIND_MUNMAP, MMAPS);
+	bad += check_good(c, KIND_MREMAP, MREMAPS);
+	bad += check_good(c, KIND_BRK, BRKS);
 	bad += check_kind(c, KIND_RSS, TOUCHED_MIB - 1, 3 * TOUCHED_MIB);
 	bad += check_kind(c, KIND_GC, CYCLES, CYCLES);
 	bad += check_kind(c, KIND_THREAD_START, threads, threads);
@@ -355,6 +418,7 @@ static int watch(pid_t pid, int go, int ready, bool fallbacks)
 		kill(pid, SIGKILL);
 		return 1;
 	}
+	print_tax(s);
 	done(go);
 	wait_for(ready);
 	poll_events(s, &first, KIND_THREAD_EXIT, THREADS);
