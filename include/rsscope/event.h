@@ -20,7 +20,7 @@
 
 #define RSC_STACK_MAX 64 /* frames of a record, both parts together */
 #define RSC_KSTACK    48 /* of these from bpf_get_stack at most; the rest is the Go side's */
-#define RSC_WORDS_MAX 16 /* words of target memory read at a GC cycle */
+#define RSC_WORDS_MAX 24 /* words of target memory read at a GC cycle */
 #define RSC_COMM_LEN  16 /* TASK_COMM_LEN */
 
 enum rsc_type {

@@ -148,6 +148,7 @@ struct watch {
 	uint64_t since_sample, next_sample_ns;
 	int write_rc; /* of standard output: 0 or -errno */
 	bool ended, partial;
+	bool told; /* why figures of a cycle are missing */
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -201,6 +202,21 @@ static int write_out(struct watch *w)
 	return w->write_rc;
 }
 
+/* What is not known is told once, with the first question mark. */
+static int put_gctrace(struct watch *w, const struct event_gc *g)
+{
+	bool scans = w->t.has_go && go_has(w->t.rt.l, GO_GCC_GLOBALSSCAN);
+	size_t at = w->out.n;
+	int r = watch_gctrace(g, scans, &w->out);
+
+	if (!r && !w->told && memchr(w->out.p + at, '?', w->out.n - at)) {
+		w->told = true;
+		log_warn("what is not known of a cycle is a question mark: %s",
+			 w->t.no_words[0] ? w->t.no_words : "it has only now been found");
+	}
+	return r;
+}
+
 static int on_event(void *ctx, const struct event *e)
 {
 	struct watch *w = ctx;
@@ -213,7 +229,7 @@ static int on_event(void *ctx, const struct event *e)
 	if (r)
 		return r;
 	if (w->a->gctrace)
-		return e->type == EVENT_GC ? watch_gctrace(&e->gc, &w->out) : 0;
+		return e->type == EVENT_GC ? put_gctrace(w, &e->gc) : 0;
 	if (e->type == EVENT_CALL)
 		n = symbolizer_stack(w->t.names, &e->call, frames);
 	r = note_lost(w, e);

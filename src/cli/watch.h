@@ -21,10 +21,12 @@ struct watch_target {
 	struct symbolizer *names;
 	bool has_go; /* rt is open */
 	struct go_runtime rt;
-	bool has_work;	    /* runtime.work is found: all words of a GC event are known */
-	unsigned int tries; /* to learn more after a GC cycle */
 	struct ev_gc gc;
-	char no_gc[256]; /* why GC cycles can't be watched; "" when they can */
+	uint64_t work, controller; /* where the words of a cycle are; 0: not known */
+	bool settled;	    /* what the words say has been held against what a cycle left behind */
+	unsigned int tries; /* to settle, after a GC cycle */
+	char no_gc[256];    /* why GC cycles can't be watched; "" when they can */
+	char no_words[512]; /* what of a cycle is not known, and why; "" when all is */
 };
 
 /* Fills *t from the live process behind m. 0 or -errno; what is missing for GC events alone is no
@@ -39,8 +41,11 @@ void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out);
  * bytes, 0 when it is not there. text: see binary.h, 0 when not known. */
 uint64_t watch_gc_offset(struct bin *b, uint64_t text);
 
-/* After a cycle: looks again for what could not be found in a heap that had hardly begun. True when
- * words have changed. */
+/* Fills t->gc.words, t->no_words, t->settled from what is known of the runtime. */
+void watch_words_set(struct watch_target *t);
+
+/* After a cycle: looks again for what could not be found in a heap that had hardly begun, and
+ * whether what was found holds. True when words have changed. */
 bool watch_target_learn(struct watch_target *t);
 
 /* The process has called exec: names are looked up anew. */

@@ -6,54 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "goruntime/gcwork.h"
 #include "proc/maps.h"
-
-static void set_word(struct watch_target *t, enum gc_value i, uint64_t base, enum go_field f,
-		     uint32_t size)
-{
-	if (!base || !go_has(t->rt.l, f))
-		return;
-	t->gc.words[i] = (struct ev_word){ base + go_off(t->rt.l, f), size };
-}
-
-static void set_work_words(struct watch_target *t)
-{
-	static const struct {
-		enum gc_value i;
-		enum go_field f;
-		uint32_t size;
-	} word[] = {
-		{ GCV_SWEEP_TERM, GO_WORK_TSWEEPTERM, 8 }, { GCV_MARK, GO_WORK_TMARK, 8 },
-		{ GCV_MARK_TERM, GO_WORK_TMARKTERM, 8 },   { GCV_END, GO_WORK_TEND, 8 },
-		{ GCV_HEAP_START, GO_WORK_HEAP0, 8 },	   { GCV_HEAP_END, GO_WORK_HEAP1, 8 },
-		{ GCV_HEAP_MARKED, GO_WORK_HEAP2, 8 },	   { GCV_PAUSE, GO_WORK_PAUSENS, 8 },
-		{ GCV_FORCED, GO_WORK_USERFORCED, 1 },	   { GCV_MAXPROCS, GO_WORK_MAXPROCS, 4 },
-	};
-	uint64_t work;
-	int r = -EAGAIN;
-
-	for (int i = 0; i < 3 && r == -EAGAIN; i++)
-		r = go_work_find(&t->rt, &work);
-	if (r)
-		return;
-	t->has_work = true;
-	for (size_t i = 0; i < ARRAY_LEN(word); i++)
-		set_word(t, word[i].i, work, word[i].f, word[i].size);
-	if (!t->gc.words[GCV_GOAL].size)
-		set_word(t, GCV_GOAL, work, GO_WORK_HEAPGOAL, 8);
-}
-
-static void set_words(struct watch_target *t)
-{
-	set_word(t, GCV_CYCLE, t->rt.g.memstats, GO_MSTATS_NUMGC, 4);
-	set_word(t, GCV_GOAL, t->rt.g.gccontroller, GO_GCC_LASTHEAPGOAL, 8);
-	set_word(t, GCV_HEAP_MARKED, t->rt.g.gccontroller, GO_GCC_HEAPMARKED, 8);
-	set_word(t, GCV_STACK_SCAN, t->rt.g.gccontroller, GO_GCC_LASTSTACKSCAN, 8);
-	set_word(t, GCV_GLOBALS_SCAN, t->rt.g.gccontroller, GO_GCC_GLOBALSSCAN, 8);
-	set_word(t, GCV_CPU_FRACTION, t->rt.g.memstats, GO_MSTATS_GC_CPU_FRACTION, 8);
-	set_work_words(t);
-}
 
 static void find_gc(struct watch_target *t)
 {
@@ -105,7 +58,7 @@ static int open_runtime(struct watch_target *t, const struct maps *maps, struct 
 	t->has_go = true;
 	if (!t->go.lib)
 		symbolizer_set_go_text(t->names, t->rt.g.text - t->bias);
-	set_words(t);
+	watch_words_set(t);
 	return 0;
 }
 
@@ -172,16 +125,16 @@ bool watch_target_learn(struct watch_target *t)
 {
 	enum { TRIES = 8 };
 	_cleanup_(maps_free) struct maps maps = { 0 };
-	bool complete = t->rt.g.gccontroller || !go_has(t->rt.l, GO_GCC_LASTHEAPGOAL);
+	struct ev_gc before = t->gc;
 
-	if (!t->has_go || (t->has_work && complete) || t->tries++ >= TRIES)
+	if (!t->has_go || t->settled || t->tries++ >= TRIES)
 		return false;
 	memsrc_flush(t->m);
-	if (complete)
-		set_work_words(t);
+	if (t->rt.g.gccontroller || !go_has(t->rt.l, GO_GCC_LASTHEAPGOAL))
+		watch_words_set(t);
 	else if (!maps_read(t->m, 0, &maps, NULL))
 		open_runtime(t, &maps, NULL);
-	return t->has_go;
+	return memcmp(&before, &t->gc, sizeof(before));
 }
 
 void watch_target_exec(struct watch_target *t)

@@ -21,8 +21,8 @@ struct search {
 
 static int read_numgc(const struct go_runtime *rt, uint32_t *out)
 {
-	return memsrc_read(rt->m, PASS_DISCOVER, rt->g.memstats + go_off(rt->l, GO_MSTATS_NUMGC),
-			   out, sizeof(*out));
+	return rd_vars(rt, PASS_DISCOVER, rt->g.memstats + go_off(rt->l, GO_MSTATS_NUMGC), out,
+		       sizeof(*out));
 }
 
 static int read_marked(const struct go_runtime *rt, uint64_t *out)
@@ -53,6 +53,8 @@ static bool is_work(const struct search *s, uint64_t work)
 	uint64_t term = field(s, work, GO_WORK_TMARKTERM), end = field(s, work, GO_WORK_TEND);
 	uint32_t cycles = field(s, work, GO_WORK_CYCLES);
 
+	if (!s->numgc)
+		return cycles <= 1 && !end;
 	/* While a cycle runs its first times are new and the last two are the one before's. */
 	if (!sweep || !term || term > end || end - term > 3600000000000ULL)
 		return false;
@@ -108,4 +110,26 @@ int go_work_find(const struct go_runtime *rt, uint64_t *out)
 		return -ENOENT;
 	*out = s.found;
 	return 0;
+}
+
+bool go_work_fits(const struct go_runtime *rt, uint64_t work)
+{
+	struct search s = { .rt = rt };
+
+	memsrc_flush(rt->m);
+	return rt->g.memstats && go_has(rt->l, GO_MSTATS_NUMGC) && !read_numgc(rt, &s.numgc) &&
+	       is_work(&s, work);
+}
+
+bool go_controller_fits(const struct go_runtime *rt, uint64_t work, uint64_t controller)
+{
+	static const enum go_field times[] = { GO_GCC_ASSISTTIME, GO_GCC_DEDICATEDTIME,
+					       GO_GCC_FRACTIONALTIME, GO_GCC_IDLETIME };
+	struct search s = { .rt = rt };
+
+	memsrc_flush(rt->m);
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		if (field(&s, controller, times[i]) > INT64_MAX / 2)
+			return false;
+	return field(&s, controller, GO_GCC_MARKSTARTTIME) == field(&s, work, GO_WORK_TSWEEPTERM);
 }

@@ -18,4 +18,12 @@
  */
 int go_work_find(const struct go_runtime *rt, uint64_t *out);
 
+/* Whether it may lie there: cycles and times as above; before the first cycle has ended, nothing
+ * else can be said. */
+bool go_work_fits(const struct go_runtime *rt, uint64_t work);
+
+/* Whether gcController may lie there: its marking began when work's cycle did (gcStart sets both
+ * from one clock reading), and its times are none that can't be. */
+bool go_controller_fits(const struct go_runtime *rt, uint64_t work, uint64_t controller);
+
 #endif

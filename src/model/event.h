@@ -55,13 +55,20 @@ enum gc_value {
 	GCV_HEAP_START,	  /* work.heap0 */
 	GCV_HEAP_END,	  /* work.heap1 */
 	GCV_HEAP_MARKED,  /* work.heap2 */
-	GCV_GOAL,	  /* gcController.lastHeapGoal or work.heapGoal: this cycle's goal */
+	GCV_GOAL,	  /* work.heapGoal or gcController.lastHeapGoal: this cycle's goal */
 	GCV_PAUSE,	  /* work.pauseNS, ns */
 	GCV_FORCED,	  /* work.userForced */
-	GCV_STACK_SCAN,	  /* gcController.lastStackScan, bytes */
+	GCV_STACK_SCAN,	  /* gcController.stackScan, maxStackScan or lastStackScan, bytes */
 	GCV_GLOBALS_SCAN, /* gcController.globalsScan, bytes */
 	GCV_MAXPROCS,	  /* work.maxprocs */
 	GCV_CPU_FRACTION, /* memstats.gc_cpu_fraction, a float64's bits */
+	GCV_STWPROCS,	  /* work.stwprocs */
+	GCV_INIT_TIME,	  /* runtimeInitTime */
+	/* of gcController, CPU time of this cycle's marking, ns */
+	GCV_ASSIST,	/* assistTime: goroutines that allocate */
+	GCV_DEDICATED,	/* dedicatedMarkTime */
+	GCV_FRACTIONAL, /* fractionalMarkTime */
+	GCV_IDLE,	/* idleMarkTime: threads that had nothing else to do */
 	GCV_COUNT
 };
 

@@ -83,9 +83,9 @@ int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct
 int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, struct text *out);
 int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out);
 
-/* A line as GODEBUG=gctrace=1 has it; "?" for what is not known: the time since the start, the CPU
- * time of assists and of the workers. */
-int watch_gctrace(const struct event_gc *g, struct text *out);
+/* A line as GODEBUG=gctrace=1 has it; "?" for what is not known. scans: with the sizes of stacks
+ * and globals, as from Go 1.18 on. */
+int watch_gctrace(const struct event_gc *g, bool scans, struct text *out);
 
 int watch_json_start(const struct watch_clock *c, const struct watch_start *s, struct text *out);
 int watch_json_event(const struct watch_clock *c, const struct event *e, const struct frame *frames,

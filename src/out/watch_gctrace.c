@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A GC cycle as the runtime's own gctrace prints it: gcMarkTermination in runtime/mgc.go, Go 1.26.
- * What is not known from outside is a question mark. */
+/* A GC cycle as the runtime's own gctrace prints it: gcMarkTermination in runtime/mgc.go, Go 1.15
+ * to 1.27. What is not known from outside is a question mark. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,40 +46,65 @@ static const char *mib(char buf[32], const struct event_gc *g, enum gc_value v)
 	return buf;
 }
 
-static bool have(const struct event_gc *g, enum gc_value a, enum gc_value b, enum gc_value c)
+static bool have(const struct event_gc *g, enum gc_value a, enum gc_value b)
 {
-	return gc_has(g, a) && gc_has(g, b) && gc_has(g, c);
+	return gc_has(g, a) && gc_has(g, b);
 }
 
-int watch_gctrace(const struct event_gc *g, struct text *out)
+static int put_head(const struct event_gc *g, struct text *out)
 {
-	uint64_t sweep = g->v[GCV_MARK] - g->v[GCV_SWEEP_TERM];
-	uint64_t mark = g->v[GCV_MARK_TERM] - g->v[GCV_MARK];
-	uint64_t term = g->v[GCV_END] - g->v[GCV_MARK_TERM], procs = g->v[GCV_MAXPROCS];
-	char a[32], b[32], c[32], d[32], e[32], f[32], cycle[32] = "?", util[32] = "?",
-						       procs_text[32] = "?";
+	char cycle[32] = "?", at[32] = "?", util[32] = "?";
+	uint64_t since = g->v[GCV_SWEEP_TERM] - g->v[GCV_INIT_TIME];
 	double fraction;
-	int r;
 
 	if (gc_has(g, GCV_CYCLE))
 		snprintf(cycle, sizeof(cycle), "%" PRIu64, g->v[GCV_CYCLE]);
+	if (have(g, GCV_SWEEP_TERM, GCV_INIT_TIME))
+		fixed(at, sizeof(at), since / 1000000, 3);
 	memcpy(&fraction, &g->v[GCV_CPU_FRACTION], sizeof(fraction));
 	if (gc_has(g, GCV_CPU_FRACTION) && fraction >= 0 && fraction <= 1)
 		snprintf(util, sizeof(util), "%d", (int)(fraction * 100));
-	if (gc_has(g, GCV_MAXPROCS))
-		snprintf(procs_text, sizeof(procs_text), "%" PRIu64, procs);
-	r = text_printf(out, "gc %s @?s %s%%: %s+%s+%s ms clock, %s+?/?/?+%s ms cpu, ", cycle, util,
-			ms(a, gc_has(g, GCV_MARK) && gc_has(g, GCV_SWEEP_TERM), sweep),
-			ms(b, gc_has(g, GCV_MARK) && gc_has(g, GCV_MARK_TERM), mark),
-			ms(c, gc_has(g, GCV_END) && gc_has(g, GCV_MARK_TERM), term),
-			ms(d, have(g, GCV_MARK, GCV_SWEEP_TERM, GCV_MAXPROCS), procs * sweep),
-			ms(e, have(g, GCV_END, GCV_MARK_TERM, GCV_MAXPROCS), procs * term));
+	return text_printf(out, "gc %s @%ss %s%%: ", cycle, at, util);
+}
+
+static int put_times(const struct event_gc *g, struct text *out)
+{
+	uint64_t sweep = g->v[GCV_MARK] - g->v[GCV_SWEEP_TERM];
+	uint64_t mark = g->v[GCV_MARK_TERM] - g->v[GCV_MARK];
+	uint64_t term = g->v[GCV_END] - g->v[GCV_MARK_TERM], procs = g->v[GCV_STWPROCS];
+	bool has_sweep = have(g, GCV_MARK, GCV_SWEEP_TERM);
+	bool has_term = have(g, GCV_END, GCV_MARK_TERM);
+	char a[32], b[32], c[32], d[32], e[32];
+	int r = text_printf(out, "%s+%s+%s ms clock, ", ms(a, has_sweep, sweep),
+			    ms(b, have(g, GCV_MARK, GCV_MARK_TERM), mark), ms(c, has_term, term));
+
+	return r ? r
+		 : text_printf(out, "%s+%s/%s/%s+%s ms cpu, ",
+			       ms(a, has_sweep && gc_has(g, GCV_STWPROCS), procs * sweep),
+			       ms(b, gc_has(g, GCV_ASSIST), g->v[GCV_ASSIST]),
+			       ms(c, have(g, GCV_DEDICATED, GCV_FRACTIONAL),
+				  g->v[GCV_DEDICATED] + g->v[GCV_FRACTIONAL]),
+			       ms(d, gc_has(g, GCV_IDLE), g->v[GCV_IDLE]),
+			       ms(e, has_term && gc_has(g, GCV_STWPROCS), procs * term));
+}
+
+int watch_gctrace(const struct event_gc *g, bool scans, struct text *out)
+{
+	char a[32], b[32], c[32], d[32], procs[32] = "?";
+	int r = put_head(g, out);
+
 	if (!r)
-		r = text_printf(out,
-				"%s->%s->%s MB, %s MB goal, %s MB stacks, %s MB globals, %s P%s\n",
-				mib(a, g, GCV_HEAP_START), mib(b, g, GCV_HEAP_END),
-				mib(c, g, GCV_HEAP_MARKED), mib(d, g, GCV_GOAL),
-				mib(e, g, GCV_STACK_SCAN), mib(f, g, GCV_GLOBALS_SCAN), procs_text,
-				gc_has(g, GCV_FORCED) && g->v[GCV_FORCED] ? " (forced)" : "");
-	return r;
+		r = put_times(g, out);
+	if (!r)
+		r = text_printf(out, "%s->%s->%s MB, %s MB goal, ", mib(a, g, GCV_HEAP_START),
+				mib(b, g, GCV_HEAP_END), mib(c, g, GCV_HEAP_MARKED),
+				mib(d, g, GCV_GOAL));
+	if (!r && scans)
+		r = text_printf(out, "%s MB stacks, %s MB globals, ", mib(a, g, GCV_STACK_SCAN),
+				mib(b, g, GCV_GLOBALS_SCAN));
+	if (gc_has(g, GCV_MAXPROCS))
+		snprintf(procs, sizeof(procs), "%" PRIu64, g->v[GCV_MAXPROCS]);
+	return r ? r
+		 : text_printf(out, "%s P%s\n", procs,
+			       gc_has(g, GCV_FORCED) && g->v[GCV_FORCED] ? " (forced)" : "");
 }

@@ -4,6 +4,7 @@
 # heap figures; none lost in 1,000. Two garbage-making threads' worth of cycles as they come.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
+. "$(dirname "$0")/gctrace.sh"
 need_probes
 need_go
 need_tool jq strip
@@ -51,27 +52,11 @@ ask go && ask go && ask go
 close_stdin
 watched
 equal "lines of text" "$(grep -cE '^[0-9:.]+ +gc +[0-9]+  heap .* live, goal .*forced$' "$WOUT")" 3
-# --gctrace: the target's own lines, digit for digit, but for what is not known from outside.
-export GODEBUG=gctrace=1
-start_program "$TMP/gcloop" -cycles 1000 -depth 15
-unset GODEBUG
-read -r -t 60 line <&"$TRUTH_FD" || die "gcloop says nothing"
-TRACE=$(find "$TMP" -name 'target.*.err' | sort -V | tail -n 1)
-: >"$TMP/gctrace"
-"$RSSCOPE" watch "$TPID" --gctrace >"$TMP/gctrace" 2>"$TMP/gctrace.err" {STDIN_FD}>&- {TRUTH_FD}<&- &
-WPID=$!
-CHILDREN+=("$WPID")
-for ((i = 0; i < 300 && $(wc -l <"$TMP/gctrace") == 0; i++)); do
-	ask go
-	sleep 0.1
-done
-for ((i = 0; i < 20; i++)); do ask go; done
-close_stdin
-wait "$WPID"
-equal "exit of --gctrace" $? 0
-grep -E '^gc ' "$TMP/gctrace" >"$TMP/got"
-first=$(sed -E 's/^gc ([0-9]+) .*/\1/;q' "$TMP/got")
-sed -nE 's/@[0-9.]+s/@?s/; s/\+[0-9.]+\/[0-9.]+\/[0-9.]+\+/+?\/?\/?+/; /^gc [0-9]+ /p' "$TRACE" | awk -v f="$first" '$2 >= f' >"$TMP/want"
-cmp -s "$TMP/want" "$TMP/got" || fail "gctrace differs: $(diff "$TMP/want" "$TMP/got" | head -n 8)"
-between "its lines" 20 "$(wc -l <"$TMP/got")" 400
+# --gctrace: the target's own lines, digit for digit, from its first cycle on.
+gctrace_run "$TMP/gcloop" -free -cycles 1000 -depth 12
+equal "forced cycles traced" $TRACED 1000
+gctrace_run "$TMP/gcloop" -auto -cycles 300 -depth 15
+between "automatic cycles traced" 300 $TRACED 310
+gc_stats_run "$TMP/gcloop" -free -cycles 1000 -depth 12
+equal "cycles against ReadGCStats" $TRACED 1000
 finish "$n cycles, all told, with gctrace's figures"

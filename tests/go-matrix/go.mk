@@ -7,5 +7,6 @@ VARIANTS ?=
 
 check-go: $(PROG)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' VARIANTS='$(VARIANTS)' bash tests/go-matrix/matrix.sh $(OUTPUT) $(GO_RELEASES)
+	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' bash tests/go-matrix/gctrace.sh $(OUTPUT) $(GO_RELEASES)
 
 .PHONY: check-go

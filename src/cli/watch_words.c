@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which of the runtime's variables are read when a GC cycle ends: those that its own gctrace prints
+ * (gcMarkTermination in runtime/mgc.go). Each variable needs two witnesses: what it holds, and what
+ * the code of two functions says; before the first cycle the code's two alone. Under load the
+ * figures move between two reads: what has been believed once falls only to a contradiction.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/watch.h"
+#include "goruntime/gccode.h"
+#include "goruntime/gcwork.h"
+
+enum { TRIES = 8 };
+
+struct words {
+	struct watch_target *t;
+	struct go_gc_code code; /* run-time addresses */
+};
+
+static void unknown(struct watch_target *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void unknown(struct watch_target *t, const char *fmt, ...)
+{
+	size_t n = strlen(t->no_words);
+	va_list ap;
+
+	if (n && n + 3 < sizeof(t->no_words)) {
+		memcpy(t->no_words + n, "; ", 3);
+		n += 2;
+	}
+	va_start(ap, fmt);
+	vsnprintf(t->no_words + n, sizeof(t->no_words) - n, fmt, ap);
+	va_end(ap);
+}
+
+static void set_word(struct watch_target *t, enum gc_value i, uint64_t base, enum go_field f,
+		     uint32_t size)
+{
+	if (base && go_has(t->rt.l, f))
+		t->gc.words[i] = (struct ev_word){ base + go_off(t->rt.l, f), size };
+}
+
+static void read_code(struct words *w)
+{
+	const struct go_runtime *rt = &w->t->rt;
+	uint64_t *at[] = { &w->code.work, &w->code.controller, &w->code.init_time };
+
+	go_gc_code(w->t->go.bin, rt->l, rt->g.text - rt->bias, rt->g.noptrdata - rt->bias,
+		   rt->g.end - rt->bias, &w->code);
+	for (size_t i = 0; i < ARRAY_LEN(at); i++)
+		if (*at[i])
+			*at[i] += rt->bias;
+}
+
+/* ---- runtime.work */
+
+static uint64_t find_work(struct words *w)
+{
+	struct watch_target *t = w->t;
+	uint64_t found = t->rt.g.work, code = w->code.work;
+	int r = -EAGAIN;
+
+	for (int i = 0; i < TRIES && !found && r == -EAGAIN; i++)
+		r = go_work_find(&t->rt, &found);
+	t->settled = found != 0;
+	if (found && code && found != code)
+		unknown(t, "runtime.work: what it holds and the code name different places");
+	else if (found)
+		return found;
+	else if (!code)
+		unknown(t, "runtime.work: not found");
+	else
+		for (int i = 0; i < TRIES; i++)
+			if (code == t->work || go_work_fits(&t->rt, code))
+				return code;
+	if (code && !found)
+		unknown(t, "runtime.work: the code names a place that holds something else");
+	return 0;
+}
+
+static void set_work(struct watch_target *t, uint64_t work)
+{
+	static const struct {
+		enum gc_value i;
+		enum go_field f;
+		uint32_t size;
+	} word[] = {
+		{ GCV_SWEEP_TERM, GO_WORK_TSWEEPTERM, 8 }, { GCV_MARK, GO_WORK_TMARK, 8 },
+		{ GCV_MARK_TERM, GO_WORK_TMARKTERM, 8 },   { GCV_END, GO_WORK_TEND, 8 },
+		{ GCV_HEAP_START, GO_WORK_HEAP0, 8 },	   { GCV_HEAP_END, GO_WORK_HEAP1, 8 },
+		{ GCV_HEAP_MARKED, GO_WORK_HEAP2, 8 },	   { GCV_PAUSE, GO_WORK_PAUSENS, 8 },
+		{ GCV_FORCED, GO_WORK_USERFORCED, 1 },	   { GCV_MAXPROCS, GO_WORK_MAXPROCS, 4 },
+		{ GCV_STWPROCS, GO_WORK_STWPROCS, 4 },	   { GCV_GOAL, GO_WORK_HEAPGOAL, 8 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(word); i++)
+		set_word(t, word[i].i, work, word[i].f, word[i].size);
+}
+
+/* ---- gcController */
+
+static uint64_t find_controller(struct words *w, uint64_t work)
+{
+	struct watch_target *t = w->t;
+	uint64_t found = t->rt.g.gccontroller, code = w->code.controller;
+
+	if (found && code && found != code) {
+		unknown(t, "gcController: what it holds and the code name different places");
+		return 0;
+	}
+	if (found)
+		return found;
+	for (int i = 0; i < TRIES && code && work; i++)
+		if (code == t->controller || go_controller_fits(&t->rt, work, code))
+			return code;
+	unknown(t, "gcController: %s",
+		code ? "the code names a place that holds something else" : "not found");
+	return 0;
+}
+
+static void set_controller(struct watch_target *t, uint64_t controller)
+{
+	const struct go_layout *l = t->rt.l;
+
+	set_word(t, GCV_ASSIST, controller, GO_GCC_ASSISTTIME, 8);
+	set_word(t, GCV_DEDICATED, controller, GO_GCC_DEDICATEDTIME, 8);
+	set_word(t, GCV_FRACTIONAL, controller, GO_GCC_FRACTIONALTIME, 8);
+	set_word(t, GCV_IDLE, controller, GO_GCC_IDLETIME, 8);
+	set_word(t, GCV_HEAP_MARKED, controller, GO_GCC_HEAPMARKED, 8);
+	set_word(t, GCV_GLOBALS_SCAN, controller, GO_GCC_GLOBALSSCAN, 8);
+	/* What gctrace prints as stacks: 1.18, 1.19, later. */
+	set_word(t, GCV_STACK_SCAN, controller, GO_GCC_LASTSTACKSCAN, 8);
+	set_word(t, GCV_STACK_SCAN, controller, GO_GCC_STACKSCAN, 8);
+	if (!go_has(l, GO_WORK_CPUSTATS))
+		set_word(t, GCV_STACK_SCAN, controller, GO_GCC_MAXSTACKSCAN, 8);
+	if (!go_has(l, GO_WORK_HEAPGOAL)) /* from 1.19 */
+		set_word(t, GCV_GOAL, controller, GO_GCC_LASTHEAPGOAL, 8);
+}
+
+/* ---- runtimeInitTime */
+
+/* When the process began, as CLOCK_MONOTONIC has it, rounded down by a clock tick; 0: not known. */
+static uint64_t start_ns(struct watch_target *t)
+{
+	uint64_t hz = sysconf(_SC_CLK_TCK), ns;
+	struct timespec boot, mono;
+	struct proc_stat st;
+	int64_t asleep;
+
+	if (!hz || proc_stat_read(t->m, 0, &st, NULL) || st.start_time > UINT64_MAX / 1000000000)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	asleep = (boot.tv_sec - mono.tv_sec) * 1000000000LL + boot.tv_nsec - mono.tv_nsec;
+	ns = st.start_time / hz * 1000000000 + st.start_time % hz * 1000000000 / hz;
+	asleep += 1000000000 / hz; /* it may have slept later, which does not matter then */
+	return ns > (uint64_t)asleep ? ns - asleep : 1;
+}
+
+static uint64_t find_init_time(struct words *w)
+{
+	struct watch_target *t = w->t;
+	uint64_t v = 0, began = start_ns(t);
+	struct timespec now;
+
+	if (!w->code.init_time) {
+		unknown(t, "runtimeInitTime: the code does not tell its place");
+		return 0;
+	}
+	memsrc_flush(t->m);
+	if (memsrc_read(t->m, PASS_DISCOVER, w->code.init_time, &v, sizeof(v))) {
+		unknown(t, "runtimeInitTime: can't be read");
+		return 0;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (began && v >= began && v <= now.tv_sec * 1000000000ULL + now.tv_nsec)
+		return w->code.init_time;
+	unknown(t, "runtimeInitTime: its place holds no time since the process's start");
+	return 0;
+}
+
+void watch_words_set(struct watch_target *t)
+{
+	struct words w = { .t = t };
+	uint64_t init;
+
+	memset(t->gc.words, 0, sizeof(t->gc.words));
+	t->no_words[0] = 0;
+	read_code(&w);
+	t->work = find_work(&w);
+	t->controller = find_controller(&w, t->work);
+	init = find_init_time(&w);
+	set_word(t, GCV_CYCLE, t->rt.g.memstats, GO_MSTATS_NUMGC, 4);
+	set_word(t, GCV_CPU_FRACTION, t->rt.g.memstats, GO_MSTATS_GC_CPU_FRACTION, 8);
+	if (t->controller)
+		set_controller(t, t->controller);
+	if (t->work)
+		set_work(t, t->work);
+	if (init)
+		t->gc.words[GCV_INIT_TIME] = (struct ev_word){ init, 8 };
+	t->settled &= !t->no_words[0];
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the runtime's code says of where the collector's variables lie: for those that nothing else
+ * tells, before the first cycle or at all. Instructions are not decoded one by one: every address
+ * that some bytes of a function would name is taken, and only what fits a whole structure, in two
+ * functions, counts. Chance does not fit.
+ */
+#ifndef RSSCOPE_GORUNTIME_GCCODE_H
+#define RSSCOPE_GORUNTIME_GCCODE_H
+
+#include "binary/binary.h"
+#include "goruntime/layout.h"
+
+/* Link-time addresses; 0: not said. */
+struct go_gc_code {
+	uint64_t work, controller;
+	/* runtimeInitTime: 8 bytes that runtime.main writes and gcMarkTermination names. It is a
+	 * bare number: the caller looks at its value before believing it. */
+	uint64_t init_time;
+};
+
+/*
+ * runtime/mgc.go, gcMarkTermination and gcStart, and proc.go, main. text: see binary.h. [lo, hi):
+ * where the runtime's variables are. -ENOENT: such a function is not there, or its code is for
+ * another architecture than amd64 and arm64.
+ */
+int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t lo, uint64_t hi,
+	       struct go_gc_code *out);
+
+#endif
