@@ -171,10 +171,12 @@ struct sweep {
 	struct open_page page;
 	/* the piece in hand */
 	const struct claim *claim; /* NULL: nobody's */
-	uint32_t flags;		   /* LR_*, or SWEEP_VIRTUAL */
+	uint32_t flags;		   /* LR_*, SWEEP_VIRTUAL */
 	uint64_t left;		   /* bytes of it that are not posted yet */
+	uint64_t cats;		   /* categories that got resident bytes: bit by number */
 	uint64_t cat_bytes[CAT_COUNT];
 };
+_Static_assert(CAT_COUNT <= 64, "sweep.cats");
 
 enum { SWEEP_VIRTUAL = 1 << 16 }; /* beside LR_* */
 
@@ -265,7 +267,6 @@ static void post(void *arg, uint32_t row, uint64_t bytes)
 	if (s->flags & SWEEP_VIRTUAL) {
 		r->virtual_ += bytes;
 		c->virtual_ += bytes;
-		return;
 	}
 	if (s->flags & LR_SWAP) {
 		r->swap += bytes;
@@ -276,6 +277,7 @@ static void post(void *arg, uint32_t row, uint64_t bytes)
 	r->resident += bytes;
 	c->resident += bytes;
 	s->cat_bytes[r->cat] += bytes;
+	s->cats |= 1ULL << r->cat;
 	if (s->flags & LR_HUGE) {
 		r->huge += bytes;
 		c->huge += bytes;
@@ -290,59 +292,83 @@ static void post(void *arg, uint32_t row, uint64_t bytes)
 static void sweep_piece(struct sweep *s, uint64_t start, uint64_t end)
 {
 	uint32_t row = s->claim ? s->claim->row : s->l->unknown_row;
-	bool divided = s->claim && s->claim->splitter && s->in->split;
-	int cats = 0, cat = s->l->rows.v[row].cat;
+	bool several;
+	int cat = s->l->rows.v[row].cat;
 
 	s->left = end - start;
-	if (divided)
+	s->cats = 0;
+	if (s->claim && s->claim->splitter && s->in->split)
 		s->in->split(s->in->split_ctx, s->claim, start, end, post, s);
 	post(s, row, s->left);
-	if (s->flags & SWEEP_VIRTUAL || !(s->flags & LR_RESIDENT))
+	if (!(s->flags & LR_RESIDENT))
 		return;
-	if (!divided) {
+	several = s->cats & (s->cats - 1);
+	for (; s->cats; s->cats &= s->cats - 1) {
+		cat = __builtin_ctzll(s->cats);
+		if (several)
+			s->l->cat[cat].split += s->cat_bytes[cat];
 		s->cat_bytes[cat] = 0;
-		page_piece(s, start, end, cat, false);
-		return;
 	}
-	for (int i = 0; i < CAT_COUNT; i++)
-		if (s->cat_bytes[i]) {
-			cats++;
-			cat = i;
-		}
-	for (int i = 0; i < CAT_COUNT; i++) {
-		if (cats > 1)
-			s->l->cat[i].split += s->cat_bytes[i];
-		s->cat_bytes[i] = 0;
-	}
-	page_piece(s, start, end, cat, cats > 1);
+	page_piece(s, start, end, cat, several);
 }
 
-/* Walks ranges and claims together, both in order of address. */
-static int sweep_ranges(struct sweep *s, const struct range *r, size_t n, bool virtual)
+static bool in_order(const struct range *r, size_t n)
 {
 	uint64_t last = 0;
 
-	memset(s->at, 0, sizeof(s->at));
 	for (size_t i = 0; i < n; i++) {
 		if (r[i].start >= r[i].end)
 			continue;
 		if (r[i].start < last)
-			return -EINVAL;
+			return false;
 		last = r[i].end;
-		s->flags = r[i].flags & (LR_RESIDENT | LR_SWAP | LR_HUGE);
-		if (virtual)
-			s->flags = SWEEP_VIRTUAL;
+	}
+	return true;
+}
+
+/* The first range that ends above p, from r[i] on. */
+static size_t skip_to(const struct range *r, size_t i, size_t n, uint64_t p)
+{
+	while (i < n && (r[i].end <= p || r[i].start >= r[i].end))
+		i++;
+	return i;
+}
+
+/* Whether p lies in *r; *until comes down to where that changes. r may be NULL. */
+static bool inside(const struct range *r, uint64_t p, uint64_t *until)
+{
+	uint64_t edge = !r ? UINT64_MAX : r->start > p ? r->start : r->end;
+
+	if (edge < *until)
+		*until = edge;
+	return r && r->start <= p;
+}
+
+/* Walks pages, mappings and claims together, all in order of address. */
+static void sweep_ranges(struct sweep *s)
+{
+	const struct ledger_input *in = s->in;
+	size_t i = 0, j = 0;
+
+	for (uint64_t p = 0, until;; p = until) {
+		i = skip_to(in->pages, i, in->npages, p);
+		j = skip_to(in->vmas, j, in->nvmas, p);
+		if (i == in->npages && j == in->nvmas)
+			break;
+		until = UINT64_MAX;
+		s->flags = 0;
+		if (inside(i < in->npages ? &in->pages[i] : NULL, p, &until))
+			s->flags = in->pages[i].flags & (LR_RESIDENT | LR_SWAP | LR_HUGE);
+		if (inside(j < in->nvmas ? &in->vmas[j] : NULL, p, &until))
+			s->flags |= SWEEP_VIRTUAL;
 		if (!s->flags)
 			continue;
-		for (uint64_t p = r[i].start, until; p < r[i].end; p = until) {
-			s->claim = owner_at(s, p, r[i].end, &until);
-			sweep_piece(s, p, until);
-		}
-		if (s->flags & LR_RESIDENT && !virtual)
-			s->l->scanned += r[i].end - r[i].start;
+		s->claim = owner_at(s, p, until, &until);
+		sweep_piece(s, p, until);
+		if (s->flags & LR_RESIDENT)
+			s->l->scanned += until - p;
 	}
 	page_close(s);
-	return 0;
 }
 
 int ledger_sweep(struct ledger *l, const struct ledger_input *in)
@@ -350,18 +376,15 @@ int ledger_sweep(struct ledger *l, const struct ledger_input *in)
 	struct sweep s = { .l = l, .in = in };
 	int rc;
 
-	if (!in->page_size || in->page_size & (in->page_size - 1))
+	if (!in->page_size || in->page_size & (in->page_size - 1) ||
+	    !in_order(in->pages, in->npages) || !in_order(in->vmas, in->nvmas))
 		return -EINVAL;
 	for (int lv = 0; lv < LEVEL_COUNT; lv++) {
 		rc = claims_resolve(&l->claims[lv], &l->conflict);
 		if (rc)
 			return rc;
 	}
-	rc = sweep_ranges(&s, in->pages, in->npages, false);
-	if (!rc)
-		rc = sweep_ranges(&s, in->vmas, in->nvmas, true);
-	if (rc)
-		return rc;
+	sweep_ranges(&s);
 	l->unexplained = l->cat[CAT_UNKNOWN].resident;
 	for (size_t i = 0; i < l->rows.n; i++)
 		if (l->rows.v[i].unexplained && l->rows.v[i].cat != CAT_UNKNOWN)
