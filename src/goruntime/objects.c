@@ -6,7 +6,7 @@
 
 enum {
 	MAX_SLOTS = 8192,
-	MAP_BYTES = MAX_SLOTS / 8,
+	MAP_WORDS = MAX_SLOTS / 64,
 	/* Green Tea: spanInlineMarkBits {scans [63]; owned; marks [63]; class} ends the page */
 	INLINE_MARKS = GO_PAGE_SIZE - 64,
 	INLINE_BYTES = 63,
@@ -14,13 +14,14 @@ enum {
 	INLINE_MAX = 512, /* heapBitsInSpan: MinSizeForMallocHeader */
 };
 
+/* A bit a slot; those above the last slot are 0. */
 struct slots {
-	uint8_t alloc[MAP_BYTES], live[MAP_BYTES];
+	uint64_t alloc[MAP_WORDS], live[MAP_WORDS];
 };
 
-static inline bool bit(const uint8_t *bits, uint64_t i)
+static inline bool bit(const uint64_t *bits, uint64_t i)
 {
-	return bits[i / 8] >> (i % 8) & 1;
+	return bits[i / 64] >> (i % 64) & 1;
 }
 
 /* Bytes of [start, end) that lie in slot i. */
@@ -33,28 +34,39 @@ static uint64_t slot_overlap(const struct go_span *s, uint64_t i, uint64_t start
 	return z > a ? z - a : 0;
 }
 
+/* The low n bits, n ≤ 63. */
+static inline uint64_t low(uint64_t n)
+{
+	return (1ULL << n) - 1;
+}
+
 /* Set bits among [from, to). */
-static uint64_t count_bits(const uint8_t *bits, uint64_t from, uint64_t to)
+static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
 {
 	uint64_t n = 0;
 
-	for (; from < to && from % 8; from++)
-		n += bit(bits, from);
-	for (; from + 64 <= to; from += 64)
-		n += __builtin_popcountll(load_u64(bits + from / 8));
-	for (; from + 8 <= to; from += 8)
-		n += __builtin_popcount(bits[from / 8]);
-	for (; from < to; from++)
-		n += bit(bits, from);
+	for (uint64_t w = from / 64; w * 64 < to; w++) {
+		uint64_t x = bits[w];
+
+		if (w == from / 64)
+			x &= ~low(from % 64);
+		if (w == to / 64)
+			x &= low(to % 64);
+		n += __builtin_popcountll(x);
+	}
 	return n;
 }
 
 /* Bytes of [start, end), which lies below the span's tail, in slots whose bit is set. */
-static uint64_t bytes_in(const uint8_t *bits, const struct go_span *s, uint64_t start, uint64_t end)
+static uint64_t bytes_in(const uint64_t *bits, const struct go_span *s, uint64_t start,
+			 uint64_t end)
 {
-	uint64_t first = (start - s->start) / s->elemsize;
-	uint64_t last = (end - 1 - s->start) / s->elemsize, sum;
+	uint64_t first, last, sum;
 
+	if (start == s->start && end == start + s->nelems * s->elemsize)
+		return count_bits(bits, 0, s->nelems) * s->elemsize;
+	first = (start - s->start) / s->elemsize;
+	last = (end - 1 - s->start) / s->elemsize;
 	if (first == last)
 		return bit(bits, first) ? slot_overlap(s, first, start, end) : 0;
 	sum = count_bits(bits, first + 1, last) * s->elemsize;
@@ -66,7 +78,7 @@ static uint64_t bytes_in(const uint8_t *bits, const struct go_span *s, uint64_t 
 }
 
 static void add_inline_marks(const struct go_runtime *rt, const struct go_span *s, size_t n,
-			     uint8_t *marks)
+			     uint64_t *marks)
 {
 	uint8_t imb[INLINE_BYTES + 1];
 
@@ -77,27 +89,34 @@ static void add_inline_marks(const struct go_runtime *rt, const struct go_span *
 	    imb[INLINE_BYTES] != s->spanclass)
 		return;
 	for (size_t i = 0; i < n && i < INLINE_BYTES; i++)
-		marks[i] |= imb[i];
+		marks[i / 8] |= (uint64_t)imb[i] << i % 8 * 8;
+}
+
+static bool read_bits(const struct go_runtime *rt, uint64_t addr, size_t n, uint64_t *bits)
+{
+	bits[(n - 1) / 8] = 0;
+	return addr && !rd(rt, PASS_SPANS, addr, bits, n);
 }
 
 static bool read_slots(const struct go_runtime *rt, const struct go_span *s, struct slots *b)
 {
-	size_t n = (s->nelems + 7) / 8, full = s->freeindex / 8;
+	size_t n = (s->nelems + 7) / 8, words = (s->nelems + 63) / 64;
 
-	if (s->nelems > MAX_SLOTS || !s->allocbits || rd(rt, PASS_SPANS, s->allocbits, b->alloc, n))
+	if (s->nelems > MAX_SLOTS || !read_bits(rt, s->allocbits, n, b->alloc))
 		return false;
 	if (s->unswept) {
-		if (!s->markbits || rd(rt, PASS_SPANS, s->markbits, b->live, n))
+		if (!read_bits(rt, s->markbits, n, b->live))
 			return false;
 		add_inline_marks(rt, s, n, b->live);
 	} else {
-		memcpy(b->live, b->alloc, n);
+		memcpy(b->live, b->alloc, words * 8);
 	}
-	memset(b->alloc, 0xff, full);
-	if (s->freeindex % 8)
-		b->alloc[full] |= (1 << s->freeindex % 8) - 1;
-	for (size_t i = 0; i < n; i++)
-		b->live[i] &= b->alloc[i];
+	for (size_t w = 0; w * 64 < s->freeindex; w++)
+		b->alloc[w] |= s->freeindex / 64 > w ? ~0ULL : low(s->freeindex % 64);
+	if (s->nelems % 64)
+		b->alloc[words - 1] &= low(s->nelems % 64);
+	for (size_t w = 0; w < words; w++)
+		b->live[w] &= b->alloc[w];
 	return true;
 }
 

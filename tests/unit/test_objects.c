@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Objects in a span against a count of single bytes, as mbitmap.go and mgcsweep.go define them. */
+#include "test.h"
+
+#include "goruntime/goruntime.h"
+#include "proc/memsrc_impl.h"
+
+enum { BASE = 1 << 20, BYTES = 256 << 10, ALLOC = BASE, MARKS = BASE + 1024, SPAN = BASE + 65536 };
+
+struct fake {
+	struct memsrc m;
+	uint8_t mem[BYTES];
+	bool deaf; /* nothing can be read */
+};
+
+static int fake_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t addr,
+		     void *buf, size_t len, range_vec *holes)
+{
+	struct fake *f = (struct fake *)m;
+
+	memset(buf, 0, len);
+	if (f->deaf || addr < BASE || addr + len > BASE + BYTES)
+		return range_append(holes, addr, addr + len, HOLE_ABSENT);
+	memcpy(buf, f->mem + (addr - BASE), len);
+	return 0;
+}
+
+static const struct memsrc_ops ops = { .read = fake_read };
+
+static uint64_t next(uint64_t *state)
+{
+	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return *state >> 33;
+}
+
+static bool bit_at(const struct fake *f, uint64_t addr, uint64_t i)
+{
+	return f->mem[addr - BASE + i / 8] >> i % 8 & 1;
+}
+
+/* The owner of one byte: 'l'ive, 'd'ead, or '-'. */
+static char owner(const struct fake *f, const struct go_span *s, bool inline_marks, uint64_t addr)
+{
+	uint64_t i = (addr - s->start) / s->elemsize;
+	bool alloc, marked;
+
+	if (i >= s->nelems)
+		return '-';
+	alloc = i < s->freeindex || bit_at(f, s->allocbits, i);
+	marked = bit_at(f, s->unswept ? s->markbits : s->allocbits, i);
+	if (s->unswept && inline_marks && s->elemsize >= 16 && s->elemsize <= 512 && i < 63 * 8)
+		marked |= bit_at(f, s->start + GO_PAGE_SIZE - 64, i);
+	return !alloc ? '-' : marked ? 'l' : 'd';
+}
+
+static void check_range(struct fake *f, const struct go_runtime *rt, const struct go_span *s,
+			uint64_t start, uint64_t end, uint64_t seed)
+{
+	uint64_t live, dead, l = 0, d = 0;
+
+	for (uint64_t a = start; a < end; a++) {
+		char o = owner(f, s, rt->inline_marks, a);
+
+		l += o == 'l';
+		d += o == 'd';
+	}
+	if (!go_span_divide(rt, s, start, end, &live, &dead) || live != l || dead != d)
+		test_failed(__FILE__, __LINE__,
+			    "seed %" PRIu64 ": [%" PRIu64 ",%" PRIu64 ") of %u slots: %" PRIu64
+			    " live %" PRIu64 " dead, want %" PRIu64 " %" PRIu64,
+			    seed, start - s->start, end - s->start, s->nelems, live, dead, l, d);
+}
+
+TEST(span_objects_against_single_bytes)
+{
+	static const unsigned int sizes[] = {
+		8, 16, 24, 48, 112, 512, 576, 1024, 1152, 8192, 3200
+	};
+	static struct fake f = { .m = { .ops = &ops, .page_size = 4096 } };
+
+	for (uint64_t seed = 1; seed <= 120; seed++) {
+		uint64_t r = seed * 2654435761u;
+		struct go_runtime rt = { .m = &f.m, .inline_marks = seed % 3 == 0 };
+		struct go_span s = { .start = SPAN, .allocbits = ALLOC, .markbits = MARKS };
+		uint64_t end;
+
+		for (size_t i = 0; i < BYTES; i++)
+			f.mem[i] = next(&r);
+		s.elemsize = sizes[next(&r) % (sizeof(sizes) / sizeof(sizes[0]))];
+		s.npages = 1 + next(&r) % 4;
+		end = s.start + (uint64_t)s.npages * GO_PAGE_SIZE;
+		s.nelems = s.npages * GO_PAGE_SIZE / s.elemsize - (s.elemsize <= 512);
+		s.freeindex = next(&r) % 3 ? next(&r) % (s.nelems + 1) : s.nelems;
+		s.unswept = next(&r) % 2;
+		s.spanclass = 7;
+		f.mem[SPAN + GO_PAGE_SIZE - 1 - BASE] = 7;
+		check_range(&f, &rt, &s, s.start, end, seed);
+		for (uint64_t p = s.start; p < end; p += 4096)
+			check_range(&f, &rt, &s, p, p + 4096, seed);
+		for (int i = 0; i < 20; i++) {
+			uint64_t a = s.start + next(&r) % (end - s.start);
+
+			check_range(&f, &rt, &s, a, a + next(&r) % (end - a + 1), seed);
+		}
+	}
+}
+
+/* Without its bitmaps, what lies below freeindex is allocated. */
+TEST(span_objects_without_bitmaps)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+	struct go_runtime rt = { .m = &f->m };
+	struct go_span s = { .start = SPAN,
+			     .npages = 1,
+			     .elemsize = 1024,
+			     .nelems = 8,
+			     .freeindex = 3,
+			     .allocbits = ALLOC };
+	uint64_t live, dead;
+
+	f->m.ops = &ops;
+	f->m.page_size = 4096;
+	f->deaf = true;
+	CHECK(!go_span_divide(&rt, &s, s.start, s.start + GO_PAGE_SIZE, &live, &dead));
+	CHECK_INT(live, 0);
+	CHECK_INT(dead, 3 * 1024);
+	CHECK(!go_span_divide(&rt, &s, s.start + 1000, s.start + 2000, &live, &dead));
+	CHECK_INT(dead, 1000);
+	vec_free(&f->m.holes);
+	free(f);
+}
