@@ -37,13 +37,15 @@ static int copy_metrics(struct look *k, const struct go_metrics *m)
 	g->has_gogc = m->has_gogc;
 	g->gogc = m->gogc;
 	g->retries = OPT(m->retries);
+	k->sums = m->sums;
+	k->has_sums = !m->torn;
 	if (m->absent[0] &&
-	    report_missing(k->r, "go.metrics", "a binary with a symbol table",
-			   "bare numbers that nothing in memory points at: %s", m->absent))
+	    report_missing(k->r, "go.metrics", "a symbol table in the binary, or a quieter moment",
+			   "nothing in memory bears these out: %s", m->absent))
 		return -ENOMEM;
 	return m->torn ? report_missing(k->r, "go.metrics", "a quieter moment",
-					"the runtime's figures changed during each of %u reads: "
-					"they may mix two moments",
+					"the runtime's figures disagree in each of %u reads: they "
+					"may mix two moments",
 					m->retries + 1)
 		       : 0;
 }

@@ -2,6 +2,7 @@
 /* The order of one look; see collect.h. */
 #include "collect/collect.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -118,6 +119,9 @@ static int read_heap(struct look *k)
 
 	if (!r)
 		r = go_regions_read(&k->rt, &k->regions, &e);
+	if (!r && e.text[0])
+		r = report_missing(k->r, "ledger[go].rows", "a quieter moment",
+				   "these did not add up and are not told apart: %s", e.text);
 	if (!r)
 		r = go_threads_read(&k->rt, &k->threads, &e);
 	k->r->go.spans = OPT(k->heap.nspans);
@@ -125,6 +129,30 @@ static int read_heap(struct look *k)
 		return r;
 	k->r->partial = true;
 	return report_missing(k->r, "ledger[go]", "a quieter moment", "%s", e.text);
+}
+
+/* Spans and free pages against the runtime's own sums, both read twice: of a process that stands
+ * still all four are the same. */
+static int check_heap(struct look *k, const struct go_heap *again)
+{
+	struct go_sums now;
+	const char *what = "";
+	char bytes[32];
+	uint64_t d;
+
+	if (!k->has_sums || go_sums_read(&k->rt, &now) || go_sums_differ(&k->sums, &now, &what) ||
+	    go_sums_differ(&k->heap.sums, &again->sums, &what))
+		return 0;
+	d = go_sums_differ(&k->sums, &k->heap.sums, &what);
+	if (d)
+		return report_missing(k->r, "ledger[go/heap]", "a quieter moment",
+				      "spans and pages do not add up to the runtime's own sums: %s "
+				      "differ by %s",
+				      what, text_bytes(bytes, sizeof(bytes), d));
+	d = k->heap.bad;
+	return d ? report_missing(k->r, "ledger[go/heap]", "a quieter moment",
+				  "%" PRIu64 " spans or page caches make no sense", d)
+		 : 0;
 }
 
 /* The page map, without mappings that RSS never counts. */
@@ -298,6 +326,8 @@ static int look_memory(struct look *k, struct err *e)
 				   "the span table could not be read a second time");
 	if (!r && k->has_go)
 		go_gcbits_read(&k->rt, &bits); /* what was read until an error is right, too */
+	if (!r && k->has_go)
+		r = check_heap(k, &again);
 	if (!r) {
 		note_rss(k, &before, &after, unmapped_bytes(&k->maps, &maps_after));
 		hide_span(&k->heap, k->opts->hide_span);

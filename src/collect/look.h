@@ -28,6 +28,8 @@ struct look {
 	bool has_go;
 	struct go_runtime rt;
 	struct go_heap heap;
+	struct go_sums sums; /* the runtime's own, before heap was read */
+	bool has_sums;
 	go_region_vec regions;
 	go_thread_vec threads;
 	struct native native;

@@ -94,6 +94,8 @@ static int try_layout(struct search *s, unsigned int tries)
 	int r;
 
 	memset(&rt->g, 0, sizeof(rt->g));
+	if (!go_layout_is_sane(rt->l))
+		return search_refuse(s, "a table that contradicts itself");
 	r = find_moduledata(s);
 	if (!r)
 		r = find_swapped(rt);
@@ -104,7 +106,7 @@ static int try_layout(struct search *s, unsigned int tries)
 	 */
 	for (unsigned int i = 1; i < tries && r == -ENOENT && rt->g.moduledata; i++) {
 		maps_again(s, i);
-		memsrc_flush(rt->m);
+		rd_again(rt, i);
 		r = find_heap(s);
 	}
 	if (!r)
@@ -117,7 +119,7 @@ static int try_layout(struct search *s, unsigned int tries)
 	for (unsigned int i = 0; i < TRIES && (!i || rt->missing[0]); i++) {
 		if (i)
 			maps_again(s, i);
-		memsrc_flush(rt->m);
+		rd_again(rt, i);
 		r = find_vars(s);
 		if (r >= 0)
 			r = find_sched(s);
@@ -125,7 +127,9 @@ static int try_layout(struct search *s, unsigned int tries)
 			return r;
 		settle(rt);
 	}
-	r = check_symbols(s);
+	r = selfcheck(s);
+	if (!r)
+		r = check_symbols(s);
 	if (r)
 		return r;
 	settle(rt);
@@ -165,23 +169,28 @@ static bool uses_green_tea(const char *version)
 static int try_layouts(struct search *s, const struct go_layout *const *l, size_t n, struct err *e)
 {
 	const struct bin_go *bg = bin_go(s->b);
+	const char *first = "";
 	int r;
 
 	for (size_t i = 0; i < n; i++) {
 		s->rt->l = l[i];
+		s->why = "";
 		r = try_layout(s, i ? 1 : TRIES);
 		if (!r) {
 			s->rt->inline_marks = uses_green_tea(bg->version);
 			describe(s->rt, s, bg, i + 1);
 			return 0;
 		}
+		if (!i)
+			first = s->why;
 		if (r != -ENOENT)
 			return err_set(e, r, "reading the Go runtime's data: %s", strerror(-r));
 	}
 	return err_set(e, -ENOENT,
 		       "the runtime of %s could not be identified: none of %zu known layouts fits "
-		       "the memory; only the kernel's view is shown",
-		       bg->version[0] ? bg->version : "an unnamed Go release", n);
+		       "the memory%s%s; only the kernel's view is shown",
+		       bg->version[0] ? bg->version : "an unnamed Go release", n,
+		       first[0] ? "; its own differs in: " : "", first);
 }
 
 int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,

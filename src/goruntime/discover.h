@@ -67,6 +67,13 @@ int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn);
 bool search_writable_anon(const struct search *s, uint64_t addr);
 bool search_readable(const struct search *s, uint64_t addr, uint64_t len);
 
+/* Says what a layout failed on; for `return`. */
+static inline int search_refuse(struct search *s, const char *why)
+{
+	s->why = why;
+	return -ENOENT;
+}
+
 /* When several places match, none is taken: a wrong address is worse than none. */
 static inline void search_take(uint64_t *slot, uint64_t addr)
 {
@@ -96,6 +103,10 @@ int find_vars(struct search *s);
 bool is_bits_list(struct search *s, uint64_t head);
 /* find_sched.c: what is recognised by the Ps, Ms and Gs; then the candidates are settled. */
 int find_sched(struct search *s);
+
+/* selfcheck.c: what the layout says of the inside of structures, against a sample of them. Refused
+ * is one that fails again and again. */
+int selfcheck(struct search *s);
 
 /* symbols.c: what the symbol table says, where there is one. -ENOENT when it contradicts. */
 int check_symbols(struct search *s);

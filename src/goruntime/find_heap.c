@@ -67,6 +67,20 @@ int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn)
 
 /* ---- moduledata */
 
+/* What the collector scans of this module's variables, and what the bitmaps that say how take
+ * (mbitmap.go, progToPointerMask). A plugin's would come on top: then neither is known. */
+static void measure_globals(struct go_runtime *rt, const uint8_t *md, size_t n)
+{
+	uint64_t data = get_u64(rt->l, GO_MODULEDATA_EDATA, md, n) -
+			get_u64(rt->l, GO_MODULEDATA_DATA, md, n);
+	uint64_t bss = get_u64(rt->l, GO_MODULEDATA_EBSS, md, n) -
+		       get_u64(rt->l, GO_MODULEDATA_BSS, md, n);
+	bool alone = !get_u64(rt->l, GO_MODULEDATA_NEXT, md, n);
+
+	rt->globals_bytes = alone ? data + bss : 0;
+	rt->masks_bytes = alone ? (data / 8 + 7) / 8 + 1 + (bss / 8 + 7) / 8 + 1 : 0;
+}
+
 static int check_moduledata(struct search *s, uint64_t addr)
 {
 	const struct go_layout *l = s->rt->l;
@@ -106,6 +120,7 @@ static int check_moduledata(struct search *s, uint64_t addr)
 	s->rt->g.etext = etext;
 	s->rt->g.noptrdata = lo;
 	s->rt->g.enoptrdata = mid;
+	measure_globals(s->rt, md, n);
 	s->rt->g.end = end;
 	s->bss = get_u64(l, GO_MODULEDATA_BSS, md, n);
 	s->ebss = get_u64(l, GO_MODULEDATA_EBSS, md, n);

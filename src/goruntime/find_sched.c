@@ -11,7 +11,7 @@
 enum {
 	SCHED_BYTES = 512, /* of schedt, as far as it is looked at */
 	MAX_MS_EVER = 1 << 28,
-	WORK_TRIES = 4,
+	WORK_TRIES = 12,
 };
 
 static bool is_in(const uint64_t *v, size_t n, uint64_t x)
@@ -214,8 +214,11 @@ int find_sched(struct search *s)
 	if (r < 0)
 		return r;
 	/* the end of a cycle may pass by */
-	for (int i = 0; i < WORK_TRIES && !g->work && s->numgc; i++)
+	for (unsigned int i = 0; i < WORK_TRIES && !g->work && s->numgc; i++) {
+		if (i)
+			rd_again(s->rt, i);
 		go_work_find(s->rt, &g->work);
+	}
 	g->allp = settle(s, &s->allp);
 	g->allm = settle(s, &s->allm);
 	g->allgs = settle(s, &s->allgs);

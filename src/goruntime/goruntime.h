@@ -33,7 +33,7 @@ struct go_globals {
 	uint64_t sched, limiter;    /* the scheduler; gcCPULimiter (from 1.19) */
 	uint64_t work;		    /* 0 until a cycle has ended */
 	/* bare numbers, known only where the file has symbols */
-	uint64_t starting_stack, ncgocall, finqueued, finexecuted, cleanups;
+	uint64_t starting_stack, ncgocall, finqueued, finexecuted;
 };
 
 enum { GO_STACK_SIZES = 32 };
@@ -45,6 +45,8 @@ struct go_runtime {
 	struct go_globals g;
 	char identified_by[160]; /* the witnesses that agreed */
 	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
+	uint64_t globals_bytes;	 /* variables that the collector scans; 0 unknown */
+	uint64_t masks_bytes;	 /* bitmaps of those, charged to the profiler; 0 unknown */
 	bool symbols;		 /* the file's symbol table agrees */
 	bool cgo;		 /* C is linked in */
 	bool swapped;		 /* some of the runtime's variables are swapped out */
@@ -72,6 +74,21 @@ int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct 
 
 /* ---- metrics */
 
+/* What the heap's address space is used for, bytes: as the runtime adds it up, or as spans and page
+ * bitmaps say. At rest the two are equal. */
+struct go_sums {
+	uint64_t objects; /* spans of objects, free slots included */
+	uint64_t stacks;
+	uint64_t manual; /* work buffers; not separate in the runtime's sums before 1.16 */
+	uint64_t free;
+	uint64_t released;
+	uint64_t used; /* objects without free slots; 0: not known (the runtime's own, from 1.16) */
+};
+/* The runtime's own, at once. -EAGAIN: read in the middle of a change. */
+int go_sums_read(const struct go_runtime *rt, struct go_sums *out);
+/* The largest difference, bytes; *what names the sum when there is one. */
+uint64_t go_sums_differ(const struct go_sums *a, const struct go_sums *b, const char **what);
+
 struct go_metric {
 	const char *name; /* static, runtime/metrics' */
 	uint64_t value;
@@ -86,7 +103,8 @@ struct go_metrics {
 	uint64_t memory_limit; /* bytes; has_limit false when math.MaxInt64 */
 	unsigned int retries;  /* torn reads that were thrown away */
 	bool torn;	       /* the last attempt was torn too: figures may mix two moments */
-	char absent[256];      /* names that the release has and that could not be had; "" */
+	struct go_sums sums;
+	char absent[256]; /* names that the release has and that could not be had; "" */
 };
 
 /*
@@ -124,6 +142,7 @@ struct go_heap {
 	uint64_t nspans;   /* entries of allspans, dead ones included */
 	uint64_t bad;	   /* span structures that made no sense or overlapped (torn) */
 	uint64_t conflict; /* bytes that a span and a free bit both claim (torn) */
+	struct go_sums sums;
 };
 
 int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *out,
@@ -177,7 +196,8 @@ struct go_region {
 typedef VEC(struct go_region) go_region_vec;
 
 /* Appended to *out, unsorted; regions of the first group are page-aligned. Lists are walked with
- * a bound and cycle check. 0, or -errno with what was read until then. */
+ * a bound and cycle check. 0, or -errno with what was read until then. After 0 the text of e, if
+ * any, names parts that did not add up and were left out. */
 int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e);
 /* Only the blocks of mark and alloc bits, which move between lists with every cycle. */
 int go_gcbits_read(const struct go_runtime *rt, go_region_vec *out);

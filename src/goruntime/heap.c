@@ -318,8 +318,14 @@ static int caches_read(const struct go_runtime *rt, enum memsrc_pass pass, struc
 		at = p + l->f[GO_P_PCACHE];
 		if (rd_u64(rt, pass, at + l->f[GO_PAGECACHE_BASE], &base) ||
 		    rd_u64(rt, pass, at + l->f[GO_PAGECACHE_CACHE], &cache) ||
-		    rd_u64(rt, pass, at + l->f[GO_PAGECACHE_SCAV], &scav) || base % GO_PAGE_SIZE)
+		    rd_u64(rt, pass, at + l->f[GO_PAGECACHE_SCAV], &scav))
 			continue;
+		/* 64 aligned pages; of pages in use, scavenged ones are the padding of 1.26 */
+		if (base % (64 * GO_PAGE_SIZE) || (cache && !base)) {
+			h->bad++;
+			continue;
+		}
+		scav &= cache;
 		for (unsigned int k = 0; k < 64; k++) {
 			uint64_t a = base + (uint64_t)k * GO_PAGE_SIZE;
 			uint32_t f = scav >> k & 1 ? GO_PAGES_RELEASED : GO_PAGES_FREE;
@@ -353,6 +359,70 @@ static void conflicts_count(struct go_heap *h)
 	}
 }
 
+/* From 1.26 the heap begins at a random page of its first 4 MiB: those before look allocated, and
+ * count as released (malloc.go, randomizeHeapBase). */
+static uint64_t padding(const struct go_heap *h)
+{
+	uint64_t first = h->spans.n ? h->spans.v[0].start : UINT64_MAX, n;
+
+	if (h->pages.n && h->pages.v[0].start < first)
+		first = h->pages.v[0].start;
+	n = h->inuse.n && first != UINT64_MAX ? first - h->inuse.v[0].start : 0;
+	return n < CHUNK_BYTES ? n : 0;
+}
+
+static void sum_up(struct go_heap *h)
+{
+	struct go_sums *s = &h->sums;
+
+	s->released = padding(h);
+	for (size_t i = 0; i < h->spans.n; i++) {
+		uint64_t bytes = (uint64_t)h->spans.v[i].npages * GO_PAGE_SIZE;
+
+		switch ((enum go_span_kind)h->spans.v[i].kind) {
+		case GO_SPAN_STACK:
+			s->stacks += bytes;
+			break;
+		case GO_SPAN_MANUAL:
+			s->manual += bytes;
+			break;
+		default:
+			s->objects += bytes;
+			s->used += h->spans.v[i].alloccount * h->spans.v[i].elemsize;
+		}
+	}
+	for (size_t i = 0; i < h->pages.n; i++) {
+		uint64_t bytes = h->pages.v[i].end - h->pages.v[i].start;
+
+		*(h->pages.v[i].flags & GO_PAGES_RELEASED ? &s->released : &s->free) += bytes;
+	}
+}
+
+uint64_t go_sums_differ(const struct go_sums *a, const struct go_sums *b, const char **what)
+{
+	const struct {
+		const char *name;
+		uint64_t a, b;
+	} v[] = {
+		{ "spans of objects", a->objects, b->objects },
+		{ "stacks", a->stacks, b->stacks },
+		{ "free pages", a->free, b->free },
+		{ "released pages", a->released, b->released },
+		{ "objects", a->used, a->used && b->used ? b->used : a->used },
+		{ "work buffers", a->manual, a->manual && b->manual ? b->manual : a->manual },
+	};
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		uint64_t d = v[i].a > v[i].b ? v[i].a - v[i].b : v[i].b - v[i].a;
+
+		if (d > most)
+			*what = v[i].name;
+		most = d > most ? d : most;
+	}
+	return most;
+}
+
 int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *out,
 		 struct err *e)
 {
@@ -378,6 +448,7 @@ int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_h
 		return err_set(e, r, "reading %s of the Go heap: %s", what, strerror(-r));
 	}
 	conflicts_count(out);
+	sum_up(out);
 	return 0;
 }
 

@@ -171,3 +171,82 @@ size_t go_layout_candidates(const char *version, const char *arch, const struct 
 	free(dist);
 	return n;
 }
+
+/* ---- sanity */
+
+/* The structure of each SIZE and FIELD; NULL for other entries. Fields have names, too. */
+static const char *const struct_of[] = {
+#define SIZE(id, s)	[GO_SIZE_##id] = s,
+#define FIELD(id, s, f) [GO_##id] = s,
+#define WIDTH(id, s, f) [GO_##id] = NULL,
+#define CONST(id, n)	[GO_CONST_##id] = NULL,
+#include "goruntime/fields.def"
+#undef SIZE
+#undef FIELD
+#undef WIDTH
+#undef CONST
+};
+static const char is_size[] = {
+#define SIZE(id, s)	[GO_SIZE_##id] = 1,
+#define FIELD(id, s, f) [GO_##id] = 0,
+#define WIDTH(id, s, f) [GO_##id] = 0,
+#define CONST(id, n)	[GO_CONST_##id] = 0,
+#include "goruntime/fields.def"
+#undef SIZE
+#undef FIELD
+#undef WIDTH
+#undef CONST
+};
+
+static int is_multiple(const struct go_layout *l, enum go_field f, int64_t of)
+{
+	return !go_has(l, f) || (l->f[f] > 0 && l->f[f] % of == 0);
+}
+
+static int is_width(const struct go_layout *l, enum go_field f)
+{
+	int64_t w = l->f[f];
+
+	return !go_has(l, f) || w == 1 || w == 2 || w == 4 || w == 8;
+}
+
+/* heap.c and regions.c read pages of 8 KiB, 512 to a chunk, in 48 bits of address. */
+static int are_constants_sane(const struct go_layout *l)
+{
+	int64_t arena = l->f[GO_CONST_HEAPARENABYTES];
+
+	return is_multiple(l, GO_CONST_PERSISTENTCHUNK, 65536) &&
+	       is_multiple(l, GO_CONST_GCBITSCHUNK, 65536) && arena > 0 && !(arena & (arena - 1)) &&
+	       !(l->f[GO_CONST_ARENABASEOFFSET] % arena) &&
+	       l->f[GO_CONST_PALLOCCHUNKS_L1BITS] + l->f[GO_CONST_PALLOCCHUNKS_L2BITS] == 26 &&
+	       l->f[GO_SIZE_PALLOCDATA] == 128 && l->f[GO_CONST_SUMMARYLEVELS] == 5 &&
+	       (!go_has(l, GO_SIZE_SCAVCHUNK) || l->f[GO_SIZE_SCAVCHUNK] == 8) &&
+	       is_width(l, GO_MSPAN_NELEMS_WIDTH) && is_width(l, GO_MSPAN_FREEINDEX_WIDTH);
+}
+
+/* Two entries of one structure: fields lie in different places, and inside. */
+static int can_stand(const struct go_layout *l, int i, int k)
+{
+	if (!struct_of[i] || !struct_of[k] || !go_has(l, i) || !go_has(l, k) ||
+	    strcmp(struct_of[i], struct_of[k]))
+		return 1;
+	if (is_size[i] || is_size[k])
+		return is_size[i] ? l->f[k] < l->f[i] : l->f[i] < l->f[k];
+	return l->f[i] != l->f[k];
+}
+
+int go_layout_is_sane(const struct go_layout *l)
+{
+	if (!are_constants_sane(l))
+		return 0;
+	/* two uint32 side by side, and two counters before the first array of heapStatsDelta */
+	if (l->f[GO_MSTATS_NUMFORCEDGC] != l->f[GO_MSTATS_NUMGC] + 4 ||
+	    (go_has(l, GO_HEAPDELTA_TINYALLOCCOUNT) &&
+	     l->f[GO_HEAPDELTA_TINYALLOCCOUNT] != l->f[GO_HEAPDELTA_LARGEALLOC] - 8))
+		return 0;
+	for (int i = 0; i < GO_FIELD_COUNT; i++)
+		for (int k = 0; k < i; k++)
+			if (!can_stand(l, i, k))
+				return 0;
+	return 1;
+}

@@ -47,6 +47,10 @@ const struct go_layout *go_layout_find(const char *version, const char *arch);
 size_t go_layout_candidates(const char *version, const char *arch, const struct go_layout **out,
 			    size_t max);
 
+/* What every table must have to be used at all: sizes that the readers build on, no two fields of a
+ * structure in one place. */
+int go_layout_is_sane(const struct go_layout *l);
+
 /* 10000·minor + patch of "go1.MINOR.PATCH" (rc and beta sort before), or −1. */
 int go_version_number(const char *version);
 

@@ -10,7 +10,12 @@
 
 #include <stdio.h>
 
-enum { RETRIES = 32 };
+enum {
+	RETRIES = 32,
+	LARGE_OBJECT = 32 << 10,
+	SMALLEST_PAGE = 4096,
+	TINY_BLOCK = 16, /* malloc.go: as many objects of a byte share one */
+};
 
 static void snap_free(struct snap *s)
 {
@@ -87,15 +92,46 @@ static bool sane(uint64_t x)
 	return x < (1ULL << 56); /* a negative difference is not */
 }
 
+/* Everything that was ever mapped, by who has it. */
+static uint64_t total_of(const struct snap *s)
+{
+	return s->committed + s->released + snap_mstats(s, GO_MSTATS_STACKS_SYS) +
+	       snap_mstats(s, GO_MSTATS_MSPAN_SYS) + snap_mstats(s, GO_MSTATS_MCACHE_SYS) +
+	       snap_mstats(s, GO_MSTATS_BUCKHASH_SYS) + snap_mstats(s, GO_MSTATS_GC_SYS) +
+	       snap_mstats(s, GO_MSTATS_OTHER_SYS);
+}
+
+/* Large objects: at least 32 KiB each (sizeclasses.go, maxSmallSize). */
+bool metrics_is_large(uint64_t bytes, uint64_t count)
+{
+	return count ? bytes / count >= LARGE_OBJECT : !bytes;
+}
+
+bool metrics_are_sane(const struct go_runtime *rt, const struct snap *s)
+{
+	uint64_t buckets = snap_mstats(s, GO_MSTATS_BUCKHASH_SYS) - rt->masks_bytes;
+	uint64_t table = rt->g.buckhash ? s->l->f[GO_CONST_BUCKHASHSIZE] * 8 : 0;
+	uint64_t mspan = fix(s, s->span, GO_FIXALLOC_INUSE);
+	uint64_t mcache = fix(s, s->cache, GO_FIXALLOC_INUSE);
+
+	return mspan % s->l->f[GO_SIZE_MSPAN] == 0 &&
+	       mspan <= snap_mstats(s, GO_MSTATS_MSPAN_SYS) &&
+	       mcache % s->l->f[GO_SIZE_MCACHE] == 0 &&
+	       mcache <= snap_mstats(s, GO_MSTATS_MCACHE_SYS) &&
+	       snap_mstats(s, GO_MSTATS_STACKS_SYS) % SMALLEST_PAGE == 0 &&
+	       s->tiny / TINY_BLOCK <= s->alloc_objects &&
+	       (!rt->masks_bytes || (buckets >= table && sane(buckets) && !(buckets % 8)));
+}
+
 /* What the runtime itself asserts when it reads its figures (mstats.go, readmemstats_m): others
  * keep the same sums, gcController from 1.19, mstats from 1.16 to 1.18. */
-static bool is_consistent(const struct snap *s)
+static bool is_consistent(const struct go_runtime *rt, const struct snap *s)
 {
 	uint64_t objects = s->alloc_bytes - s->free_bytes;
 
 	if (!sane(s->committed) || !sane(s->released) || !sane(s->inheap) ||
 	    !sane(s->committed - snap_used(s)) || !sane(objects) || !sane(s->inheap - objects) ||
-	    !sane(s->alloc_objects - s->free_objects))
+	    !sane(s->alloc_objects - s->free_objects) || !metrics_are_sane(rt, s))
 		return false;
 	if (go_has(s->l, GO_MSTATS_HEAP_INUSE) &&
 	    (snap_mstats(s, GO_MSTATS_HEAP_INUSE) != s->inheap ||
@@ -110,7 +146,15 @@ static bool is_consistent(const struct snap *s)
 	       snap_gcc(s, GO_GCC_TOTALFREE) == s->free_bytes;
 }
 
-static int heapstats_sums(struct snap *s)
+/* mappedReady changes before the kernel is asked, the others after it has answered (mem.go,
+ * sysUnused; mgcscavenge.go, scavengeOne). */
+static bool is_mapped(const struct snap *s)
+{
+	return !s->gcc || !go_has(s->l, GO_GCC_MAPPEDREADY) ||
+	       snap_gcc(s, GO_GCC_MAPPEDREADY) == total_of(s) - s->released;
+}
+
+static int heapstats_sums(const struct go_runtime *rt, struct snap *s)
 {
 	s->committed = delta(s, GO_HEAPDELTA_COMMITTED, 0);
 	s->released = delta(s, GO_HEAPDELTA_RELEASED, 0);
@@ -123,6 +167,8 @@ static int heapstats_sums(struct snap *s)
 	s->free_bytes = delta(s, GO_HEAPDELTA_LARGEFREE, 0);
 	s->alloc_objects = delta(s, GO_HEAPDELTA_LARGEALLOCCOUNT, 0);
 	s->free_objects = delta(s, GO_HEAPDELTA_LARGEFREECOUNT, 0);
+	s->bad = !metrics_is_large(s->alloc_bytes, s->alloc_objects) ||
+		 !metrics_is_large(s->free_bytes, s->free_objects);
 	for (uint32_t i = 0; i < s->l->nclasses; i++) {
 		uint64_t a = delta(s, GO_HEAPDELTA_SMALLALLOCCOUNT, i);
 		uint64_t f = delta(s, GO_HEAPDELTA_SMALLFREECOUNT, i);
@@ -132,8 +178,21 @@ static int heapstats_sums(struct snap *s)
 		s->alloc_bytes += a * s->l->class_size[i];
 		s->free_bytes += f * s->l->class_size[i];
 	}
-	s->bad = !is_consistent(s);
+	s->bad |= !is_consistent(rt, s);
+	s->unmapped = !is_mapped(s);
 	return 0;
+}
+
+/* Up to 1.16 all of the newest arena counts as released, also what has no pages yet (mheap.go,
+ * grow). */
+static uint64_t read_unpaged(const struct go_runtime *rt)
+{
+	uint64_t v[2] = { 0 };
+
+	if (!go_has(rt->l, GO_MSTATS_NEXT_GC) ||
+	    rd_vars(rt, PASS_BOOKS, rt->g.mheap + rt->l->f[GO_MHEAP_CURARENA], v, sizeof(v)))
+		return 0;
+	return v[1] - v[0];
 }
 
 static int put_classes(struct go_metrics *g, const struct snap *s)
@@ -169,8 +228,7 @@ static int put_classes(struct go_metrics *g, const struct snap *s)
 	};
 	int r = 0;
 
-	g->total = s->committed + s->released + stacks + mspan_sys + mcache_sys + buckhash + gcsys +
-		   other;
+	g->total = total_of(s);
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		r |= metrics_add(g, v[i].name, v[i].value);
 	r |= metrics_add(g, "/memory/classes/total:bytes", g->total);
@@ -179,21 +237,67 @@ static int put_classes(struct go_metrics *g, const struct snap *s)
 	return r;
 }
 
+static int snap_take(const struct go_runtime *rt, struct snap *s)
+{
+	int r = snap_read(rt, s);
+
+	if (!r)
+		r = go_has(rt->l, GO_MSTATS_HEAPSTATS) ? heapstats_sums(rt, s)
+						       : metrics_old_sums(rt, s);
+	s->unpaged = r ? 0 : read_unpaged(rt);
+	return r;
+}
+
+static uint64_t snap_hash(const struct snap *s)
+{
+	return rd_hash(rd_hash(0, s->mstats, s->nmstats), s->gcc, s->gcc ? s->ngcc : 0);
+}
+
+/* In a process that never stops giving memory back `unmapped` is of no weight; in one that stands
+ * still it is. */
 static int read_consistent(const struct go_runtime *rt, struct snap *s, struct go_metrics *out)
 {
-	for (;; out->retries++) {
-		int r = snap_read(rt, s);
+	uint64_t first = 0;
+	bool moves = false;
 
-		if (!r)
-			r = go_has(rt->l, GO_MSTATS_HEAPSTATS) ? heapstats_sums(s)
-							       : metrics_old_sums(rt, s);
+	for (;; rd_again(rt, ++out->retries)) {
+		int r = snap_take(rt, s);
+
 		if (r)
 			return r;
-		out->torn = s->bad;
-		if (!out->torn || out->retries == RETRIES)
+		out->torn = s->bad || s->unmapped || !metrics_gc_agrees(rt, s);
+		if (!out->torn)
 			return 0;
-		memsrc_flush(rt->m);
+		if (!out->retries)
+			first = snap_hash(s);
+		moves |= snap_hash(s) != first;
+		if (out->retries == RETRIES)
+			break;
 	}
+	out->torn = s->bad || !moves || !metrics_gc_agrees(rt, s);
+	return 0;
+}
+
+/* What put_classes gives, too. */
+static struct go_sums sums_of(const struct snap *s)
+{
+	return (struct go_sums){ s->inheap,
+				 s->instacks,
+				 s->inworkbufs + s->inptrscalar,
+				 s->committed - snap_used(s),
+				 s->released - s->unpaged,
+				 s->used };
+}
+
+int go_sums_read(const struct go_runtime *rt, struct go_sums *out)
+{
+	_cleanup_(snap_free) struct snap s = { 0 };
+	int r = snap_take(rt, &s);
+
+	if (r)
+		return r;
+	*out = sums_of(&s);
+	return s.bad ? -EAGAIN : 0;
 }
 
 int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e)
@@ -205,7 +309,8 @@ int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct 
 	r = read_consistent(rt, &s, out);
 	if (r)
 		return err_set(e, r, "the runtime's figures: reading memstats: %s", strerror(-r));
-	r = put_classes(out, &s) | metrics_put_gc(out, &s) | metrics_put_sched(out, rt);
+	out->sums = sums_of(&s);
+	r = put_classes(out, &s) | metrics_put_gc(out, rt, &s) | metrics_put_sched(out, rt);
 	if (r) {
 		go_metrics_free(out);
 		return err_set(e, -ENOMEM, "out of memory");

@@ -17,7 +17,11 @@ struct snap {
 	 * free; of what is in the heap, objects = alloc − free. */
 	uint64_t committed, released, inheap, instacks, inworkbufs, inptrscalar, tiny;
 	uint64_t alloc_bytes, free_bytes, alloc_objects, free_objects;
-	bool bad; /* sums that must agree don't: read in the middle of a change */
+	uint64_t used;	  /* bytes of objects to the object; 0: not known so exactly */
+	uint64_t unpaged; /* bytes that count as released and have no pages in the bitmaps */
+	bool bad;	  /* sums that must agree don't: read in the middle of a change */
+	bool unmapped; /* what is mapped is not what all have: so it is, too, as long as the kernel
+			  takes for an madvise */
 };
 
 static inline uint64_t snap_mstats(const struct snap *s, enum go_field f)
@@ -39,10 +43,16 @@ int metrics_add(struct go_metrics *g, const char *name, uint64_t v);
 /* Names one that the release has but that can't be had. */
 void metrics_absent(struct go_metrics *g, const char *name);
 
+/* What every reading must satisfy of counts and structures; of large objects and their bytes. */
+bool metrics_are_sane(const struct go_runtime *rt, const struct snap *s);
+bool metrics_is_large(uint64_t bytes, uint64_t count);
+
 /* metrics_old.c: the heap's sums of 1.15, which has no heapStats: mstats, mcentrals, mcaches. */
 int metrics_old_sums(const struct go_runtime *rt, struct snap *s);
-/* metrics_gc.c: cycles, goal, live heap, scan sizes, settings. */
-int metrics_put_gc(struct go_metrics *g, const struct snap *s);
+/* metrics_gc.c: cycles, goal, live heap, scan sizes, settings; whether they agree with each other.
+ */
+bool metrics_gc_agrees(const struct go_runtime *rt, const struct snap *s);
+int metrics_put_gc(struct go_metrics *g, const struct go_runtime *rt, const struct snap *s);
 /* metrics_sched.c: goroutines, threads, the limiter, CPU classes. Unreadable ones are left out. */
 int metrics_put_sched(struct go_metrics *g, const struct go_runtime *rt);
 

@@ -2,7 +2,7 @@
 /* The collector's figures. Source: mgcpacer.go (heapGoalInternal, memoryLimitHeapGoal). */
 #include "goruntime/metrics.h"
 
-enum { MIN_TRIGGER_DISTANCE = 64 << 10 };
+enum { MIN_TRIGGER_DISTANCE = 64 << 10, RING = 256 };
 
 /* mgcpacer.go: memoryLimitHeapGoal */
 static uint64_t limit_goal(const struct snap *s)
@@ -54,7 +54,7 @@ static uint64_t heap_goal(const struct snap *s)
 /* The last pause, of a ring of 256, and the sum of all. */
 static void read_pauses(struct go_metrics *g, const struct snap *s, uint32_t cycles)
 {
-	uint64_t o = s->l->f[GO_MSTATS_PAUSE_NS] + 8 * ((cycles + 255ULL) % 256);
+	uint64_t o = s->l->f[GO_MSTATS_PAUSE_NS] + 8 * ((cycles + RING - 1ULL) % RING);
 
 	if (!cycles || o + 8 > s->nmstats)
 		return;
@@ -78,7 +78,7 @@ static int put_cycles(struct go_metrics *g, const struct snap *s)
 }
 
 /* "No goal" (GOGC=off without a limit) and "no limit" are no figures. */
-static int put_goal(struct go_metrics *g, const struct snap *s)
+static int put_goal(struct go_metrics *g, const struct go_runtime *rt, const struct snap *s)
 {
 	int r = 0;
 
@@ -88,10 +88,15 @@ static int put_goal(struct go_metrics *g, const struct snap *s)
 	g->has_goal = g->goal != UINT64_MAX;
 	g->live = go_has(s->l, GO_MSTATS_HEAP_MARKED) ? snap_mstats(s, GO_MSTATS_HEAP_MARKED)
 						      : snap_gcc(s, GO_GCC_HEAPMARKED);
-	g->has_live = true;
+	/* before 1.19 nothing in the pacer repeats it, only what the cycle left in `work` */
+	g->has_live = go_has(s->l, GO_GCC_GCPERCENTHEAPGOAL) || !g->gc_cycles || rt->g.work;
 	if (g->has_goal)
 		r |= metrics_add(g, "/gc/heap/goal:bytes", g->goal);
-	return r | metrics_add(g, "/gc/heap/live:bytes", g->live);
+	if (g->has_live)
+		r |= metrics_add(g, "/gc/heap/live:bytes", g->live);
+	else
+		metrics_absent(g, "/gc/heap/live:bytes");
+	return r;
 }
 
 static int put_settings(struct go_metrics *g, const struct snap *s)
@@ -131,7 +136,59 @@ static int put_scan(struct go_metrics *g, const struct snap *s)
 	       metrics_add(g, "/gc/scan/total:bytes", globals + heap + stack);
 }
 
-int metrics_put_gc(struct go_metrics *g, const struct snap *s)
+/* ---- what must hold among them */
+
+/* The rings' newest entry is the last cycle's; before they come round, the sum is the total. */
+static bool does_ring_agree(const struct snap *s)
 {
-	return put_cycles(g, s) | put_goal(g, s) | put_settings(g, s) | put_scan(g, s);
+	const struct go_layout *l = s->l;
+	uint32_t cycles = get_u32(l, GO_MSTATS_NUMGC, s->mstats, s->nmstats);
+	uint32_t forced = get_u32(l, GO_MSTATS_NUMFORCEDGC, s->mstats, s->nmstats);
+	uint64_t total = snap_mstats(s, GO_MSTATS_PAUSE_TOTAL_NS), sum = 0;
+	uint64_t last = 8 * ((cycles + RING - 1ULL) % RING);
+	uint64_t ns = l->f[GO_MSTATS_PAUSE_NS], end = l->f[GO_MSTATS_PAUSE_END];
+
+	if (ns + 8 * RING > s->nmstats || end + 8 * RING > s->nmstats || forced > cycles)
+		return false;
+	for (int i = 0; i < RING; i++)
+		sum += load_u64(s->mstats + ns + 8 * i);
+	if (cycles <= RING ? sum != total : sum > total)
+		return false;
+	return !cycles ||
+	       load_u64(s->mstats + end + last) == snap_mstats(s, GO_MSTATS_LAST_GC_UNIX);
+}
+
+/* mgcpacer.go, commit: the goal follows from what was marked, stacks and variables included; the
+ * variables' size is moduledata's. */
+static bool does_pacer_agree(const struct go_runtime *rt, const struct snap *s)
+{
+	uint64_t marked = snap_gcc(s, GO_GCC_HEAPMARKED), goal = UINT64_MAX;
+	uint64_t globals = snap_gcc(s, GO_GCC_GLOBALSSCAN);
+	uint64_t least = snap_gcc(s, GO_GCC_HEAPMINIMUM);
+	int32_t percent = get_u32(s->l, GO_GCC_GCPERCENT, s->gcc, s->ngcc);
+
+	if (rt->globals_bytes && globals != rt->globals_bytes)
+		return false;
+	if (go_has(s->l, GO_GCC_LASTHEAPSCAN) &&
+	    snap_gcc(s, GO_GCC_HEAPSCAN) < snap_gcc(s, GO_GCC_LASTHEAPSCAN))
+		return false;
+	if (!go_has(s->l, GO_GCC_GCPERCENTHEAPGOAL) ||
+	    !get_u32(s->l, GO_MSTATS_NUMGC, s->mstats, s->nmstats))
+		return true;
+	if (percent >= 0)
+		goal = marked + (marked + snap_gcc(s, GO_GCC_LASTSTACKSCAN) + globals) *
+					(uint64_t)percent / 100;
+	goal = goal < least ? least : goal;
+	return snap_gcc(s, GO_GCC_GCPERCENTHEAPGOAL) == goal;
+}
+
+bool metrics_gc_agrees(const struct go_runtime *rt, const struct snap *s)
+{
+	return does_ring_agree(s) &&
+	       (!s->gcc || !go_has(s->l, GO_GCC_GLOBALSSCAN) || does_pacer_agree(rt, s));
+}
+
+int metrics_put_gc(struct go_metrics *g, const struct go_runtime *rt, const struct snap *s)
+{
+	return put_cycles(g, s) | put_goal(g, rt, s) | put_settings(g, s) | put_scan(g, s);
 }

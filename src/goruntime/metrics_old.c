@@ -113,7 +113,6 @@ int metrics_old_sums(const struct go_runtime *rt, struct snap *s)
 	uint64_t mheap = rt->g.mheap, sys = snap_mstats(s, GO_MSTATS_HEAP_SYS), objects;
 	int r = o.mspan ? 0 : -ENOMEM;
 
-	s->bad = false;
 	s->inheap = snap_mstats(s, GO_MSTATS_HEAP_INUSE);
 	s->released = snap_mstats(s, GO_MSTATS_HEAP_RELEASED);
 	s->instacks = snap_mstats(s, GO_MSTATS_STACKS_INUSE);
@@ -123,6 +122,8 @@ int metrics_old_sums(const struct go_runtime *rt, struct snap *s)
 	s->alloc_objects = at_u64(&o, mheap + l->f[GO_MHEAP_NLARGEALLOC]);
 	s->alloc_bytes = at_u64(&o, mheap + l->f[GO_MHEAP_LARGEALLOC]);
 	s->free_objects = s->free_bytes = 0;
+	s->bad = !metrics_is_large(s->alloc_bytes, s->alloc_objects) ||
+		 s->alloc_bytes % GO_PAGE_SIZE;
 	if (!r) {
 		add_centrals(&o);
 		add_frees(&o, mheap + l->f[GO_MHEAP_NSMALLFREE], mheap + l->f[GO_MHEAP_NLARGEFREE],
@@ -130,8 +131,9 @@ int metrics_old_sums(const struct go_runtime *rt, struct snap *s)
 		r = add_mcaches(&o);
 	}
 	free(o.mspan);
+	s->used = s->alloc_bytes - s->free_bytes;
 	objects = s->alloc_bytes - s->free_bytes;
 	s->bad |= sys != s->inheap + snap_mstats(s, GO_MSTATS_HEAP_IDLE) || s->released > sys ||
-		  s->alloc_bytes < s->free_bytes || objects > s->inheap;
+		  s->alloc_bytes < s->free_bytes || objects > s->inheap || !metrics_are_sane(rt, s);
 	return r;
 }

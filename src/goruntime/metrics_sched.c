@@ -3,16 +3,20 @@
  * Goroutines and threads as the runtime counts them, calls into C, the limiter of GC's CPU, where
  * CPU time went. Source: proc.go (gcount, mcount), metrics.go (schedStatsAggregate).
  *
- * What can't be had is left out: bare numbers of which the file has no symbol.
+ * What can't be had, or contradicts what else is known, is left out and named.
  */
 #include "goruntime/metrics.h"
 
 enum {
 	MAX_PS = 1 << 16,
 	MAX_MS = 1 << 17,
+	MAX_GS = 1 << 20,
+	TRIES = 16,
+	RUNQ = 256, /* p.runq */
+	NCGO_MAX = 1 << 20,
 	P_RUNNING = 1,
+	G_RUNNABLE = 1,
 	G_SYSCALL = 3,
-	SCHED_MAX = 1 << 16,
 };
 
 static const char starting_size[] = "/gc/stack/starting-size:bytes";
@@ -21,35 +25,54 @@ struct sched {
 	const struct go_runtime *rt;
 	const struct go_layout *l;
 	uint64_t nms, extra, ncgocall;
-	uint64_t nps, nps_ever, free_gs, created, cleanups, running, runnable, outside;
-	bool bad;
+	uint64_t nps, free_gs, created, running, runnable, outside;
+	uint64_t ngs, alive, insyscall; /* by the goroutines' own states */
+	bool bad_ms, bad_calls, bad_ps;
+	bool odd; /* a queue that can't be so, if all was read at one moment */
 };
 
-static uint64_t at_uint(struct sched *s, uint64_t addr, enum go_field f, size_t width)
+static uint64_t at_uint(const struct sched *s, uint64_t addr, enum go_field f, size_t width,
+			bool *bad)
 {
 	uint64_t v = 0;
 
-	if (!go_has(s->l, f))
-		return 0;
-	if (rd_vars(s->rt, PASS_BOOKS, addr + s->l->f[f], &v, width))
-		s->bad = true;
+	if (go_has(s->l, f) && rd_vars(s->rt, PASS_BOOKS, addr + s->l->f[f], &v, width))
+		*bad = true;
 	return v;
+}
+
+/* ---- Ms */
+
+/* Beside its count an M has how many calls it is in, and where C's callers are noted: a block of
+ * its own in programs with C, none in others (proc.go, mcommoninit). */
+static uint64_t read_calls(struct sched *s, uint64_t m)
+{
+	uint64_t n = at_uint(s, m, GO_M_NCGOCALL, 8, &s->bad_calls);
+	uint64_t callers = at_uint(s, m, GO_M_CGOCALLERS, 8, &s->bad_calls);
+
+	if (at_uint(s, m, GO_M_NCGO, 4, &s->bad_calls) > NCGO_MAX || callers % 8 ||
+	    (s->rt->cgo ? !callers : n || callers))
+		s->bad_calls = true;
+	return n;
 }
 
 static void read_ms(struct sched *s)
 {
-	uint64_t m = 0;
+	uint64_t m = 0, extra;
 
-	if (!s->rt->g.allm || rd_u64(s->rt, PASS_BOOKS, s->rt->g.allm, &m)) {
-		s->bad = true;
-		return;
-	}
-	for (; m && s->nms < MAX_MS && !s->bad; s->nms++) {
-		s->extra += !!at_uint(s, m, GO_M_ISEXTRA, 1);
-		s->ncgocall += at_uint(s, m, GO_M_NCGOCALL, 8);
-		m = at_uint(s, m, GO_M_ALLLINK, 8);
+	s->nms = s->extra = s->ncgocall = 0;
+	s->bad_ms = !s->rt->g.allm || rd_u64(s->rt, PASS_BOOKS, s->rt->g.allm, &m);
+	s->bad_calls = s->bad_ms;
+	for (; m && s->nms < MAX_MS && !s->bad_ms; s->nms++) {
+		extra = at_uint(s, m, GO_M_ISEXTRA, 1, &s->bad_ms);
+		s->bad_ms |= extra > s->rt->cgo; /* a bool; only C makes them */
+		s->extra += extra;
+		s->ncgocall += read_calls(s, m);
+		m = at_uint(s, m, GO_M_ALLLINK, 8, &s->bad_ms);
 	}
 }
+
+/* ---- Ps */
 
 /* A P whose goroutine is in a system call counts as outside of Go (setBlockOnExitSyscall). */
 static void read_running(struct sched *s, uint64_t p)
@@ -57,111 +80,222 @@ static void read_running(struct sched *s, uint64_t p)
 	uint64_t m, g;
 	uint32_t st;
 
-	if (at_uint(s, p, GO_P_STATUS, 4) != P_RUNNING)
+	if (at_uint(s, p, GO_P_STATUS, 4, &s->bad_ps) != P_RUNNING)
 		return;
-	m = at_uint(s, p, GO_P_M, 8);
-	g = m ? at_uint(s, m, GO_M_CURG, 8) : 0;
-	st = g ? at_uint(s, g, GO_G_STATUS, 4) & ~GO_GSCAN : 0;
-	if (g && (st == G_SYSCALL || st == GO_GDEADEXTRA) && at_uint(s, g, GO_G_M, 8) == m &&
-	    at_uint(s, m, GO_M_P, 8) == p)
+	m = at_uint(s, p, GO_P_M, 8, &s->bad_ps);
+	g = m ? at_uint(s, m, GO_M_CURG, 8, &s->bad_ps) : 0;
+	st = g ? at_uint(s, g, GO_G_STATUS, 4, &s->bad_ps) & ~GO_GSCAN : 0;
+	if (g && (st == G_SYSCALL || st == GO_GDEADEXTRA) &&
+	    at_uint(s, g, GO_G_M, 8, &s->bad_ps) == m && at_uint(s, m, GO_M_P, 8, &s->bad_ps) == p)
 		s->outside++;
 	else
 		s->running++;
+}
+
+static void read_runq(struct sched *s, uint64_t p)
+{
+	uint32_t n = at_uint(s, p, GO_P_RUNQTAIL, 4, &s->bad_ps) -
+		     at_uint(s, p, GO_P_RUNQHEAD, 4, &s->bad_ps);
+	uint64_t next = at_uint(s, p, GO_P_RUNNEXT, 8, &s->bad_ps);
+
+	if (n > RUNQ ||
+	    (next && (at_uint(s, next, GO_G_STATUS, 4, &s->bad_ps) & ~GO_GSCAN) != G_RUNNABLE))
+		s->odd = true;
+	s->runnable += n + (next != 0);
 }
 
 static void read_ps(struct sched *s)
 {
 	struct go_slice all;
 
-	if (!s->rt->g.allp || rd_slice(s->rt, PASS_BOOKS, s->rt->g.allp, &all) ||
-	    all.cap > MAX_PS) {
-		s->bad = true;
-		return;
-	}
-	s->nps = all.len;
-	for (uint64_t i = 0; i < all.cap; i++) {
-		uint64_t p = 0;
+	s->nps = s->free_gs = s->created = s->running = s->runnable = s->outside = 0;
+	s->odd = false;
+	s->bad_ps = !s->rt->g.allp || rd_slice(s->rt, PASS_BOOKS, s->rt->g.allp, &all) ||
+		    all.len > MAX_PS;
+	for (uint64_t i = 0; !s->bad_ps && i < all.len; i++, s->nps++) {
+		uint64_t p;
 
-		if (rd_vars(s->rt, PASS_BOOKS, all.ptr + 8 * i, &p, 8) || !p)
-			continue;
-		s->nps_ever++;
-		if (i >= all.len)
-			continue;
-		s->free_gs += at_uint(s, p, GO_P_GFREE_N, 4);
-		s->created += at_uint(s, p, GO_P_GCREATED, 8);
-		s->cleanups += at_uint(s, p, GO_P_CLEANUPS, 8);
-		s->runnable += (uint32_t)(at_uint(s, p, GO_P_RUNQTAIL, 4) -
-					  at_uint(s, p, GO_P_RUNQHEAD, 4)) +
-			       (at_uint(s, p, GO_P_RUNNEXT, 8) != 0);
+		if (rd_u64(s->rt, PASS_BOOKS, all.ptr + 8 * i, &p)) {
+			s->bad_ps = true;
+			return;
+		}
+		s->free_gs += at_uint(s, p, GO_P_GFREE_N, 4, &s->bad_ps);
+		s->created += at_uint(s, p, GO_P_GCREATED, 8, &s->bad_ps);
+		read_runq(s, p);
 		read_running(s, p);
 	}
 }
 
-/* From 1.26 the count includes the runtime's own goroutines, and there are counts by state. */
-static int put_goroutines(struct go_metrics *g, struct sched *s)
+/* ---- Gs */
+
+static int read_gs(struct sched *s)
 {
-	uint64_t sched = s->rt->g.sched, n, sys;
-	bool by_state = go_has(s->l, GO_SCHED_NGSYSCALLNOP);
+	_free_ uint64_t *ptr = NULL;
 	struct go_slice all;
+	int r;
+
+	s->ngs = s->alive = s->insyscall = 0;
+	if (!s->rt->g.allgs || rd_slice(s->rt, PASS_BOOKS, s->rt->g.allgs, &all) ||
+	    all.len > MAX_GS)
+		return -ENOENT;
+	ptr = calloc(all.len + 1, 8);
+	if (!ptr)
+		return -ENOMEM;
+	r = rd(s->rt, PASS_BOOKS, all.ptr, ptr, all.len * 8);
+	s->ngs = all.len;
+	for (uint64_t i = 0; i < all.len && (!r || r == -ENODATA); i++) {
+		uint32_t st;
+
+		if (!ptr[i] || rd(s->rt, PASS_BOOKS, ptr[i] + s->l->f[GO_G_STATUS], &st, 4))
+			continue;
+		st &= ~GO_GSCAN;
+		s->alive += st != GO_GDEAD && st != GO_GDEADEXTRA;
+		s->insyscall += st == G_SYSCALL;
+	}
+	return r == -ENODATA ? 0 : r;
+}
+
+/* Those in a free list are not counted; from 1.26 the runtime's own are. */
+static bool count_goroutines(struct sched *s, uint64_t *all, uint64_t *counted)
+{
+	uint64_t sched = s->rt->g.sched, sys;
+	bool bad = s->bad_ps || !sched;
 	int32_t nop;
 
-	if (!sched || !s->rt->g.allgs || rd_slice(s->rt, PASS_BOOKS, s->rt->g.allgs, &all))
+	if (bad)
+		return false;
+	sys = at_uint(s, sched, GO_SCHED_NGSYS, 4, &bad);
+	*all = s->ngs - s->free_gs - at_uint(s, sched, GO_SCHED_GFREE_N, 4, &bad) -
+	       at_uint(s, sched, GO_SCHED_GFREE_STACK_N, 4, &bad) -
+	       at_uint(s, sched, GO_SCHED_GFREE_NOSTACK_N, 4, &bad);
+	*counted = *all - (go_has(s->l, GO_SCHED_NGSYSCALLNOP) ? 0 : sys);
+	nop = at_uint(s, sched, GO_SCHED_NGSYSCALLNOP, 4, &bad);
+	s->outside += nop > 0 ? nop : 0;
+	s->runnable += (uint32_t)at_uint(s, sched, GO_SCHED_RUNQSIZE, 4, &bad);
+	s->created += at_uint(s, sched, GO_SCHED_GCREATED, 8, &bad);
+	return !bad && *all <= s->ngs && *counted <= *all;
+}
+
+/*
+ * The runtime counts by what its lists say. That must be what the goroutines' states say: those in
+ * no free list are alive, but for the spare ones of threads that C made; those outside are in a
+ * system call. Without locks the two may differ, as long as the process moves.
+ */
+static bool does_count_agree(const struct sched *s, uint64_t all)
+{
+	uint64_t spare = s->extra;
+
+	if (s->odd)
+		return false;
+
+	if (!go_has(s->l, GO_M_ISEXTRA) && s->rt->cgo)
+		spare = s->nms; /* not marked before 1.20 */
+	return all >= s->alive && all - s->alive <= spare &&
+	       (!go_has(s->l, GO_SCHED_NGSYSCALLNOP) || s->outside == s->insyscall);
+}
+
+/* What changes when goroutines do something. */
+static uint64_t moment(const struct sched *s)
+{
+	const uint64_t v[] = { s->ngs,	   s->alive,   s->insyscall, s->free_gs,
+			       s->created, s->running, s->runnable,  s->outside };
+
+	return rd_hash(0, v, sizeof(v));
+}
+
+static int put_states(struct go_metrics *g, struct sched *s, uint64_t all)
+{
+	uint64_t busy = s->outside + s->runnable + s->running, ids = 0;
+	int r = metrics_add(g, "/sched/goroutines/not-in-go:goroutines", s->outside) |
+		metrics_add(g, "/sched/goroutines/runnable:goroutines", s->runnable) |
+		metrics_add(g, "/sched/goroutines/running:goroutines", s->running) |
+		metrics_add(g, "/sched/goroutines/waiting:goroutines", all > busy ? all - busy : 0);
+
+	/* each that was created has had a number of its own */
+	rd_vars(s->rt, PASS_BOOKS, s->rt->g.sched + s->l->f[GO_SCHED_GOIDGEN], &ids, 8);
+	if (s->created > ids || s->created + s->extra < s->ngs)
+		metrics_absent(g, "/sched/goroutines-created:goroutines");
+	else
+		r |= metrics_add(g, "/sched/goroutines-created:goroutines", s->created);
+	return r;
+}
+
+static int put_goroutines(struct go_metrics *g, struct sched *s)
+{
+	uint64_t all = 0, counted = 0, now = 0, before;
+	bool good = false, moves = false, counts = false;
+
+	for (unsigned int i = 0; i < TRIES && !good; i++) {
+		int r;
+
+		if (i) {
+			rd_again(s->rt, i);
+			read_ps(s);
+		}
+		r = read_gs(s);
+		if (r == -ENOMEM)
+			return r;
+		counts = !r && count_goroutines(s, &all, &counted);
+		good = counts && does_count_agree(s, all);
+		before = now;
+		now = moment(s);
+		moves |= i && now != before;
+	}
+	/* of what is never at rest the count is as good as the runtime's own */
+	if (!good && !(moves && counts)) {
+		metrics_absent(g, "/sched/goroutines*");
 		return 0;
-	sys = at_uint(s, sched, GO_SCHED_NGSYS, 4);
-	n = all.len - s->free_gs - at_uint(s, sched, GO_SCHED_GFREE_N, 4) -
-	    at_uint(s, sched, GO_SCHED_GFREE_STACK_N, 4) -
-	    at_uint(s, sched, GO_SCHED_GFREE_NOSTACK_N, 4) - (by_state ? 0 : sys);
-	if (s->bad || n > all.len)
-		return 0;
-	g->goroutines = n ? n : 1;
+	}
+	g->goroutines = counted ? counted : 1;
 	g->has_goroutines = true;
 	if (metrics_add(g, "/sched/goroutines:goroutines", g->goroutines))
 		return -ENOMEM;
-	if (!by_state)
-		return 0;
-	nop = at_uint(s, sched, GO_SCHED_NGSYSCALLNOP, 4);
-	s->outside += nop > 0 ? nop : 0;
-	s->runnable += (uint32_t)at_uint(s, sched, GO_SCHED_RUNQSIZE, 4);
-	sys = s->outside + s->runnable + s->running;
-	return metrics_add(g, "/sched/goroutines/not-in-go:goroutines", s->outside) |
-	       metrics_add(g, "/sched/goroutines/runnable:goroutines", s->runnable) |
-	       metrics_add(g, "/sched/goroutines/running:goroutines", s->running) |
-	       metrics_add(g, "/sched/goroutines/waiting:goroutines", n > sys ? n - sys : 0) |
-	       metrics_add(g, "/sched/goroutines-created:goroutines",
-			   s->created + at_uint(s, sched, GO_SCHED_GCREATED, 8));
+	return go_has(s->l, GO_SCHED_NGSYSCALLNOP) ? put_states(g, s, all) : 0;
 }
 
 static int put_threads(struct go_metrics *g, struct sched *s)
 {
 	uint64_t sched = s->rt->g.sched, gone = 0, made, dead;
+	bool bad = s->bad_ms || !sched;
 	int r = 0;
 
-	if (!sched)
+	made = bad ? 0 : at_uint(s, sched, GO_SCHED_MNEXT, 8, &bad);
+	dead = bad ? 0 : at_uint(s, sched, GO_SCHED_NMFREED, 8, &bad);
+	if (bad || made < dead + s->extra) {
+		metrics_absent(g, "/sched/threads/total:threads");
 		return 0;
-	made = at_uint(s, sched, GO_SCHED_MNEXT, 8);
-	dead = at_uint(s, sched, GO_SCHED_NMFREED, 8);
-	if (s->bad || made < dead + s->extra)
-		return 0;
+	}
 	/* Ms of C's own threads are not counted; before 1.20 they have no mark. */
 	if (go_has(s->l, GO_M_ISEXTRA) || !s->rt->cgo)
 		r |= metrics_add(g, "/sched/threads/total:threads", made - dead - s->extra);
 	/* What an M that has ended had called is added up in a bare number. */
 	if (s->rt->g.ncgocall && rd_vars(s->rt, PASS_BOOKS, s->rt->g.ncgocall, &gone, 8))
-		return r;
-	if (s->rt->g.ncgocall || !dead || !s->rt->cgo)
-		r |= metrics_add(g, "/cgo/go-to-c-calls:calls", s->ncgocall + gone);
-	else
+		s->bad_calls = true;
+	if (s->bad_calls || (s->rt->cgo && dead && !s->rt->g.ncgocall))
 		metrics_absent(g, "/cgo/go-to-c-calls:calls");
+	else
+		r |= metrics_add(g, "/cgo/go-to-c-calls:calls", s->ncgocall + gone);
 	return r;
 }
 
+/* ---- others */
+
 static int put_limiter(struct go_metrics *g, struct sched *s)
 {
-	uint64_t v = at_uint(s, s->rt->g.limiter, GO_LIMITER_LASTENABLED, 4);
+	uint64_t cycles = 0, last, at = s->rt->g.limiter;
+	bool bad = s->l->f[GO_LIMITER_LASTENABLED] + 4 > s->l->f[GO_SIZE_LIMITER];
 
-	if (!s->rt->g.limiter || s->bad)
+	if (!go_has(s->l, GO_LIMITER_LASTENABLED))
 		return 0;
-	return metrics_add(g, "/gc/limiter/last-enabled:gc-cycle", v);
+	last = at ? at_uint(s, at, GO_LIMITER_LASTENABLED, 4, &bad) : 0;
+	if (at &&
+	    rd_vars(s->rt, PASS_BOOKS, s->rt->g.memstats + s->l->f[GO_MSTATS_NUMGC], &cycles, 4))
+		bad = true;
+	if (!at || bad || last > cycles + 1) { /* it may be enabled in the cycle that runs */
+		metrics_absent(g, "/gc/limiter/last-enabled:gc-cycle");
+		return 0;
+	}
+	return metrics_add(g, "/gc/limiter/last-enabled:gc-cycle", last);
 }
 
 /*
@@ -193,44 +327,57 @@ static int read_starting_size(struct go_metrics *g, struct sched *s)
 static int put_starting_size(struct go_metrics *g, struct sched *s)
 {
 	size_t n = g->v.n;
-	int r = read_starting_size(g, s);
+	int r = go_has(s->l, GO_LIMITER_CAPACITY) ? read_starting_size(g, s) : 0;
 
 	if (!r && n == g->v.n && go_has(s->l, GO_LIMITER_CAPACITY))
 		metrics_absent(g, starting_size);
 	return r;
 }
 
-/* Finalizers and cleanups that were queued and that ran; names of these came with the counts of
- * goroutines by state. */
+/* Finalizers and cleanups that were queued and that ran: bare numbers. Cleanups' are spread over
+ * the Ps, where nothing bears them out. Names of these came with the goroutines' states. */
 static int put_finals(struct go_metrics *g, struct sched *s)
 {
 	const struct go_globals *v = &s->rt->g;
 	uint64_t queued, done;
-	int r = 0;
 
-	if (!go_has(s->l, GO_P_CLEANUPS) || !go_has(s->l, GO_P_GCREATED))
+	if (!go_has(s->l, GO_SCHED_NGSYSCALLNOP))
 		return 0;
-	if (v->finqueued && v->finexecuted &&
-	    !rd_vars(s->rt, PASS_BOOKS, v->finqueued, &queued, 8) &&
-	    !rd_vars(s->rt, PASS_BOOKS, v->finexecuted, &done, 8))
-		r |= metrics_add(g, "/gc/finalizers/executed:finalizers", done) |
-		     metrics_add(g, "/gc/finalizers/queued:finalizers", queued);
-	else
+	metrics_absent(g, "/gc/cleanups/*:cleanups");
+	if (!v->finqueued || !v->finexecuted ||
+	    rd_vars(s->rt, PASS_BOOKS, v->finqueued, &queued, 8) ||
+	    rd_vars(s->rt, PASS_BOOKS, v->finexecuted, &done, 8)) {
 		metrics_absent(g, "/gc/finalizers/*:finalizers");
-	queued = s->cleanups;
-	if (v->cleanups) {
-		queued += at_uint(s, v->cleanups, GO_CLEANUPS_QUEUED, 8);
-		done = at_uint(s, v->cleanups, GO_CLEANUPS_EXECUTED, 8);
-		r |= metrics_add(g, "/gc/cleanups/executed:cleanups", done);
-	} else {
-		metrics_absent(g, "/gc/cleanups/executed:cleanups");
+		return 0;
 	}
-	/* Ps that are gone left their count in the same place */
-	if (v->cleanups || s->nps_ever == s->nps)
-		r |= metrics_add(g, "/gc/cleanups/queued:cleanups", queued);
-	else
-		metrics_absent(g, "/gc/cleanups/queued:cleanups");
-	return r;
+	return metrics_add(g, "/gc/finalizers/executed:finalizers", done) |
+	       metrics_add(g, "/gc/finalizers/queued:finalizers", queued);
+}
+
+enum cpu {
+	CPU_ASSIST,
+	CPU_DEDICATED,
+	CPU_GCIDLE,
+	CPU_PAUSE,
+	CPU_GC,
+	CPU_IDLE,
+	CPU_SCAVASSIST,
+	CPU_SCAVBG,
+	CPU_SCAV,
+	CPU_TOTAL,
+	CPU_USER,
+	CPU_COUNT
+};
+
+/* Parts are parts of their wholes (mstats.go, accumulate), but that the pauses of a cycle count as
+ * GC's from their end on and go off the user's with the end of the cycle. */
+static bool does_cpu_agree(const uint64_t v[CPU_COUNT])
+{
+	uint64_t sum = v[CPU_GC] + v[CPU_SCAV] + v[CPU_IDLE] + v[CPU_USER];
+
+	return v[CPU_GC] == v[CPU_ASSIST] + v[CPU_DEDICATED] + v[CPU_GCIDLE] + v[CPU_PAUSE] &&
+	       v[CPU_SCAV] == v[CPU_SCAVASSIST] + v[CPU_SCAVBG] && sum >= v[CPU_TOTAL] &&
+	       sum - v[CPU_TOTAL] <= v[CPU_PAUSE];
 }
 
 /* As of the last cycle, estimated by the runtime (mstats.go, cpuStats; from 1.20). */
@@ -239,7 +386,7 @@ static int put_cpu(struct go_metrics *g, struct sched *s)
 	static const struct {
 		const char *name;
 		enum go_field f;
-	} c[] = {
+	} c[CPU_COUNT] = {
 		{ "/cpu/classes/gc/mark/assist:cpu-nanoseconds", GO_CPUSTATS_GCASSIST },
 		{ "/cpu/classes/gc/mark/dedicated:cpu-nanoseconds", GO_CPUSTATS_GCDEDICATED },
 		{ "/cpu/classes/gc/mark/idle:cpu-nanoseconds", GO_CPUSTATS_GCIDLE },
@@ -252,20 +399,25 @@ static int put_cpu(struct go_metrics *g, struct sched *s)
 		{ "/cpu/classes/total:cpu-nanoseconds", GO_CPUSTATS_TOTAL },
 		{ "/cpu/classes/user:cpu-nanoseconds", GO_CPUSTATS_USER },
 	};
-	uint64_t at = s->rt->g.work + s->l->f[GO_WORK_CPUSTATS];
+	uint64_t at = s->rt->g.work + s->l->f[GO_WORK_CPUSTATS], v[CPU_COUNT] = { 0 };
+	bool bad = !s->rt->g.work, good = false;
 	int r = 0;
 
 	if (!go_has(s->l, GO_WORK_CPUSTATS))
 		return 0;
-	if (!s->rt->g.work)
-		metrics_absent(g, "/cpu/classes/*:cpu-nanoseconds");
-	if (!s->rt->g.work)
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(c) && !r; i++) {
-		uint64_t v = at_uint(s, at, c[i].f, 8);
-
-		r = s->bad ? 0 : metrics_add(g, c[i].name, v);
+	for (unsigned int k = 0; k < TRIES && !bad && !good; k++) {
+		if (k)
+			rd_again(s->rt, k);
+		for (size_t i = 0; i < CPU_COUNT && !bad; i++)
+			v[i] = at_uint(s, at, c[i].f, 8, &bad);
+		good = does_cpu_agree(v);
 	}
+	if (bad || !good) {
+		metrics_absent(g, "/cpu/classes/*:cpu-nanoseconds");
+		return 0;
+	}
+	for (size_t i = 0; i < CPU_COUNT; i++)
+		r |= metrics_add(g, c[i].name, v[i]);
 	return r;
 }
 
@@ -276,11 +428,12 @@ int metrics_put_sched(struct go_metrics *g, const struct go_runtime *rt)
 
 	read_ms(&s);
 	read_ps(&s);
-	if (!s.bad)
+	if (s.nps)
 		r = metrics_add(g, "/sched/gomaxprocs:threads", s.nps);
-	if (!s.bad)
-		r |= put_goroutines(g, &s) | put_threads(g, &s) | put_finals(g, &s);
-	s.bad = false;
-	r |= put_limiter(g, &s) | put_starting_size(g, &s);
+	r |= put_goroutines(g, &s);
+	r |= put_threads(g, &s);
+	r |= put_limiter(g, &s);
+	r |= put_starting_size(g, &s);
+	r |= put_finals(g, &s);
 	return r | put_cpu(g, &s);
 }

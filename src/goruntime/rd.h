@@ -3,6 +3,8 @@
 #ifndef RSSCOPE_GORUNTIME_RD_H
 #define RSSCOPE_GORUNTIME_RD_H
 
+#include <time.h>
+
 #include "base/cursor.h"
 #include "goruntime/goruntime.h"
 
@@ -77,6 +79,27 @@ static inline uint64_t get_uint(const struct go_layout *l, enum go_field f, enum
 		return 0;
 	memcpy(&x, buf + o, w);
 	return x;
+}
+
+/* Before what was read is read again, for the attempt-th time: first at once, later with time for a
+ * running process to end what it is in the middle of. */
+static inline void rd_again(const struct go_runtime *rt, unsigned int attempt)
+{
+	enum { AT_ONCE = 4, PAUSE_NS = 500000 };
+
+	if (attempt >= AT_ONCE && memsrc_kind(rt->m) == MEMSRC_LIVE)
+		nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+	memsrc_flush(rt->m);
+}
+
+/* FNV-1a: whether something moved between two reads. */
+static inline uint64_t rd_hash(uint64_t h, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 1099511628211ULL;
+	return h;
 }
 
 static inline uint64_t page_down(const struct go_runtime *rt, uint64_t a)

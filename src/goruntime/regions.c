@@ -15,6 +15,8 @@ enum {
 	MAX_ARENAS = 1 << 22,
 	MAX_LIST = 1 << 20,
 	MAX_BUCKETS = 1 << 21,
+	MAX_SPMC = 256,
+	TRIES = 8,
 	MAX_BLOCK = 64 << 10 /* persistentalloc takes more straight from sysAlloc */
 };
 
@@ -209,12 +211,38 @@ static uint64_t bucket_size(const struct go_layout *l, const uint8_t *b, size_t 
 	return l->f[GO_SIZE_BUCKET] + 8 * nstk + (typ == 1 ? l->f[GO_SIZE_MEMRECORD] : 16);
 }
 
-static int buckets_read(const struct go_runtime *rt, go_region_vec *out)
+/* Adds the buckets of a table; *sum is what they take, *all false when some could not be read. */
+static int chains_read(const struct go_runtime *rt, const uint64_t *t, uint64_t size,
+		       go_region_vec *out, uint64_t *sum, bool *all)
 {
 	const struct go_layout *l = rt->l;
-	uint64_t at, size = l->f[GO_CONST_BUCKHASHSIZE], n = 0;
-	_free_ uint64_t *t = NULL;
+	uint64_t n = 0, len;
 	uint8_t b[64];
+
+	for (uint64_t i = 0; i < size; i++) {
+		for (uint64_t p = t[i]; p && n < MAX_BUCKETS; n++) {
+			if (rd(rt, PASS_BOOKS, p, b, l->f[GO_SIZE_BUCKET])) {
+				*all = false;
+				break;
+			}
+			len = bucket_size(l, b, sizeof(b));
+			*sum += len;
+			if (len && put(out, p, p + len, GO_REGION_BUCKET))
+				return -ENOMEM;
+			p = get_u64(l, GO_BUCKET_NEXT, b, sizeof(b));
+		}
+	}
+	return 0;
+}
+
+/* What the table and its buckets take is what they are charged, with the bitmaps of the variables
+ * (mprof.go, newBucket): else -ERANGE. */
+static int buckets_read(const struct go_runtime *rt, go_region_vec *out, uint64_t *moment)
+{
+	const struct go_layout *l = rt->l;
+	uint64_t at, size = l->f[GO_CONST_BUCKHASHSIZE], sum = size * 8, charged = 0;
+	_free_ uint64_t *t = NULL;
+	bool all = true;
 	int r;
 
 	if (!rt->g.buckhash)
@@ -229,55 +257,59 @@ static int buckets_read(const struct go_runtime *rt, go_region_vec *out)
 	r = rd(rt, PASS_BOOKS, at, t, size * 8);
 	if (r && r != -ENODATA)
 		return r;
-	for (uint64_t i = 0; i < size; i++) {
-		for (uint64_t p = t[i]; p && n < MAX_BUCKETS; n++) {
-			uint64_t len;
-
-			if (rd(rt, PASS_BOOKS, p, b, l->f[GO_SIZE_BUCKET]))
-				break;
-			len = bucket_size(l, b, sizeof(b));
-			if (len && put(out, p, p + len, GO_REGION_BUCKET))
-				return -ENOMEM;
-			p = get_u64(l, GO_BUCKET_NEXT, b, sizeof(b));
-		}
-	}
-	return 0;
+	all = !r;
+	r = chains_read(rt, t, size, out, &sum, &all);
+	if (r || !all || !rt->masks_bytes)
+		return r;
+	r = rd_vars(rt, PASS_BOOKS, rt->g.memstats + l->f[GO_MSTATS_BUCKHASH_SYS], &charged, 8);
+	*moment = sum + charged;
+	return !r && sum + rt->masks_bytes != charged ? -ERANGE : r;
 }
 
-/* A ring for each P that has marked, on one list (mgcmark_greenteagc.go, newSpanSPMC). */
-static int mark_queues_read(const struct go_runtime *rt, go_region_vec *out)
+/*
+ * A ring for each P that has marked, on one list (mgcmark_greenteagc.go, newSpanSPMC), as many as
+ * their allocator has given out: else -ERANGE.
+ */
+static int mark_queues_read(const struct go_runtime *rt, go_region_vec *out, uint64_t *moment)
 {
 	const struct go_layout *l = rt->l;
-	uint64_t at, ring, n;
+	uint64_t at, ring, n, bytes = 0, used;
 	int r;
 
-	if (!rt->g.work || !go_has(l, GO_WORK_SPMCS) || !go_has(l, GO_SPMC_RING))
+	if (!rt->g.work || !go_has(l, GO_WORK_SPMCS) || !go_has(l, GO_SIZE_SPMC) ||
+	    l->f[GO_SIZE_SPMC] > MAX_SPMC)
 		return 0;
 	r = rd_vars(rt, PASS_BOOKS, rt->g.work + l->f[GO_WORK_SPMCS], &at, 8);
-	for (unsigned int i = 0; !r && at; i++) {
-		uint8_t b[128] = { 0 };
+	for (unsigned int i = 0; !r && at; i++, bytes += l->f[GO_SIZE_SPMC]) {
+		uint8_t b[MAX_SPMC] = { 0 };
 
-		if (i == MAX_LIST)
-			return -ELOOP;
-		r = rd(rt, PASS_BOOKS, at, b, sizeof(b));
-		if (r && r != -ENODATA)
-			return r;
+		r = i == MAX_LIST ? -ELOOP : rd(rt, PASS_BOOKS, at, b, l->f[GO_SIZE_SPMC]);
 		n = get_u32(l, GO_SPMC_CAP, b, sizeof(b));
 		ring = get_u64(l, GO_SPMC_RING, b, sizeof(b));
-		r = put_pages(rt, out, ring, n * 8, GO_REGION_MARK_QUEUE);
+		if (!r && (!n || n * 8 % memsrc_page_size(rt->m) || !ring ||
+			   ring % memsrc_page_size(rt->m)))
+			r = -ERANGE;
+		if (!r)
+			r = put_pages(rt, out, ring, n * 8, GO_REGION_MARK_QUEUE);
 		at = get_u64(l, GO_SPMC_NEXT, b, sizeof(b));
 	}
-	return r;
+	if (!r)
+		r = rd_vars(rt, PASS_BOOKS,
+			    rt->g.mheap + l->f[GO_MHEAP_SPMCALLOC] + l->f[GO_FIXALLOC_INUSE], &used,
+			    8);
+	*moment = r ? 0 : used + bytes;
+	return !r && used != bytes ? -ERANGE : r;
 }
 
 /* The state that each M has from the kernel's vDSO (vgetrandom_linux.go); not charged to any
  * counter of the runtime. */
-static int getrandom_read(const struct go_runtime *rt, go_region_vec *out)
+static int getrandom_read(const struct go_runtime *rt, go_region_vec *out, uint64_t *moment)
 {
 	const struct go_layout *l = rt->l;
 	uint64_t m, state;
 	int r = 0;
 
+	*moment = 0;
 	if (!rt->g.allm || !go_has(l, GO_M_VGETRANDOM))
 		return 0;
 	r = rd_u64(rt, PASS_BOOKS, rt->g.allm, &m);
@@ -305,46 +337,72 @@ int go_gcbits_read(const struct go_runtime *rt, go_region_vec *out)
 	return r;
 }
 
+/*
+ * Parts whose sum is known, *moment at each reading. They may be left out: what they lie in is
+ * known anyway, less finely. Of a process that stands still that is done when the sum is another,
+ * of one that moves it says nothing. What is swapped out is not there to be told apart.
+ */
+static int optional_read(const struct go_runtime *rt, go_region_vec *out,
+			 int (*read)(const struct go_runtime *, go_region_vec *, uint64_t *),
+			 const char *what, struct err *e)
+{
+	uint64_t first = 0, moment = 0;
+	size_t had = out->n, n = e ? strlen(e->text) : 0;
+	bool moves = false;
+	int r = read(rt, out, &first);
+
+	for (unsigned int i = 1; i < TRIES && r == -ERANGE; i++) {
+		rd_again(rt, i);
+		out->n = had;
+		r = read(rt, out, &moment);
+		moves |= moment != first;
+	}
+	if (r == -ENOMEM || r == -ESRCH || !r || (r == -ERANGE && moves))
+		return r == -ERANGE ? 0 : r;
+	out->n = had;
+	if (e && r != -ENODATA)
+		snprintf(e->text + n, sizeof(e->text) - n, "%s%s", n ? ", " : "", what);
+	return 0;
+}
+
+static int persistent_read(const struct go_runtime *rt, go_region_vec *out)
+{
+	uint64_t head;
+	int r;
+
+	if (!rt->g.persistent_chunks)
+		return 0;
+	r = rd_u64(rt, PASS_BOOKS, rt->g.persistent_chunks, &head);
+	return r ? r
+		 : put_list(rt, out, head, 0, rt->l->f[GO_CONST_PERSISTENTCHUNK],
+			    GO_REGION_PERSISTENT);
+}
+
 int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e)
 {
-	const struct go_layout *l = rt->l;
-	const char *what = "the arenas";
-	uint64_t head;
-	int r = arenas_read(rt, out);
+	static const struct {
+		const char *what;
+		int (*read)(const struct go_runtime *, go_region_vec *);
+	} parts[] = {
+		{ "the arenas", arenas_read },
+		{ "the page allocator", pagealloc_read },
+		{ "the span structures", mspans_read },
+		{ "the mcaches", mcaches_read },
+		{ "the persistent chunks", persistent_read },
+		{ "the mark bits", go_gcbits_read },
+	};
+	int r = 0;
 
-	if (!r) {
-		what = "the page allocator";
-		r = pagealloc_read(rt, out);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		r = parts[i].read(rt, out);
+		if (r)
+			return err_set(e, r, "reading %s of the Go runtime: %s", parts[i].what,
+				       strerror(-r));
 	}
-	if (!r) {
-		what = "the span structures";
-		r = mspans_read(rt, out);
-	}
-	if (!r) {
-		what = "the mcaches";
-		r = mcaches_read(rt, out);
-	}
-	if (!r && rt->g.persistent_chunks) {
-		what = "the persistent chunks";
-		r = rd_u64(rt, PASS_BOOKS, rt->g.persistent_chunks, &head);
-		if (!r)
-			r = put_list(rt, out, head, 0, l->f[GO_CONST_PERSISTENTCHUNK],
-				     GO_REGION_PERSISTENT);
-	}
-	if (!r) {
-		what = "the mark bits";
-		r = go_gcbits_read(rt, out);
-	}
-	if (!r) {
-		/* small and in motion: what can't be followed is left to the mappings */
-		r = mark_queues_read(rt, out);
-		if (r != -ENOMEM && r != -ESRCH)
-			r = getrandom_read(rt, out);
-		r = r == -ENOMEM || r == -ESRCH ? r : 0;
-	}
-	if (!r) {
-		what = "the profile buckets";
-		r = buckets_read(rt, out);
-	}
-	return r ? err_set(e, r, "reading %s of the Go runtime: %s", what, strerror(-r)) : 0;
+	r = optional_read(rt, out, mark_queues_read, "the mark queues", e);
+	if (!r)
+		r = optional_read(rt, out, getrandom_read, "the threads' random state", e);
+	if (!r)
+		r = optional_read(rt, out, buckets_read, "the profile's buckets", e);
+	return r;
 }

@@ -35,7 +35,6 @@ static const struct variable {
 	{ "runtime.ncgocall", GLOBAL(ncgocall), true },
 	{ "runtime.finqueued", GLOBAL(finqueued), true },
 	{ "runtime.finexecuted", GLOBAL(finexecuted), true },
-	{ "runtime.gcCleanups", GLOBAL(cleanups), true },
 };
 
 static uint64_t *global(struct go_globals *g, const struct variable *v)

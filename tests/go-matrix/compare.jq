@@ -9,7 +9,7 @@
 # "Off", "no limit" and a goal that follows from no limit have no figure.
 | def none: . >= 4611686018427387904;
 # Figures that need a symbol table, if the report names them as missing.
-  def excused: sub("finalizers/(queued|executed)"; "finalizers/*") as $n | $named | contains($n);
+  def excused: sub("(?<a>finalizers|cleanups)/(queued|executed)"; "\(.a)/*") as $n | $named | contains($n);
 # It was running when it read its own books, and waits in a system call since.
   def sum($k): if $k == "/sched/goroutines/running:goroutines"
     then [$k, "/sched/goroutines/not-in-go:goroutines"] else ($k | split("+")) end;

@@ -22,9 +22,12 @@ struct figure {
 	uint64_t v;
 };
 struct reading {
+	struct go_sums sums; /* the runtime's own */
+	bool has_sums;
 	VEC(struct figure) v;
 	bool noticed; /* something is named as missing or torn */
 	char what[200];
+	char absent[256];
 };
 
 static void put(struct reading *r, const char *name, uint64_t v)
@@ -55,10 +58,12 @@ static void read_metrics(const struct go_runtime *rt, struct reading *r)
 		notice(r, "torn");
 	for (size_t i = 0; i < m.v.n; i++)
 		put(r, m.v.v[i].name, m.v.v[i].value);
+	r->sums = m.sums;
+	r->has_sums = true;
+	snprintf(r->absent, sizeof(r->absent), "%s", m.absent);
 	put(r, "last_gc", m.last_gc_unix_ns);
 	put(r, "last_pause", m.last_pause_ns);
 	put(r, "gogc", m.has_gogc ? m.gogc : 12345);
-	put(r, "absent", m.absent[0] ? strlen(m.absent) : 0);
 	go_metrics_free(&m);
 }
 
@@ -68,6 +73,7 @@ static void read_heap(const struct go_runtime *rt, struct reading *r)
 		 b;
 	struct go_heap h;
 	struct err e = { 0 };
+	const char *what = "";
 
 	if (go_heap_read(rt, PASS_SPANS, &h, &e)) {
 		notice(r, e.text);
@@ -102,6 +108,11 @@ static void read_heap(const struct go_runtime *rt, struct reading *r)
 	put(r, "span structures", h.nspans);
 	if (h.bad || h.conflict)
 		notice(r, "spans that make no sense");
+	if (r->has_sums && go_sums_differ(&r->sums, &h.sums, &what)) {
+		notice(r, what);
+		snprintf(r->what, sizeof(r->what), "%s differ by %" PRIu64, what,
+			 go_sums_differ(&r->sums, &h.sums, &what));
+	}
 	go_heap_free(&h);
 }
 
@@ -113,7 +124,7 @@ static void read_rest(const struct go_runtime *rt, struct reading *r)
 	struct go_goroutines g;
 	struct err e = { 0 };
 
-	if (go_regions_read(rt, &regions, &e))
+	if (go_regions_read(rt, &regions, &e) || e.text[0])
 		notice(r, e.text);
 	for (size_t i = 0; i < regions.n; i++)
 		kind[regions.v[i].kind] +=
@@ -214,10 +225,12 @@ int main(int argc, char **argv)
 				same++;
 				if (verbose)
 					printf("same   %s %+d\n", names[f], by);
-			} else if (now.noticed && !base.noticed) {
+			} else if ((now.noticed && !base.noticed) ||
+				   strcmp(now.absent, base.absent)) {
 				named++;
 				if (verbose)
-					printf("named  %s %+d: %s\n", names[f], by, now.what);
+					printf("named  %s %+d: %s\n", names[f], by,
+					       now.noticed ? now.what : now.absent);
 			} else {
 				silent++;
 				printf("SILENT %s %+d: %s\n", names[f], by, diff);
