@@ -11,7 +11,7 @@ void run_stream_open(struct run_stream *s, const struct run_args *a, FILE *out)
 
 	clock_gettime(CLOCK_REALTIME, &wall);
 	*s = (struct run_stream){ .on = a->events, .json = a->print.json, .f = out };
-	s->text.clock.offset_ns = wall.tv_sec * 1000000000LL + wall.tv_nsec - run_now();
+	s->text.seen.clock.offset_ns = wall.tv_sec * 1000000000LL + wall.tv_nsec - run_now();
 	s->text.style = cli_style_fd(fileno(out), &a->print);
 }
 
@@ -33,7 +33,7 @@ void run_stream_event(struct run_stream *s, struct symbolizer *names, const stru
 		return;
 	if (e->type == EVENT_CALL && names)
 		n = symbolizer_stack(names, &e->call, frames);
-	r = s->json ? watch_json_event(&s->text.clock, e, frames, n, &s->out)
+	r = s->json ? watch_json_event(&s->text.seen, e, frames, n, &s->out)
 		    : watch_text_event(&s->text, e, frames, n, &s->out);
 	if (r)
 		s->on = false;

@@ -138,14 +138,14 @@ struct watch {
 	const struct args *a;
 	struct watch_target t;
 	struct ev *ev;
-	struct watch_clock clock;
 	struct watch_text text;
+	struct watch_sampler sampler;
 	struct text out; /* of one poll: written at its end */
 	struct watch_end end;
 	bool has_book;
 	struct mapbook book;
 	VEC(uint32_t) lost; /* by CPU: what its last record said */
-	uint64_t since_sample, next_sample_ns;
+	uint64_t next_sample_ns;
 	int write_rc; /* of standard output: 0 or -errno */
 	bool ended, partial;
 	bool told; /* why figures of a cycle are missing */
@@ -174,7 +174,7 @@ static int note_lost(struct watch *w, const struct event *e)
 	w->lost.v[e->cpu] = e->lost;
 	if (!n)
 		return 0;
-	return w->a->report.print.json ? watch_json_lost(&w->clock, e, n, &w->out)
+	return w->a->report.print.json ? watch_json_lost(&w->text.seen.clock, e, n, &w->out)
 				       : watch_text_lost(&w->text, e, n, &w->out);
 }
 
@@ -183,7 +183,7 @@ static void count(struct watch *w, const struct event *e)
 	enum event_kind k = event_kind(e);
 
 	w->end.events[k]++;
-	w->since_sample++;
+	watch_sample_count(&w->sampler, e);
 	if (e->type == EVENT_CALL && event_call_errno(&e->call))
 		w->end.failed++;
 	if (k == KIND_EXIT && e->tgid == (uint32_t)memsrc_pid(w->t.m))
@@ -234,7 +234,7 @@ static int on_event(void *ctx, const struct event *e)
 		n = symbolizer_stack(w->t.names, &e->call, frames);
 	r = note_lost(w, e);
 	if (!r)
-		r = w->a->report.print.json ? watch_json_event(&w->clock, e, frames, n, &w->out)
+		r = w->a->report.print.json ? watch_json_event(&w->text.seen, e, frames, n, &w->out)
 					    : watch_text_event(&w->text, e, frames, n, &w->out);
 	if (!r && w->out.n > 1 << 16)
 		r = write_out(w);
@@ -283,29 +283,17 @@ static int put_start(struct watch *w)
 	s.mapping_tax_ns = tax.mapping;
 	if (w->a->gctrace)
 		return 0;
-	return w->a->report.print.json ? watch_json_start(&w->clock, &s, &w->out)
+	return w->a->report.print.json ? watch_json_start(&w->text.seen.clock, &s, &w->out)
 				       : watch_text_start(&w->text, &s, &w->out);
 }
 
 static int put_sample(struct watch *w, uint64_t now)
 {
-	struct proc_status st;
 	struct watch_sample s;
 
-	if (proc_status_read(w->t.m, 0, &st, NULL))
+	if (watch_sample_take(&w->sampler, &w->t, now, &s))
 		return 0; /* it ends */
-	s = (struct watch_sample){
-		.now_ns = now,
-		.rss = st.vm_rss,
-		.anon = st.rss_anon,
-		.file = st.rss_file,
-		.shmem = st.rss_shmem,
-		.swap = st.vm_swap,
-		.threads = st.threads,
-		.events = w->since_sample,
-	};
-	w->since_sample = 0;
-	return w->a->report.print.json ? watch_json_sample(&w->clock, &s, &w->out)
+	return w->a->report.print.json ? watch_json_sample(&w->text.seen.clock, &s, &w->out)
 				       : watch_text_sample(&w->text, &s, &w->out);
 }
 
@@ -464,7 +452,7 @@ static int put_end(struct watch *w)
 			log_warn("%" PRIu64 " events were lost", w->end.lost);
 		return 0;
 	}
-	return w->a->report.print.json ? watch_json_end(&w->clock, &w->end, &w->out)
+	return w->a->report.print.json ? watch_json_end(&w->text.seen.clock, &w->end, &w->out)
 				       : watch_text_end(&w->text, &w->end, &w->out);
 }
 
@@ -568,8 +556,16 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 	if (r)
 		return r;
 	now = now_ns(CLOCK_MONOTONIC);
-	w->clock.offset_ns = now_ns(CLOCK_REALTIME) - now;
-	w->text = (struct watch_text){ .clock = w->clock, .style = cli_style(&w->a->report.print) };
+	w->text = (struct watch_text){
+		.seen = { .clock.offset_ns = now_ns(CLOCK_REALTIME) - now,
+			  .has_rss = true,
+			  .rss = { .file = w->t.status.rss_file,
+				   .anon = w->t.status.rss_anon,
+				   .swap = w->t.status.vm_swap,
+				   .shmem = w->t.status.rss_shmem } },
+		.style = cli_style(&w->a->report.print),
+	};
+	watch_words_track(&w->t, &w->text.seen.gc);
 	w->end.start_ns = now;
 	if (w->a->interval)
 		w->next_sample_ns = now + w->a->interval * 1e9;

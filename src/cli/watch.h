@@ -7,6 +7,8 @@
 #include "collect/symbolize.h"
 #include "event/event.h"
 #include "goruntime/goruntime.h"
+#include "model/pace.h"
+#include "out/watch.h"
 #include "proc/memsrc.h"
 #include "proc/status.h"
 
@@ -44,9 +46,23 @@ uint64_t watch_gc_offset(struct bin *b, uint64_t text);
 /* Fills t->gc.words, t->no_words, t->settled from what is known of the runtime. */
 void watch_words_set(struct watch_target *t);
 
+/* The last cycle before watching begins, as the runtime has it. */
+void watch_words_track(struct watch_target *t, struct gc_track *out);
+
 /* After a cycle: looks again for what could not be found in a heap that had hardly begun, and
  * whether what was found holds. True when words have changed. */
 bool watch_target_learn(struct watch_target *t);
+
+/* Between two samples; all zeros to begin with. */
+struct watch_sampler {
+	uint64_t events, started, ended;
+	struct pace pace[WATCH_LIMITS];
+};
+
+void watch_sample_count(struct watch_sampler *s, const struct event *e);
+/* 0 or -errno: it ends. What can't be had of the limits is left out. */
+int watch_sample_take(struct watch_sampler *s, struct watch_target *t, uint64_t now_ns,
+		      struct watch_sample *out);
 
 /* The process has called exec: names are looked up anew. */
 void watch_target_exec(struct watch_target *t);

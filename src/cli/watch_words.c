@@ -208,3 +208,34 @@ void watch_words_set(struct watch_target *t)
 		t->gc.words[GCV_INIT_TIME] = (struct ev_word){ init, 8 };
 	t->settled &= !t->no_words[0];
 }
+
+/* As it is now; one that nobody has touched yet is zero. */
+static int read_variable(struct watch_target *t, uint64_t addr, void *buf, size_t n)
+{
+	int r;
+
+	memsrc_flush(t->m);
+	r = memsrc_read(t->m, PASS_DISCOVER, addr, buf, n);
+	return r == -ENODATA && !t->rt.swapped ? 0 : r;
+}
+
+void watch_words_track(struct watch_target *t, struct gc_track *out)
+{
+	const struct go_layout *l = t->rt.l;
+	uint32_t cycles = 0, again = 1;
+	uint64_t end = 0, at = t->rt.g.memstats;
+
+	*out = (struct gc_track){ 0 };
+	if (!t->has_go || !go_has(l, GO_MSTATS_NUMGC) || !go_has(l, GO_MSTATS_LAST_GC_NANOTIME))
+		return;
+	/* last_gc_nanotime is set some lines before numgc: between two equal numbers it is theirs,
+	 * or the next cycle's, of which then nothing is concluded */
+	for (int i = 0; i < TRIES && cycles != again; i++) {
+		if (read_variable(t, at + go_off(l, GO_MSTATS_NUMGC), &cycles, 4) ||
+		    read_variable(t, at + go_off(l, GO_MSTATS_LAST_GC_NANOTIME), &end, 8) ||
+		    read_variable(t, at + go_off(l, GO_MSTATS_NUMGC), &again, 4))
+			return;
+	}
+	if (cycles == again)
+		gc_track_begin(out, cycles, end);
+}

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "model/event.h"
+#include "model/gc_cycle.h"
 #include "model/report.h"
 #include "out/text_report.h"
 
@@ -39,11 +40,22 @@ struct watch_start {
 	size_t nmissing;
 };
 
+/* What memory must not come to. Bytes. */
+struct watch_limit {
+	const char *name; /* static: "cgroup": its charge; "GOMEMLIMIT": what that governs */
+	uint64_t used, limit;
+	/* lately; absent when `used` does not rise */
+	struct opt_u64 rate, seconds; /* bytes a second; until the limit at that rate */
+};
+enum { WATCH_LIMITS = 2 };
+
 /* The process as /proc has it, now and then. Bytes. */
 struct watch_sample {
 	uint64_t now_ns;
 	uint64_t rss, anon, file, shmem, swap, threads;
-	uint64_t events; /* since the last sample */
+	uint64_t events, started, ended; /* since the last sample; threads */
+	struct watch_limit limits[WATCH_LIMITS];
+	size_t nlimits;
 };
 
 /* What the mapping calls came to. Bytes. */
@@ -67,11 +79,18 @@ struct watch_end {
 	struct watch_mappings mappings;
 };
 
-struct watch_text {
+/* What an event is held against: those before. */
+struct watch_seen {
 	struct watch_clock clock;
-	struct text_style style;
+	struct gc_track gc;
+	bool has_rss;
+	struct event_rss rss;
 	uint64_t brk; /* the break as last seen, 0: not yet */
-	uint64_t rss; /* of the last event, bytes */
+};
+
+struct watch_text {
+	struct watch_seen seen;
+	struct text_style style;
 };
 
 int watch_text_start(struct watch_text *w, const struct watch_start *s, struct text *out);
@@ -88,7 +107,7 @@ int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text 
 int watch_gctrace(const struct event_gc *g, bool scans, struct text *out);
 
 int watch_json_start(const struct watch_clock *c, const struct watch_start *s, struct text *out);
-int watch_json_event(const struct watch_clock *c, const struct event *e, const struct frame *frames,
+int watch_json_event(struct watch_seen *w, const struct event *e, const struct frame *frames,
 		     size_t n, struct text *out);
 int watch_json_sample(const struct watch_clock *c, const struct watch_sample *s, struct text *out);
 int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t n,

@@ -93,6 +93,15 @@ static void put_s64(struct line *l, const char *k, int64_t v)
 	put_int(l, k, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0);
 }
 
+static void put_double(struct line *l, const char *k, double v, int decimals)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%.*f", decimals, v);
+	key(l, k);
+	put(l, buf, strlen(buf));
+}
+
 static void put_hex(struct line *l, uint64_t v)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -257,7 +266,30 @@ static void put_call(struct line *l, const struct event_call *c, const struct fr
 					   : "deeper than recorded");
 }
 
-static void put_gc(struct line *l, const struct event_gc *g)
+static void put_opt(struct line *l, const char *k, const struct opt_u64 *v)
+{
+	if (v->has)
+		put_u64(l, k, v->v);
+}
+
+static void put_cycle(struct line *l, struct gc_track *t, const struct event_gc *g)
+{
+	struct gc_cycle c;
+
+	gc_track_next(t, g, &c);
+	put_known(l, "trigger", gc_trigger_name(c.trigger));
+	put_opt(l, "interval_ns", &c.interval_ns);
+	put_opt(l, "allocated", &c.allocated);
+	put_opt(l, "allocated_over_ns", &c.over_ns);
+	put_opt(l, "allocation_rate", &c.rate);
+	put_opt(l, "assist_ns", &c.assist_ns);
+	put_opt(l, "assist_permille", &c.assist_permille);
+	put_opt(l, "dedicated_ns", &c.dedicated_ns);
+	put_opt(l, "fractional_ns", &c.fractional_ns);
+	put_opt(l, "idle_ns", &c.idle_ns);
+}
+
+static void put_gc(struct line *l, struct gc_track *t, const struct event_gc *g)
 {
 	static const struct {
 		enum gc_value from; /* with `to`: the time between the two */
@@ -273,7 +305,13 @@ static void put_gc(struct line *l, const struct event_gc *g)
 		{ GCV_MARK, GCV_MARK_TERM, "mark_ns" },
 		{ GCV_MARK_TERM, GCV_END, "mark_termination_ns" },
 		{ GCV_PAUSE, GCV_COUNT, "pause_ns" },
+		{ GCV_INIT_TIME, GCV_SWEEP_TERM, "since_start_ns" },
+		{ GCV_STACK_SCAN, GCV_COUNT, "stacks" },
+		{ GCV_GLOBALS_SCAN, GCV_COUNT, "globals" },
+		{ GCV_MAXPROCS, GCV_COUNT, "maxprocs" },
+		{ GCV_STWPROCS, GCV_COUNT, "stwprocs" },
 	};
+	double fraction;
 
 	for (size_t i = 0; i < ARRAY_LEN(figure); i++) {
 		enum gc_value a = figure[i].from, z = figure[i].to;
@@ -287,10 +325,22 @@ static void put_gc(struct line *l, const struct event_gc *g)
 	}
 	if (gc_has(g, GCV_FORCED))
 		put_bool(l, "forced", g->v[GCV_FORCED]);
+	memcpy(&fraction, &g->v[GCV_CPU_FRACTION], sizeof(fraction));
+	if (gc_has(g, GCV_CPU_FRACTION) && fraction >= 0 && fraction <= 1)
+		put_double(l, "cpu_fraction", fraction, 6);
+	put_cycle(l, t, g);
 }
 
-static void put_rss(struct line *l, const struct event_rss *r)
+static void put_rss(struct line *l, struct watch_seen *w, const struct event_rss *r)
 {
+	if (w->has_rss) {
+		put_s64(l, "anon_step", r->anon - w->rss.anon);
+		put_s64(l, "file_step", r->file - w->rss.file);
+		put_s64(l, "shmem_step", r->shmem - w->rss.shmem);
+		put_s64(l, "swap_step", r->swap - w->rss.swap);
+	}
+	w->has_rss = true;
+	w->rss = *r;
 	put_u64(l, "rss", r->file + r->anon + r->shmem);
 	put_u64(l, "anon", r->anon);
 	put_u64(l, "file", r->file);
@@ -322,10 +372,10 @@ static void put_task(struct line *l, const struct event *e)
 	}
 }
 
-int watch_json_event(const struct watch_clock *c, const struct event *e, const struct frame *frames,
+int watch_json_event(struct watch_seen *w, const struct event *e, const struct frame *frames,
 		     size_t n, struct text *out)
 {
-	struct line l = begin(out, event_kind_name(event_kind(e)), c, e->exit_ns);
+	struct line l = begin(out, event_kind_name(event_kind(e)), &w->clock, e->exit_ns);
 
 	put_u64(&l, "pid", e->tgid);
 	put_u64(&l, "tid", e->tid);
@@ -337,10 +387,10 @@ int watch_json_event(const struct watch_clock *c, const struct event *e, const s
 		put_call(&l, &e->call, frames, n);
 		break;
 	case EVENT_RSS:
-		put_rss(&l, &e->rss);
+		put_rss(&l, w, &e->rss);
 		break;
 	case EVENT_GC:
-		put_gc(&l, &e->gc);
+		put_gc(&l, &w->gc, &e->gc);
 		break;
 	default:
 		put_task(&l, e);
@@ -353,7 +403,6 @@ int watch_json_event(const struct watch_clock *c, const struct event *e, const s
 int watch_json_start(const struct watch_clock *c, const struct watch_start *s, struct text *out)
 {
 	struct line l = begin(out, "start", c, s->now_ns);
-	char tax[32];
 
 	put_s64(&l, "pid", s->pid);
 	put_known(&l, "comm", s->comm);
@@ -361,12 +410,8 @@ int watch_json_start(const struct watch_clock *c, const struct watch_start *s, s
 	put_known(&l, "go_version", s->go_version);
 	put_u64(&l, "monotonic_ns", s->now_ns);
 	if (s->has_tax) {
-		snprintf(tax, sizeof(tax), "%.1f", s->tax_ns);
-		key(&l, "syscall_tax_ns");
-		put(&l, tax, strlen(tax));
-		snprintf(tax, sizeof(tax), "%.1f", s->mapping_tax_ns);
-		key(&l, "mapping_call_tax_ns");
-		put(&l, tax, strlen(tax));
+		put_double(&l, "syscall_tax_ns", s->tax_ns, 1);
+		put_double(&l, "mapping_call_tax_ns", s->mapping_tax_ns, 1);
 	}
 	open_with(&l, "programs", "[");
 	for (size_t i = 0; i < s->nprograms; i++) {
@@ -397,7 +442,22 @@ int watch_json_sample(const struct watch_clock *c, const struct watch_sample *s,
 	put_u64(&l, "shmem", s->shmem);
 	put_u64(&l, "swap", s->swap);
 	put_u64(&l, "threads", s->threads);
+	put_u64(&l, "threads_started", s->started);
+	put_u64(&l, "threads_ended", s->ended);
 	put_u64(&l, "events", s->events);
+	open_with(&l, "limits", "[");
+	for (size_t i = 0; i < s->nlimits; i++) {
+		const struct watch_limit *m = &s->limits[i];
+
+		open_with(&l, NULL, "{");
+		put_string(&l, "name", m->name);
+		put_u64(&l, "used", m->used);
+		put_u64(&l, "limit", m->limit);
+		put_opt(&l, "rate", &m->rate);
+		put_opt(&l, "seconds_left", &m->seconds);
+		close_with(&l, "}");
+	}
+	close_with(&l, "]");
 	return end(&l);
 }
 

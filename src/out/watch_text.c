@@ -32,9 +32,39 @@ static char *size(const struct watch_text *w, char *buf, size_t n, uint64_t byte
 	return buf;
 }
 
+/* Figures that are read together have one unit, that of the largest. */
+struct scale {
+	double by;
+	const char *unit; /* "" with --bytes */
+};
+
+static struct scale scale_of(const struct watch_text *w, uint64_t largest)
+{
+	static const char *const unit[] = { " B", " KiB", " MiB", " GiB", " TiB" };
+	struct scale s = { 1, w->style.exact ? "" : unit[0] };
+
+	for (size_t i = 1; !w->style.exact && i < ARRAY_LEN(unit) && largest / s.by >= 1024; i++)
+		s = (struct scale){ s.by * 1024, unit[i] };
+	return s;
+}
+
+static const char *scaled(const struct scale *s, char buf[32], uint64_t bytes)
+{
+	if (s->by == 1)
+		snprintf(buf, 32, "%" PRIu64, bytes);
+	else
+		snprintf(buf, 32, "%.1f", bytes / s->by);
+	return buf;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static int begin(const struct watch_text *w, uint64_t mono_ns, const char *kind, struct text *out)
 {
-	uint64_t ns = mono_ns + w->clock.offset_ns;
+	uint64_t ns = mono_ns + w->seen.clock.offset_ns;
 	time_t s = ns / 1000000000;
 	char clock[16] = "";
 	struct tm tm;
@@ -113,10 +143,10 @@ static int put_mremap(const struct watch_text *w, const struct event_call *c, st
 
 static int put_brk(struct watch_text *w, const struct event_call *c, struct text *out)
 {
-	uint64_t now = c->ret, before = w->brk;
+	uint64_t now = c->ret, before = w->seen.brk;
 	char buf[32];
 
-	w->brk = now;
+	w->seen.brk = now;
 	if (!c->args[0] || !before || now == before)
 		return text_printf(out, "%10s at 0x%" PRIx64, c->args[0] ? "set" : "asked", now);
 	return text_printf(out, "%10s at 0x%" PRIx64 "  %s",
@@ -150,51 +180,106 @@ static int put_call(struct watch_text *w, const struct event_call *c, struct tex
 	}
 }
 
-static double ms(uint64_t from, uint64_t to)
+/* "84.1 -> 91.0 -> 42.3 of 92.0 MiB": when the cycle starts, when its marking ends, what it marked;
+ * the goal. */
+static int put_heap(const struct watch_text *w, const struct event_gc *g, struct text *out)
 {
-	return to >= from ? (to - from) / 1e6 : 0;
+	static const enum gc_value sizes[] = { GCV_HEAP_START, GCV_HEAP_END, GCV_HEAP_MARKED };
+	bool goal = gc_has(g, GCV_GOAL) && g->v[GCV_GOAL] <= INT64_MAX; /* GOGC=off has none */
+	struct scale s;
+	uint64_t most = goal ? g->v[GCV_GOAL] : 0;
+	char buf[32];
+	int r = 0, n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		most = gc_has(g, sizes[i]) ? larger(most, g->v[sizes[i]]) : most;
+	s = scale_of(w, most);
+	for (size_t i = 0; i < ARRAY_LEN(sizes) && !r; i++)
+		if (gc_has(g, sizes[i]))
+			r = text_printf(out, "%s%s", n++ ? " -> " : "  ",
+					scaled(&s, buf, g->v[sizes[i]]));
+	if (!r && goal)
+		r = text_printf(out, "%s%s", n++ ? " of " : "  goal ",
+				scaled(&s, buf, g->v[GCV_GOAL]));
+	return r || !n ? r : text_printf(out, "%s", s.unit);
 }
 
-static int put_gc(const struct watch_text *w, const struct event_gc *g, struct text *out)
+static int put_gc(struct watch_text *w, const struct event_gc *g, struct text *out)
 {
-	char a[32], b[32], c[32], d[32];
+	const char *trigger;
+	struct gc_cycle c;
+	char buf[32];
 	int r = 0;
 
+	gc_track_next(&w->seen.gc, g, &c);
+	trigger = gc_trigger_name(c.trigger);
 	if (gc_has(g, GCV_CYCLE))
 		r = text_printf(out, "%10" PRIu64, g->v[GCV_CYCLE]);
-	if (!r && gc_has(g, GCV_HEAP_START) && gc_has(g, GCV_HEAP_END))
-		r = text_printf(out, "  heap %s -> %s", size(w, a, sizeof(a), g->v[GCV_HEAP_START]),
-				size(w, b, sizeof(b), g->v[GCV_HEAP_END]));
-	if (!r && gc_has(g, GCV_HEAP_MARKED))
-		r = text_printf(out, ", %s live", size(w, c, sizeof(c), g->v[GCV_HEAP_MARKED]));
-	if (!r && gc_has(g, GCV_GOAL))
-		r = text_printf(out, ", goal %s", size(w, d, sizeof(d), g->v[GCV_GOAL]));
-	if (!r && gc_has(g, GCV_MARK) && gc_has(g, GCV_MARK_TERM))
-		r = text_printf(out, ", mark %.2f ms", ms(g->v[GCV_MARK], g->v[GCV_MARK_TERM]));
+	if (!r && trigger)
+		r = text_printf(out, "  %-6s", trigger);
+	if (!r)
+		r = put_heap(w, g, out);
 	if (!r && gc_has(g, GCV_PAUSE))
-		r = text_printf(out, ", paused %.3f ms", ms(0, g->v[GCV_PAUSE]));
-	if (!r && gc_has(g, GCV_FORCED) && g->v[GCV_FORCED])
-		r = text_printf(out, ", forced");
+		r = text_printf(out, "  paused %.2f ms", g->v[GCV_PAUSE] / 1e6);
+	if (!r && c.assist_permille.has)
+		r = text_printf(out, "  assists %.1f%%", c.assist_permille.v / 10.0);
+	if (!r && c.rate.has)
+		r = text_printf(out, "  %s/s", size(w, buf, sizeof(buf), c.rate.v));
+	return r;
+}
+
+/* "anon 3.0, file 1.0, shm 0.0 MiB" */
+static int put_kinds(const struct watch_text *w, uint64_t anon, uint64_t file, uint64_t shmem,
+		     struct text *out)
+{
+	struct scale s = scale_of(w, larger(anon, larger(file, shmem)));
+	char a[32], f[32], m[32];
+
+	return text_printf(out, "anon %s, file %s, shm %s%s", scaled(&s, a, anon),
+			   scaled(&s, f, file), scaled(&s, m, shmem), s.unit);
+}
+
+/* "+8.0 MiB anon, -12.0 KiB file" */
+static int put_step(const struct watch_text *w, const struct event_rss *from,
+		    const struct event_rss *to, struct text *out)
+{
+	const struct {
+		uint64_t from, to;
+		const char *name;
+	} kind[] = {
+		{ from->anon, to->anon, "anon" },
+		{ from->file, to->file, "file" },
+		{ from->shmem, to->shmem, "shm" },
+		{ from->swap, to->swap, "swap" },
+	};
+	char buf[32];
+	int r = 0, n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(kind) && !r; i++) {
+		uint64_t a = kind[i].from, b = kind[i].to;
+
+		if (a != b)
+			r = text_printf(out, "%s%c%s %s", n++ ? ", " : "  ", b < a ? '-' : '+',
+					size(w, buf, sizeof(buf), b < a ? a - b : b - a),
+					kind[i].name);
+	}
 	return r;
 }
 
 static int put_rss(struct watch_text *w, const struct event_rss *e, struct text *out)
 {
-	uint64_t now = e->file + e->anon + e->shmem, before = w->rss;
-	char total[32], step[32], anon[32], file[32], shm[32], high[32];
-	int r = text_printf(out, "%10s", size(w, total, sizeof(total), now));
+	char buf[32];
+	int r = text_printf(out, "%10s", size(w, buf, sizeof(buf), e->file + e->anon + e->shmem));
 
-	w->rss = now;
-	if (!r && before)
-		r = text_printf(
-			out, "  %c%s", now < before ? '-' : '+',
-			size(w, step, sizeof(step), now < before ? before - now : now - before));
-	return r ? r
-		 : text_printf(out, "  (anon %s, file %s, shm %s)  highest %s",
-			       size(w, anon, sizeof(anon), e->anon),
-			       size(w, file, sizeof(file), e->file),
-			       size(w, shm, sizeof(shm), e->shmem),
-			       size(w, high, sizeof(high), e->high));
+	if (!r && w->seen.has_rss)
+		r = put_step(w, &w->seen.rss, e, out);
+	w->seen.has_rss = true;
+	w->seen.rss = *e;
+	if (!r)
+		r = text_printf(out, "  (");
+	if (!r)
+		r = put_kinds(w, e->anon, e->file, e->shmem, out);
+	return r ? r : text_printf(out, ")  highest %s", size(w, buf, sizeof(buf), e->high));
 }
 
 static int put_task(const struct watch_text *w, const struct event *e, struct text *out)
@@ -287,19 +372,56 @@ int watch_text_start(struct watch_text *w, const struct watch_start *s, struct t
 	return r;
 }
 
+static const char *until(char buf[32], uint64_t seconds)
+{
+	if (seconds < 120)
+		snprintf(buf, 32, "%" PRIu64 " s", seconds);
+	else if (seconds < 7200)
+		snprintf(buf, 32, "%" PRIu64 " min", seconds / 60);
+	else if (seconds < 2 * 86400)
+		snprintf(buf, 32, "%" PRIu64 " h", seconds / 3600);
+	else
+		snprintf(buf, 32, "%" PRIu64 " days", seconds / 86400);
+	return buf;
+}
+
+/* "210.3 of 512.0 MiB, 41%, of the cgroup's limit; +1.2 MiB/s: there in 4 min" */
+static int put_limit(const struct watch_text *w, const struct watch_limit *l, uint64_t now_ns,
+		     struct text *out)
+{
+	struct scale s = scale_of(w, larger(l->used, l->limit));
+	char a[32], b[32];
+	int r = begin(w, now_ns, "limit", out);
+
+	if (!r)
+		r = text_printf(out, "%10s of %s%s, %.0f%%, %s", scaled(&s, a, l->used),
+				scaled(&s, b, l->limit), s.unit,
+				l->limit ? 100.0 * l->used / l->limit : 100.0, l->name);
+	if (!r && l->rate.has)
+		r = text_printf(out, "  +%s/s", size(w, a, sizeof(a), l->rate.v));
+	if (!r && l->seconds.has)
+		r = text_printf(out, ": there in %s", until(b, l->seconds.v));
+	return r ? r : text_add(out, "\n", 1);
+}
+
 int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct text *out)
 {
-	char rss[32], anon[32], file[32], shm[32];
+	char rss[32];
 	int r = begin(w, s->now_ns, "sample", out);
 
-	return r ? r
-		 : text_printf(out,
-			       "%10s  (anon %s, file %s, shm %s)  %" PRIu64 " threads, %" PRIu64
-			       " events since\n",
-			       size(w, rss, sizeof(rss), s->rss),
-			       size(w, anon, sizeof(anon), s->anon),
-			       size(w, file, sizeof(file), s->file),
-			       size(w, shm, sizeof(shm), s->shmem), s->threads, s->events);
+	if (!r)
+		r = text_printf(out, "%10s  (", size(w, rss, sizeof(rss), s->rss));
+	if (!r)
+		r = put_kinds(w, s->anon, s->file, s->shmem, out);
+	if (!r)
+		r = text_printf(out, ")  %" PRIu64 " threads", s->threads);
+	if (!r && (s->started || s->ended))
+		r = text_printf(out, " (+%" PRIu64 " -%" PRIu64 ")", s->started, s->ended);
+	if (!r)
+		r = text_printf(out, ", %" PRIu64 " events\n", s->events);
+	for (size_t i = 0; i < s->nlimits && !r; i++)
+		r = put_limit(w, &s->limits[i], s->now_ns, out);
+	return r;
 }
 
 int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, struct text *out)

@@ -51,7 +51,7 @@ watch "$TPID" --no-report --events gc
 ask go && ask go && ask go
 close_stdin
 watched
-equal "lines of text" "$(grep -cE '^[0-9:.]+ +gc +[0-9]+  heap .* live, goal .*forced$' "$WOUT")" 3
+equal "lines of text" "$(grep -cE '^[0-9:.]+ +gc +[0-9]+  forced  [0-9.]+ -> .* of [0-9.]+ MiB  paused .* ms' "$WOUT")" 3
 # --gctrace: the target's own lines, digit for digit, from its first cycle on.
 gctrace_run "$TMP/gcloop" -free -cycles 1000 -depth 12
 equal "forced cycles traced" $TRACED 1000

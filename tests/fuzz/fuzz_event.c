@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct sink {
-	struct watch_clock clock;
+	struct watch_seen json;
 	struct watch_text text;
 	struct text out;
 };
@@ -30,7 +30,7 @@ static int print(void *ctx, const struct event *e)
 			abort();
 	}
 	s->out.n = 0;
-	watch_json_event(&s->clock, e, f, n, &s->out);
+	watch_json_event(&s->json, e, f, n, &s->out);
 	watch_text_event(&s->text, e, f, n, &s->out);
 	return 0;
 }

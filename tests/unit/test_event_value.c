@@ -113,10 +113,11 @@ static const struct watch_clock epoch = { .offset_ns = 1700000000000000000 };
 
 static json_t *line_of(const struct event *e, const struct frame *f, size_t n)
 {
+	struct watch_seen seen = { .clock = epoch };
 	_text_ struct text t = { 0 };
 	json_t *j;
 
-	if (watch_json_event(&epoch, e, f, n, &t))
+	if (watch_json_event(&seen, e, f, n, &t))
 		return NULL;
 	/* one line, ended */
 	CHECK(t.n && t.p[t.n - 1] == '\n' && strchr(t.p, '\n') == t.p + t.n - 1);
@@ -189,7 +190,7 @@ TEST(event_json_of_failures)
 /* Every kind of event, with every bit of garbage in its numbers, is a line of JSON and of text. */
 TEST(event_lines_of_all_kinds)
 {
-	struct watch_text w = { .clock = epoch };
+	struct watch_text w = { .seen.clock = epoch };
 
 	for (int type = 0; type < EVENT_TYPE_COUNT; type++)
 		for (int i = 0; i < 16; i++) {
@@ -221,7 +222,7 @@ TEST(event_lines_of_all_kinds)
 
 static void check_text(const struct event *e, const struct frame *f, size_t n, const char *want)
 {
-	struct watch_text w = { .clock = epoch };
+	struct watch_text w = { .seen.clock = epoch };
 	_text_ struct text t = { 0 };
 
 	REQUIRE(!watch_text_event(&w, e, f, n, &t));
@@ -241,7 +242,7 @@ TEST(event_text)
 	REQUIRE(!ev_decode(&r, sizeof(r), &e));
 	check_text(&e, &f, 1, "failed: ENOMEM");
 	e = (struct event){ .type = EVENT_RSS, .rss = { .file = 1 << 20, .anon = 3 << 20 } };
-	check_text(&e, NULL, 0, "4.0 MiB  (anon 3.0 MiB, file 1.0 MiB");
+	check_text(&e, NULL, 0, "4.0 MiB  (anon 3.0, file 1.0, shm 0.0 MiB)  highest");
 	e = (struct event){ .type = EVENT_GC, .gc = { .have = 1, .v = { 17 } } };
 	check_text(&e, NULL, 0, "17\n"); /* what is not known is not there */
 }
@@ -261,7 +262,7 @@ TEST(event_stream_begins_and_ends)
 				 .missing = &missing,
 				 .nmissing = 1 };
 	struct watch_end end = { .now_ns = 2000000005, .start_ns = 5, .why = "signal", .lost = 3 };
-	struct watch_text w = { .clock = epoch };
+	struct watch_text w = { .seen.clock = epoch };
 	_text_ struct text a = { 0 }, b = { 0 }, c = { 0 };
 	json_t *j;
 
