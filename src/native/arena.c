@@ -105,17 +105,20 @@ static uint64_t find_tls(struct memsrc *m, const struct range *gap, uint64_t tls
 static int blocks_in_run(struct memsrc *m, uint64_t at, uint64_t end, uint64_t gap_end,
 			 struct native *out, uint64_t *next)
 {
-	uint64_t page = memsrc_page_size(m), h[BATCH][2];
+	uint64_t page = memsrc_page_size(m), h[BATCH][2], batch = 1;
 
 	while (at < end) {
-		uint64_t stop = (end - at) / page > BATCH ? at + BATCH * page : end, a = at;
+		uint64_t stop = (end - at) / page > batch ? at + batch * page : end, a = at;
 		int r = memsrc_read_heads(m, PASS_NATIVE, at, stop, sizeof(h[0]), h);
 
 		if (r)
 			return r;
+		batch = batch < BATCH ? batch * 4 : BATCH;
 		while (a < stop) {
 			uint64_t size = chunk_size(m, h[(a - at) / page], a, gap_end);
 
+			if (size) /* another block may follow it */
+				batch = 1;
 			if (size && vec_push(&out->v, (struct native_extent){
 							      a, a + size, NATIVE_MMAPPED, 0, "" }))
 				return -ENOMEM;
