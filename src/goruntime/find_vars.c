@@ -89,39 +89,52 @@ static void look_gcbits(struct search *s, uint64_t addr, const uint64_t w[4])
 		candidate_add(&s->gcbits, addr - 24, __builtin_popcountll(olds));
 }
 
+/* Whether the bucket knows that it hangs in slot i. */
+static bool hangs_in(struct search *s, uint64_t bucket, uint64_t i)
+{
+	const struct go_layout *l = s->rt->l;
+	uint8_t b[64];
+
+	return !memsrc_read(s->rt->m, PASS_DISCOVER, bucket, b, l->f[GO_SIZE_BUCKET]) &&
+	       get_u64(l, GO_BUCKET_HASH, b, sizeof(b)) % l->f[GO_CONST_BUCKHASHSIZE] == i;
+}
+
 /* buckhash: a table whose buckets know the slot that they hang in (mprof.go, stkbucket). */
 static bool is_buckhash(struct search *s, const uint64_t w[4])
 {
+	enum { PIECE = 8192, SAMPLED_BUCKETS = 16 };
 	const struct go_layout *l = s->rt->l;
-	uint64_t size = l->f[GO_CONST_BUCKHASHSIZE], found = 0;
-	uint8_t b[64];
+	uint64_t size = l->f[GO_CONST_BUCKHASHSIZE], n = 512, any = 0;
+	struct {
+		uint64_t bucket, slot;
+	} found[SAMPLED_BUCKETS];
 	_free_ uint64_t *t = NULL;
+	int nfound = 0;
 
-	if (!search_readable(s, w[0], size * 8) || l->f[GO_SIZE_BUCKET] > (int64_t)sizeof(b))
+	if (!search_readable(s, w[0], size * 8) || l->f[GO_SIZE_BUCKET] > 64)
 		return false;
-	t = malloc(size * 8);
+	t = malloc(PIECE * 8);
 	if (!t)
 		return false;
-	for (uint64_t have = 0; have < size;) { /* look-alikes fail on their first page */
-		uint64_t n = size - have < 512 ? size - have : 512;
-
-		if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0] + have * 8, t + have, n * 8) ==
-		    -EFAULT)
+	/* look-alikes fail on their first page */
+	for (uint64_t have = 0; have < size; have += n, n = PIECE) {
+		n = size - have < n ? size - have : n;
+		if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0] + have * 8, t, n * 8) == -EFAULT)
 			return false;
-		for (uint64_t i = have; i < have + n; i++)
-			if (t[i] % 8 || t[i] >> 56)
-				return false;
-		have += n;
-	}
-	for (uint64_t i = 0; i < size && found < 16; i++) {
-		if (!t[i])
-			continue;
-		if (memsrc_read(s->rt->m, PASS_DISCOVER, t[i], b, l->f[GO_SIZE_BUCKET]) ||
-		    get_u64(l, GO_BUCKET_HASH, b, sizeof(b)) % size != i)
+		for (uint64_t i = 0; i < n; i++)
+			any |= t[i];
+		if (any % 8 || any >> 56)
 			return false;
-		found++;
+		for (uint64_t i = 0; i < n && nfound < SAMPLED_BUCKETS; i++)
+			if (t[i]) {
+				found[nfound].bucket = t[i];
+				found[nfound++].slot = have + i;
+			}
 	}
-	return found > 0;
+	for (int i = 0; i < nfound; i++)
+		if (!hangs_in(s, found[i].bucket, found[i].slot))
+			return false;
+	return nfound > 0;
 }
 
 /* ---- Ps, Gs, Ms */
