@@ -12,8 +12,10 @@
 #include "proc/memsrc_impl.h"
 
 enum {
-	LINE = 4096, /* divides every page size */
-	LINES = 512, /* 2 MiB */
+	LINE = 1024, /* divides every page size */
+	AHEAD = 4,   /* lines read at once when the one before is known: within a page */
+	LINES = 2048,
+	HASH_BITS = 12,
 	PRESENCES = 1024,
 	PRESENCE_PAGES = 64,
 	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
@@ -33,9 +35,10 @@ int livemem_init(struct livemem *l, pid_t pid, int proc_fd, int pidfd, const str
 		return -errno;
 	l->presence = calloc(PRESENCES, sizeof(*l->presence));
 	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
+	l->line_slot = calloc(1 << HASH_BITS, sizeof(*l->line_slot));
 	l->lines = malloc((size_t)LINES * LINE);
 	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
-	if (!l->presence || !l->line_tag || !l->lines || !l->entries) {
+	if (!l->presence || !l->line_tag || !l->line_slot || !l->lines || !l->entries) {
 		livemem_deinit(l);
 		return -ENOMEM;
 	}
@@ -48,10 +51,12 @@ void livemem_deinit(struct livemem *l)
 	maps_free(&l->maps);
 	free(l->presence);
 	free(l->line_tag);
+	free(l->line_slot);
 	free(l->lines);
 	free(l->entries);
 	l->presence = NULL;
 	l->line_tag = NULL;
+	l->line_slot = NULL;
 	l->lines = NULL;
 	l->entries = NULL;
 }
@@ -307,49 +312,72 @@ static int page_present(struct livemem *l, uint64_t addr)
 	return p->bits >> (page % PRESENCE_PAGES) & 1;
 }
 
+static uint16_t *slot_of(const struct livemem *l, uint64_t line)
+{
+	return &l->line_slot[line * 0x9e3779b97f4a7c15ULL >> (64 - HASH_BITS)];
+}
+
+/* The cached line, or NULL. */
+static const uint8_t *find_line(const struct livemem *l, uint64_t line)
+{
+	size_t slot = *slot_of(l, line);
+
+	return l->line_tag[slot] == line + 1 ? l->lines + slot * LINE : NULL;
+}
+
+/*
+ * Reads the line, and those behind it in its page when reading goes upwards. In the order of
+ * reading they share pages of our own memory, each of which costs a fault. NULL when the kernel
+ * does not give it.
+ */
+static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
+{
+	size_t n = 1, slot;
+	ssize_t got;
+
+	if (line && find_line(l, line - 1))
+		n = AHEAD - line % AHEAD;
+	if (l->line_next + n > LINES)
+		l->line_next = 0;
+	slot = l->line_next;
+	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
+	/* The fd is bound to the mm: for one line it costs half of process_vm_readv, after which
+	 * the PID has to be checked. */
+	got = pread(l->mem, l->lines + slot * LINE, n * LINE, line * LINE);
+	for (size_t i = 0; got >= (ssize_t)((i + 1) * LINE); i++) {
+		l->line_tag[slot + i] = line + i + 1;
+		*slot_of(l, line + i) = slot + i;
+	}
+	if (got < LINE)
+		return NULL;
+	l->line_next += n;
+	return l->lines + slot * LINE;
+}
+
 /* The part [addr, addr + len) of one line, through the cache. */
 static int read_line(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len, range_vec *holes)
 {
-	uint64_t line = addr / LINE;
-	size_t slot = line % LINES;
-	uint8_t *data = l->lines + slot * LINE;
-	range_vec failed = { 0 };
+	const uint8_t *data = find_line(l, addr / LINE);
 	struct runs one;
 	int rc;
 
-	if (l->line_tag[slot] == line + 1) {
+	if (!data) {
+		rc = page_present(l, addr);
+		if (rc < 0)
+			return rc;
+		if (!rc) {
+			memset(buf, 0, len);
+			return add_absent(l, addr, addr + len, holes);
+		}
+		data = fetch_line(l, addr / LINE);
+	}
+	if (data) {
 		memcpy(buf, data + addr % LINE, len);
 		return 0;
 	}
-	rc = page_present(l, addr);
-	if (rc < 0)
-		return rc;
-	if (!rc) {
-		memset(buf, 0, len);
-		return add_absent(l, addr, addr + len, holes);
-	}
-	l->line_tag[slot] = 0;
 	one.n = 0;
-	/* The fd is bound to the mm: for one line it costs half of process_vm_readv, after which
-	 * the PID has to be checked. */
-	if (pread(l->mem, data, LINE, line * LINE) == LINE)
-		rc = 0;
-	else
-		rc = runs_add(l, &one, line * LINE, data, LINE, &failed);
-	if (!rc)
-		rc = runs_flush(l, &one, &failed);
-	if (rc) {
-		vec_free(&failed);
-		return rc;
-	}
-	memcpy(buf, data + addr % LINE, len);
-	if (!failed.n) {
-		l->line_tag[slot] = line + 1;
-		return 0;
-	}
-	/* The whole line was tried; only what was asked for counts. */
-	vec_free(&failed);
-	return range_append(holes, addr, addr + len, HOLE_FAILED);
+	rc = runs_add(l, &one, addr, buf, len, holes);
+	return rc ? rc : runs_flush(l, &one, holes);
 }
 
 int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, void *buf)
@@ -387,7 +415,7 @@ int livemem_read(struct livemem *l, uint64_t addr, void *buf, size_t len, range_
 	uint8_t *p = buf;
 	int rc = 0;
 
-	if (len > LINE)
+	if (len > AHEAD * LINE)
 		return read_large(l, addr, p, len, holes);
 	while (len && !rc) {
 		size_t n = LINE - addr % LINE;

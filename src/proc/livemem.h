@@ -32,7 +32,9 @@ struct livemem {
 	struct livemem_presence *presence;
 	uint64_t *line_tag; /* address / LINE, + 1; 0: empty */
 	uint8_t *lines;
-	struct maps maps; /* to tell absent from unmapped; read when first needed */
+	uint16_t *line_slot; /* where a line may be, by hash; its tag decides */
+	size_t line_next;    /* the slot to fill next, round and round */
+	struct maps maps;    /* to tell absent from unmapped; read when first needed */
 	bool maps_known;
 	uint64_t *entries; /* scratch for large reads */
 };
