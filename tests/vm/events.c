@@ -7,9 +7,15 @@
  *	program NAME fires|spare|fallback|missing|FAIL-...
  *	event NAME ok|FAIL-...
  *
+ * events rounds N: attaches and detaches N times to a child that does some of that, mappings
+ * included in every fourth. Says what grew of us, and whether the child's code is as it was.
+ *
+ *	rounds NAME ok|FAIL-...
+ *
  * Words after # on a line say more. A program not named below has to run at least once: the child
  * does one of everything.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -24,6 +30,7 @@
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,6 +146,7 @@ static void touch(void)
 		m[i] = 1;
 }
 
+/* The other one is gone: so do we. */
 static void wait_for(int fd)
 {
 	char c;
@@ -171,6 +179,19 @@ static void child(const char *self, int go, int ready)
 	wait_for(go);
 	execl(self, self, "leave", NULL);
 	_exit(5);
+}
+
+static void child_of_rounds(int go, int ready)
+{
+	done(ready);
+	for (;;) {
+		wait_for(go);
+		run_mappings();
+		cycle++;
+		gc_stand_in();
+		run_threads(THREADS);
+		done(ready);
+	}
 }
 
 /* ---- the parent */
@@ -398,19 +419,26 @@ static int check_first(struct counts *c, const struct ev *s, bool fallbacks)
 	return bad;
 }
 
-static int watch(pid_t pid, int go, int ready, bool fallbacks)
+static struct ev_options options(pid_t pid)
 {
 	struct ev_options o = { .pid = pid, .groups = EV_ALL, .rss_step = STEP };
+
+	snprintf(o.gc.path, sizeof(o.gc.path), "/proc/%d/exe", (int)pid);
+	dl_iterate_phdr(find_stand_in, &o.gc.offset);
+	o.gc.words[GCV_CYCLE].addr = (uintptr_t)&cycle;
+	o.gc.words[GCV_CYCLE].size = sizeof(cycle);
+	return o;
+}
+
+static int watch(pid_t pid, int go, int ready, bool fallbacks)
+{
+	struct ev_options o = options(pid);
 	struct counts first = { 0 }, last = { 0 };
 	struct err e = { 0 };
 	struct ev *s = NULL;
 	int bad, r, status;
 
 	o.fallbacks = fallbacks;
-	snprintf(o.gc.path, sizeof(o.gc.path), "/proc/%d/exe", (int)pid);
-	dl_iterate_phdr(find_stand_in, &o.gc.offset);
-	o.gc.words[GCV_CYCLE].addr = (uintptr_t)&cycle;
-	o.gc.words[GCV_CYCLE].size = sizeof(cycle);
 	wait_for(ready);
 	r = ev_open(&o, &s, &e);
 	if (r) {
@@ -435,9 +463,102 @@ static int watch(pid_t pid, int go, int ready, bool fallbacks)
 	return bad;
 }
 
+/* ---- rounds */
+
+struct usage {
+	uint64_t anon; /* resident anonymous bytes */
+	int fds;
+};
+
+static struct usage usage_of_us(void)
+{
+	struct usage u = { 0 };
+	char line[256];
+	FILE *f = fopen("/proc/self/smaps_rollup", "r");
+	DIR *d = opendir("/proc/self/fd");
+	unsigned long kib;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Anonymous: %lu", &kib) == 1)
+			u.anon = kib << 10;
+	while (d && readdir(d))
+		u.fds++;
+	if (f)
+		fclose(f);
+	if (d)
+		closedir(d);
+	return u;
+}
+
+static uint64_t code_of(pid_t pid)
+{
+	uint64_t code = 0;
+	struct iovec here = { &code, sizeof(code) }, there = { gc_stand_in, sizeof(code) };
+
+	return process_vm_readv(pid, &here, 1, &there, 1, 0) == sizeof(code) ? code : 0;
+}
+
+static int one_round(struct ev_options *o, int go, int ready)
+{
+	bool mappings = o->groups & EV_MAPPINGS;
+	struct counts c = { 0 };
+	struct err e = { 0 };
+	struct ev *s = NULL;
+	int r = ev_open(o, &s, &e);
+
+	if (r) {
+		printf("# %s\n", e.text);
+		return r;
+	}
+	done(go);
+	wait_for(ready);
+	poll_events(s, &c, KIND_THREAD_EXIT, THREADS);
+	read_not_run(s, &c);
+	r = c.n[KIND_GC] != 1 || c.n[KIND_THREAD_EXIT] + c.not_run < THREADS ||
+	    c.n[KIND_MMAP] + c.not_run < (mappings ? MMAPS + 1 : 0);
+	if (r)
+		printf("# %lu cycles, %lu threads, %lu mmaps\n", (unsigned long)c.n[KIND_GC],
+		       (unsigned long)c.n[KIND_THREAD_EXIT], (unsigned long)c.n[KIND_MMAP]);
+	ev_close(s);
+	return r;
+}
+
+static int check_rounds(pid_t pid, int go, int ready, int n)
+{
+	/* What the C library and libbpf keep, and an allocator's play. */
+	enum { WARM = 8, PLAY = 128 << 10 };
+	struct ev_options o = options(pid);
+	struct usage warm = { 0 }, last;
+	uint64_t code;
+	int bad = 0;
+
+	wait_for(ready);
+	code = code_of(pid);
+	for (int i = 0; i < n + WARM && bad < 10; i++) {
+		if (i == WARM)
+			warm = usage_of_us();
+		o.groups = i % 4 ? EV_ALL & ~EV_MAPPINGS : EV_ALL;
+		bad += one_round(&o, go, ready) != 0;
+	}
+	last = usage_of_us();
+	printf("rounds events %s # %d of %d rounds wrong\n", bad ? "FAIL-count" : "ok", bad,
+	       n + WARM);
+	printf("rounds memory %s # %lu KiB, before %lu\n",
+	       last.anon > warm.anon + PLAY ? "FAIL-grows" : "ok", (unsigned long)last.anon >> 10,
+	       (unsigned long)warm.anon >> 10);
+	printf("rounds fds %s # %d, before %d\n", last.fds == warm.fds ? "ok" : "FAIL-left",
+	       last.fds, warm.fds);
+	printf("rounds code %s\n", code && code == code_of(pid) ? "ok" : "FAIL-changed");
+	bad += last.anon > warm.anon + PLAY || last.fds != warm.fds || code != code_of(pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
 	bool fallbacks = argc > 1 && !strcmp(argv[1], "fallbacks");
+	int rounds = argc > 2 && !strcmp(argv[1], "rounds") ? atoi(argv[2]) : 0;
 	int go[2], ready[2], stats;
 	pid_t pid;
 
@@ -452,7 +573,13 @@ int main(int argc, char **argv)
 	pid = fork();
 	if (pid < 0)
 		return 2;
+	if (!pid && rounds)
+		child_of_rounds(go[0], ready[1]);
 	if (!pid)
 		child("/proc/self/exe", go[0], ready[1]);
+	close(go[0]);
+	close(ready[1]);
+	if (rounds)
+		return check_rounds(pid, go[1], ready[0], rounds) ? 1 : 0;
 	return watch(pid, go[1], ready[0], fallbacks) ? 1 : 0;
 }

@@ -24,5 +24,8 @@ $(addprefix $(OUTPUT)/guest/,pure cgo gcloop): $(OUTPUT)/guest/%: $(GO_SRC)
 	$(Q)mkdir -p $(@D)
 	$(Q)cd tests/targets && $(VM_GO) $(vm_go) -trimpath -buildvcs=false -o $(abspath $@) ./$(if $(filter gcloop,$*),gcloop,fixture)
 
+# An end-to-end test runs it here, too.
+targets: $(OUTPUT)/vm-events
+
 -include $(OUTPUT)/tests/vm/events.d
 .PHONY: check-kernels vm-guest
