@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# deps.sh build|demo|test: sees to what building, the demo or the tests need (Debian's packages).
-# Installs only what is not there, as root; without root it says what to run. Other systems: the
+# deps.sh build|demo|test|bench: sees to what building, the demo, the tests or the benchmarks need
+# (Debian's packages). Installs only what is not there, as root; without root it says what to run. Other systems: the
 # commands and pkg-config names below are what is looked for.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
@@ -52,6 +52,10 @@ test_() {
 	want liblzma-dev static liblzma.a
 	want libbz2-dev static libbz2.a
 }
+bench() {
+	want bpftrace command_ bpftrace
+	want python3-bpfcc /usr/bin/python3 -c 'import bcc'
+}
 clang_major() {
 	if command -v clang >/dev/null; then
 		clang -dumpversion | cut -d. -f1
@@ -64,8 +68,9 @@ case $mode in
 build) build ;;
 demo) demo ;;
 test) test_ ;;
+bench) bench ;;
 *)
-	echo "usage: deps.sh build|demo|test" >&2
+	echo "usage: deps.sh build|demo|test|bench" >&2
 	exit 2
 	;;
 esac

@@ -69,6 +69,7 @@ demo-run: $(PROG) $(T)/demo
 
 bench: $(PROG) targets $(OUTPUT)/bench/bench
 	$(Q)bash tests/bench/run.sh $(OUTPUT)
+	$(Q)bash tests/bench/watch.sh $(OUTPUT)
 
 $(OUTPUT)/bench/bench: tests/bench/bench.c
 	$(say) CC $@
