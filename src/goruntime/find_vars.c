@@ -62,6 +62,26 @@ bool is_bits_list(struct search *s, uint64_t head)
 	       chain_covers(s, head, next, size, NULL, 0, &none, &len);
 }
 
+/* Bits lie in the used part of their block, behind its two words (mheap.go, gcBitsHeader). A block
+ * of something else right before one of bits would seem to hold those, too (finblock, mfinal.go).
+ */
+static bool are_bits_used(struct search *s, uint64_t at, const uint64_t *bits, unsigned int n)
+{
+	uint64_t size = s->rt->l->f[GO_CONST_GCBITSCHUNK], next = s->rt->l->f[GO_GCBITSARENA_NEXT];
+	uint64_t used;
+
+	for (unsigned int i = 0; at && i < MAX_LIST; i++) {
+		if (rd_u64(s->rt, PASS_DISCOVER, at, &used))
+			return false;
+		for (unsigned int k = 0; k < n; k++)
+			if (bits[k] >= at && bits[k] < at + size && bits[k] - at >= next + 8 + used)
+				return false;
+		if (rd_u64(s->rt, PASS_DISCOVER, at + next, &at))
+			return false;
+	}
+	return true;
+}
+
 /*
  * gcBitsArenas {lock; free, next, current, previous} (mheap.go). After two cycles `previous` is
  * never empty, so the last of adjacent lists tells where the struct begins. Before that: the mark
@@ -75,7 +95,9 @@ static void look_gcbits(struct search *s, uint64_t addr, const uint64_t w[4])
 	unsigned int last = 0;
 
 	if (!chain_covers(s, w[0], next, size, s->markbits, s->nmark, &marks, &len) ||
-	    !chain_covers(s, w[0], next, size, s->oldbits, s->nold, &olds, &len) || !(marks | olds))
+	    !chain_covers(s, w[0], next, size, s->oldbits, s->nold, &olds, &len) ||
+	    !(marks | olds) || !are_bits_used(s, w[0], s->markbits, s->nmark) ||
+	    !are_bits_used(s, w[0], s->oldbits, s->nold))
 		return;
 	if (s->numgc > 2) {
 		while (last < 3 && is_bits_list(s, w[last + 1]))
