@@ -37,6 +37,7 @@ demo() {
 	build
 	want golang-go go_
 	want jq command_ jq
+	want xz-utils command_ xz
 }
 test_() {
 	demo

@@ -17,6 +17,7 @@ check-unit: $(UNIT)
 check-replay: $(PROG)
 	$(Q)UPDATE=$(UPDATE) sh tests/golden/replay.sh $(PROG)
 	$(Q)UPDATE_GOLDEN=$(UPDATE_GOLDEN) sh tests/golden/help.sh $(PROG)
+	$(Q)bash tests/go-matrix/replay.sh $(PROG)
 
 # ---- targets that tests look at
 include tests/targets/targets.mk

@@ -4,9 +4,18 @@
 GO_MATRIX_CACHE ?= $(abspath $(OUTPUT))/go-matrix/mod
 GO_RELEASES ?=
 VARIANTS ?=
+GO_TOOLS := $(patsubst tests/%.c,$(OUTPUT)/tests/%,$(wildcard tests/go-matrix/*.c))
+
+$(GO_TOOLS): $(OUTPUT)/tests/%: $(OUTPUT)/tests/%.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS)
+-include $(GO_TOOLS:=.d)
 
 check-go: $(PROG)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' VARIANTS='$(VARIANTS)' bash tests/go-matrix/matrix.sh $(OUTPUT) $(GO_RELEASES)
-	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' bash tests/go-matrix/gctrace.sh $(OUTPUT) $(GO_RELEASES)
 
-.PHONY: check-go
+# Takes the captures of tests/captures/go-matrix anew.
+go-captures: $(PROG) $(GO_TOOLS)
+	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' bash tests/go-matrix/captures.sh $(OUTPUT) $(GO_RELEASES)
+
+.PHONY: check-go go-captures

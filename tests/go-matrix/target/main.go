@@ -53,10 +53,11 @@ func fill(b []byte) []byte {
 	return b
 }
 
-// hold makes objects of every size class, and lets every third of the small ones die.
-func hold() {
+// hold makes objects of every size class, of each as many as make that many bytes, and n of some;
+// it lets every third of the small ones die.
+func hold(bytesEach, n int) {
 	for size := 8; size <= 40<<10; size += size/4 + 8 {
-		for i := 0; i < 1+64<<10/size; i++ {
+		for i := 0; i < 1+bytesEach/size; i++ {
 			kept = append(kept, fill(make([]byte, size)))
 		}
 	}
@@ -68,7 +69,7 @@ func hold() {
 	for i := 0; i < 3; i++ {
 		kept = append(kept, fill(make([]byte, 3*mib+i*777)))
 	}
-	for i := 0; i < 5000; i++ {
+	for i := 0; i < n; i++ {
 		list = &node{next: list}
 		list.data[1] = uint64(i)
 		words = append(words, new(uint64))
@@ -200,9 +201,15 @@ func run(word string, n uint64) {
 
 func main() {
 	publish := flag.String("publish", "", "file to map: own reads, all the time, under load")
+	small := flag.Bool("small", false, "for a capture: few objects")
 	flag.Parse()
-	hold()
-	park(40, 3)
+	if *small {
+		hold(8<<10, 300)
+		park(8, 1)
+	} else {
+		hold(64<<10, 5000)
+		park(40, 3)
+	}
 	native()
 	debug.FreeOSMemory()
 	if percent := debug.SetGCPercent(-1); percent >= 0 {
