@@ -141,10 +141,6 @@ struct report_opts {
 	bool pss;
 };
 
-/* Looks (co: what to look for, beside o), prints to standard output. Returns the exit code;
- * messages are printed. */
-int cli_report(struct memsrc *m, const struct collect_opts *co, const struct report_opts *o);
-
 /* Prints one report. Returns the exit code: CLI_PARTIAL when it is. */
 int cli_print_report(const struct report *r, const struct report_opts *o);
 

@@ -83,17 +83,6 @@ int cli_print_report(const struct report *r, const struct report_opts *o)
 	return code ? code : r->partial ? CLI_PARTIAL : CLI_OK;
 }
 
-int cli_report(struct memsrc *m, const struct collect_opts *co, const struct report_opts *o)
-{
-	struct report r;
-	struct err e = { 0 };
-	int rc = collect_report(m, co, &r, &e);
-	int code = rc ? cli_fail(rc, &e) : cli_print_report(&r, o);
-
-	report_free(&r);
-	return code;
-}
-
 /* ---- the command */
 
 struct args {

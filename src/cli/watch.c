@@ -140,6 +140,7 @@ struct watch {
 	struct ev *ev;
 	struct watch_text text;
 	struct watch_sampler sampler;
+	struct watch_looks looks;
 	struct text out; /* of one poll: written at its end */
 	struct watch_end end;
 	bool has_book;
@@ -188,8 +189,12 @@ static void count(struct watch *w, const struct event *e)
 		w->end.failed++;
 	if (k == KIND_EXIT && e->tgid == (uint32_t)memsrc_pid(w->t.m))
 		w->ended = true;
-	if (k == KIND_EXEC)
+	if (k == KIND_EXEC) {
 		watch_target_exec(&w->t);
+		watch_look_free(&w->looks); /* of another program */
+	}
+	if (k == KIND_GC)
+		watch_look_cycle(&w->looks, &e->gc);
 	if (k == KIND_GC && watch_target_learn(&w->t))
 		ev_set_words(w->ev, w->t.gc.words);
 }
@@ -541,6 +546,8 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 	uint64_t now;
 	int r = watch_target_open(m, &w->t, e);
 
+	if (!r && !w->a->no_report)
+		watch_look_first(&w->looks, memsrc_pid(m));
 	if (!r)
 		r = wait_open(w, &q, e);
 	signals = q.signals;
@@ -584,6 +591,9 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 static int report_at_end(struct watch *w)
 {
 	struct collect_opts co = { .pss = w->a->report.pss };
+	struct report last;
+	struct err e = { 0 };
+	int r, code;
 
 	if (w->a->no_report)
 		return CLI_OK;
@@ -593,7 +603,10 @@ static int report_at_end(struct watch *w)
 	}
 	if (w->has_book && mapbook_give(&w->book, &co))
 		return cli_fail(-ENOMEM, NULL);
-	return cli_report(w->t.m, &co, &w->a->report);
+	r = watch_look_last(&w->looks, w->t.m, &co, &last, &e);
+	code = r ? cli_fail(r, &e) : cli_print_report(&last, &w->a->report);
+	report_free(&last);
+	return code;
 }
 
 static int watch_one(const struct args *a, struct memsrc *m)
@@ -612,6 +625,7 @@ static int watch_one(const struct args *a, struct memsrc *m)
 		code = report_at_end(&w);
 	ev_close(w.ev);
 	mapbook_close(&w.book);
+	watch_look_free(&w.looks);
 	watch_target_close(&w.t);
 	text_free(&w.out);
 	vec_free(&w.lost);

@@ -3,11 +3,14 @@
 #ifndef RSSCOPE_CLI_WATCH_H
 #define RSSCOPE_CLI_WATCH_H
 
+#include "collect/collect.h"
 #include "collect/files.h"
 #include "collect/symbolize.h"
 #include "event/event.h"
 #include "goruntime/goruntime.h"
 #include "model/pace.h"
+#include "model/report.h"
+#include "model/trend.h"
 #include "out/watch.h"
 #include "proc/memsrc.h"
 #include "proc/status.h"
@@ -63,6 +66,21 @@ void watch_sample_count(struct watch_sampler *s, const struct event *e);
 /* 0 or -errno: it ends. What can't be had of the limits is left out. */
 int watch_sample_take(struct watch_sampler *s, struct watch_target *t, uint64_t now_ns,
 		      struct watch_sample *out);
+
+/* Looks at the beginning and at the end; all zeros to begin with. */
+struct watch_looks {
+	bool has;
+	struct report first;
+	struct trend live; /* what each cycle left alive */
+};
+
+/* Without one, findings that need two looks are not made. */
+void watch_look_first(struct watch_looks *l, pid_t pid);
+void watch_look_cycle(struct watch_looks *l, const struct event_gc *g);
+/* As collect_report, with the findings of both looks. */
+int watch_look_last(struct watch_looks *l, struct memsrc *m, const struct collect_opts *co,
+		    struct report *out, struct err *e);
+void watch_look_free(struct watch_looks *l);
 
 /* The process has called exec: names are looked up anew. */
 void watch_target_exec(struct watch_target *t);

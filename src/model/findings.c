@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/findings_rules.h"
+#include "model/trend.h"
 
 const char *const finding_ids[] = {
 	"gc-headroom-over-limit",
@@ -86,6 +87,24 @@ int findings_compare(struct diff *d)
 	for (size_t i = 0; i < ARRAY_LEN(diff_rules) && !rc; i++)
 		rc = diff_rules[i](d, &d->findings);
 	sort_by_severity(&d->findings);
+	return rc;
+}
+
+int findings_watch(struct diff *d, const struct trend *live, struct report *b)
+{
+	bool rests = trend_rests(live);
+	int rc = findings_compare(d);
+
+	for (size_t i = 0; i < d->findings.n && !rc; i++) {
+		struct finding *f = &d->findings.v[i];
+
+		if (rests && !strcmp(f->id, "go-heap-leak"))
+			continue;
+		rc = vec_push(&b->findings, *f);
+		if (!rc)
+			*f = (struct finding){ 0 }; /* moved */
+	}
+	sort_by_severity(&b->findings);
 	return rc;
 }
 

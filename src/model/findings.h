@@ -11,6 +11,7 @@
 #include "model/report.h"
 
 struct diff;
+struct trend;
 
 /* Every id that there is; ends with NULL. */
 extern const char *const finding_ids[];
@@ -20,6 +21,11 @@ int findings_make(struct report *r);
 
 /* Appends what only two looks at one process show to d->findings. 0 or -ENOMEM. */
 int findings_compare(struct diff *d);
+
+/* The same of a watch: what the looks at its beginning (A) and its end (B) show is appended to B's
+ * own findings, which is `b`. live: what the cycles in between left alive; where that is known and
+ * has come to rest, it is no leak. 0 or -ENOMEM. */
+int findings_watch(struct diff *d, const struct trend *live, struct report *b);
 
 /* Bytes that the cgroup may still be charged before its effective limit; 0 when it is over it.
  * Absent when there is no limit or it is not known. */

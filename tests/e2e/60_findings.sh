@@ -4,13 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_tool jq
-go=${GO:-$(command -v go || ls /usr/local/go/bin/go 2>/dev/null)}
-[ -n "$go" ] || skip no-go "no Go toolchain to build the scenarios"
-S=$OUTPUT/scenarios/scenarios
-mkdir -p "$OUTPUT/scenarios"
-(cd "$ROOT/tests/scenarios" && GO111MODULE=on GOTOOLCHAIN=local GOFLAGS='' GOWORK=off CGO_ENABLED=0 \
-	GOCACHE=${GOCACHE:-${HOME:-$OUTPUT}/.cache/go-build} \
-	"$go" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$S" .) || die "the scenarios do not build"
+. "$(dirname "$0")/scenarios.sh"
 
 # A memory cgroup: its folder in $CG, the name of its limit in $LIMIT.
 memory_cgroup() {
@@ -28,12 +22,6 @@ memory_cgroup() {
 	CGROUPS+=("$CG")
 }
 
-# scenario NAME [ENV=VALUE…]: its PID in TPID, its line in $TMP/truth.
-scenario() {
-	start_program env "${@:2}" "$S" "$1"
-	read -r -t 60 line <&"$TRUTH_FD" || die "$1 says nothing: $(cat "$TMP"/target.*.err)"
-	printf '%s\n' "$line" >"$TMP/truth"
-}
 # The same in the cgroup with a limit of so many MiB.
 limited() { # MIB NAME [ENV=VALUE…]
 	echo max >"$CG/$LIMIT" 2>/dev/null || echo -1 >"$CG/$LIMIT"

@@ -59,6 +59,21 @@ func grow() error {
 	return nil
 }
 
+func leak() error {
+	for i := 0; i < 12; i++ {
+		hold(4)
+	}
+	return nil
+}
+
+func filled() error {
+	grow()
+	for i := 0; i < 3; i++ {
+		churn()
+	}
+	return nil
+}
+
 var sink []byte
 
 func churn() error {

@@ -28,6 +28,8 @@ var scenarios = map[string]scenario{
 	"holes":      {"returned memory between live objects; a step: in huge pages", holes, collapse},
 	"cache":      {"30 MiB of live heap; a step: 40 MiB more, 4 cycles", small, grow},
 	"churn":      {"30 MiB of live heap; a step: 40 MiB of garbage, 4 cycles", small, churn},
+	"leak":       {"30 MiB of live heap; a step: 48 MiB more, over 12 cycles", small, leak},
+	"filled":     {"30 MiB of live heap; a step: 40 MiB more, over 4 cycles, then 12 without", small, filled},
 	"goroutines": {"a step: 500 goroutines more, which wait", nothing, block},
 	"burst":      {"a step: 500 goroutines more, which end", nothing, burst},
 }

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "model/gc_cycle.h"
 #include "model/pace.h"
+#include "model/trend.h"
 #include "out/watch.h"
 
 enum { MS = 1000000 };
@@ -202,4 +203,59 @@ TEST(watch_lines_for_people)
 	CHECK(strstr(u.p, "84.0 MiB  (anon 70.0, file 14.0, shm 0.0 MiB)  12 threads (+2 -1), 340 "
 			  "events\n"));
 	CHECK(strstr(u.p, "128.0 of 512.0 MiB, 25%, cgroup  +1.0 MiB/s: there in 6 min\n"));
+}
+
+/* One figure a second. */
+static struct trend course(unsigned int n, uint64_t (*v)(unsigned int))
+{
+	struct trend t = { 0 };
+
+	for (unsigned int i = 0; i < n; i++)
+		trend_add(&t, (i + 1) * SECOND, v(i));
+	return t;
+}
+
+static uint64_t rises(unsigned int i)
+{
+	return 100 + i;
+}
+
+static uint64_t fills(unsigned int i)
+{
+	return 100 + (i < 300 ? i : 300);
+}
+
+static uint64_t swings(unsigned int i)
+{
+	return i % 10 ? 100 + i % 7 : 50;
+}
+
+static uint64_t saw(unsigned int i) /* up by 3, and every tenth figure 20 back */
+{
+	return 1000 + 3 * i - (i % 10 ? 0 : 20);
+}
+
+TEST(trend_of_a_leak_and_of_a_cache)
+{
+	struct trend t = course(1000, rises);
+
+	CHECK(!trend_rests(&t));
+	CHECK(t.n <= TREND_POINTS);
+	t = course(1000, fills);
+	CHECK(trend_rests(&t));
+	t = course(1000, swings);
+	CHECK(trend_rests(&t));
+	t = course(1000, saw);
+	CHECK(!trend_rests(&t));
+	t = course(5, rises); /* too few to ask */
+	CHECK(!trend_rests(&t));
+	t = (struct trend){ 0 };
+	for (int i = 0; i < 20; i++) /* a burst that fills it, then some late and lonely cycles */
+		trend_add(&t, SECOND + i, 10 * i);
+	CHECK(!trend_rests(&t));
+	trend_add(&t, 100 * SECOND, 191);
+	trend_add(&t, 180 * SECOND, 191);
+	CHECK(trend_rests(&t));
+	trend_add(&t, SECOND, 9); /* not later: left out */
+	CHECK_INT(t.n, 22);
 }

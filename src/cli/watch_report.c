@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The report at the end of a watch, and what it says because there was a look at the beginning. */
+#include "base/log.h"
+#include "cli/watch.h"
+#include "model/diff.h"
+#include "model/findings.h"
+
+/* With a source of its own: a look's notes stay with the source. */
+void watch_look_first(struct watch_looks *l, pid_t pid)
+{
+	const struct collect_opts co = { 0 };
+	struct memsrc *m = NULL;
+	struct err e = { 0 };
+	int r = memsrc_open_live(pid, &m, &e);
+
+	if (!r) {
+		r = collect_report(m, &co, &l->first, &e);
+		if (r)
+			report_free(&l->first);
+	}
+	if (r)
+		log_debug("no look at the beginning: %s", e.text);
+	l->has = !r;
+	memsrc_close(m);
+}
+
+void watch_look_cycle(struct watch_looks *l, const struct event_gc *g)
+{
+	if (gc_has(g, GCV_HEAP_MARKED) && gc_has(g, GCV_END))
+		trend_add(&l->live, g->v[GCV_END], g->v[GCV_HEAP_MARKED]);
+}
+
+static int compare(struct watch_looks *l, struct report *last)
+{
+	struct diff d;
+	int r = diff_make(&l->first, last, &d);
+
+	if (!r)
+		r = findings_watch(&d, &l->live, last);
+	diff_free(&d);
+	return r;
+}
+
+int watch_look_last(struct watch_looks *l, struct memsrc *m, const struct collect_opts *co,
+		    struct report *out, struct err *e)
+{
+	int r = collect_report(m, co, out, e);
+
+	return r || !l->has ? r : compare(l, out);
+}
+
+void watch_look_free(struct watch_looks *l)
+{
+	if (l->has)
+		report_free(&l->first);
+	l->has = false;
+}
