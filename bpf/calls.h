@@ -11,12 +11,20 @@
 #include "compat.h"
 #include "gostack.h"
 
-/* X(name, enum rsc_call, number of arguments); src/event/attach.c has the same names. */
+/* X(prefix of the programs' names, call, enum rsc_call, number of arguments); src/event/attach.c
+ * has the same names. */
 #define CALLS(X)                                                                                   \
-	X(mmap, RSC_MMAP, 6)                                                                       \
-	X(munmap, RSC_MUNMAP, 2)                                                                   \
-	X(mremap, RSC_MREMAP, 5)                                                                   \
-	X(brk, RSC_BRK, 1)
+	X(mmap, mmap, RSC_MMAP, 6)                                                                 \
+	X(munmap, munmap, RSC_MUNMAP, 2)                                                           \
+	X(mremap, mremap, RSC_MREMAP, 5)                                                           \
+	X(brk, brk, RSC_BRK, 1)                                                                    \
+	X(mprotect, mprotect, RSC_MPROTECT, 3)                                                     \
+	X(pkey, pkey_mprotect, RSC_PKEY_MPROTECT, 4)                                               \
+	X(madvise, madvise, RSC_MADVISE, 3)                                                        \
+	X(prctl, prctl, RSC_PRCTL, 5)                                                              \
+	X(shmat, shmat, RSC_SHMAT, 3)                                                              \
+	X(shmdt, shmdt, RSC_SHMDT, 1)                                                              \
+	X(remap, remap_file_pages, RSC_REMAP_FILE_PAGES, 5)
 
 static __always_inline struct call_slot *slot_of_thread(void)
 {
@@ -66,15 +74,36 @@ static __always_inline void lose_call(const struct rsc_rec_call *r)
 	const __u64 *a = r->args, ret = r->ret, ns = r->hdr.exit_ns;
 	__u32 tgid = r->hdr.tgid;
 
-	if (r->call == RSC_BRK && !a[1]) {
+	/* MAX_ERRNO: a failed one changes nothing; but an mprotect may have come half the way. */
+	if (r->call != RSC_BRK && r->call != RSC_MPROTECT && r->call != RSC_PKEY_MPROTECT &&
+	    ret >= -4095UL)
+		return;
+	switch (r->call) {
+	case RSC_BRK:
+		if (!a[1])
+			lose_all(tgid);
+		else
+			lose(tgid, ns, a[1] < ret ? a[1] : ret, a[1] < ret ? ret : a[1]);
+		return;
+	case RSC_MREMAP:
+		lose(tgid, ns, ret, ret + a[2]);
+		lose(tgid, ns, a[0], a[0] + a[1]);
+		return;
+	case RSC_MMAP:
+		lose(tgid, ns, ret, ret + a[1]);
+		return;
+	case RSC_MUNMAP:
+	case RSC_MPROTECT:
+	case RSC_PKEY_MPROTECT:
+		lose(tgid, ns, a[0], a[0] + a[1]);
+		return;
+	case RSC_SHMAT: /* how large it is, the call does not tell */
+	case RSC_SHMDT:
 		lose_all(tgid);
-	} else if (r->call == RSC_BRK) {
-		lose(tgid, ns, a[1] < ret ? a[1] : ret, a[1] < ret ? ret : a[1]);
-	} else if (ret < -4095UL) { /* MAX_ERRNO: a failed one changes nothing */
-		lose(tgid, ns, r->call == RSC_MMAP ? ret : a[0],
-		     (r->call == RSC_MMAP ? ret : a[0]) + a[1]);
-		if (r->call == RSC_MREMAP)
-			lose(tgid, ns, ret, ret + a[2]);
+		return;
+	case RSC_PRCTL: /* a name changes no mapping, the break may */
+		if (a[0] == RSC_PR_SET_MM)
+			lose_all(tgid);
 	}
 }
 
@@ -102,63 +131,126 @@ static __always_inline struct call_slot *call_begin(__u16 call, struct rsc_targe
 	slot->busy = 0;
 	rec_fill(&slot->rec.hdr, RSC_CALL, 0, who);
 	slot->rec.call = call;
-	slot->rec.nstack = slot->rec.ngo = 0;
+	slot->rec.nstack = slot->rec.ngo = slot->rec.nname = 0;
 	*target = t;
 	return slot;
 }
 
-/* The arguments are there. */
-static __always_inline int call_entered(void *ctx, const struct rsc_target *t,
-					struct call_slot *slot)
+/* Of prctl, what concerns mappings: include/uapi/linux/prctl.h. */
+static __always_inline bool is_ours(const struct rsc_rec_call *r)
 {
-	long n;
+	return r->call != RSC_PRCTL || r->args[0] == RSC_PR_SET_VMA ||
+	       r->args[0] == RSC_PR_SET_MM || r->args[0] == RSC_PR_SET_THP;
+}
 
-	if (slot->rec.call == RSC_BRK)
-		slot->rec.args[1] = compat_brk();
-	n = bpf_get_stack(ctx, slot->rec.stack, 8 * RSC_KSTACK, BPF_F_USER_STACK);
+/* The name that a mapping gets, in front of the stack. */
+static __always_inline void put_name(struct rsc_rec_call *rec)
+{
+	for (int i = 0; i < RSC_NAME_MAX / 8; i++)
+		rec->stack[i] = 0;
+	if (rec->args[0] == RSC_PR_SET_VMA && rec->args[4])
+		bpf_probe_read_user_str(rec->stack, RSC_NAME_MAX, (void *)rec->args[4]);
+}
+
+static __always_inline void put_stack(void *ctx, const struct rsc_target *t, __u16 call,
+				      struct rsc_rec_call *rec)
+{
+	__u32 at = call == RSC_PRCTL ? RSC_NAME_MAX / 8 : 0;
+	long n = bpf_get_stack(ctx, &rec->stack[at], 8 * RSC_KSTACK, BPF_F_USER_STACK);
+
 	if (n > 0 && n <= 8 * RSC_KSTACK) {
-		slot->rec.nstack = n / 8;
+		rec->nstack = n / 8;
 		if (n == 8 * RSC_KSTACK)
-			slot->rec.hdr.flags |= RSC_F_STACK_CUT;
+			rec->hdr.flags |= RSC_F_STACK_CUT;
 	} else {
-		slot->rec.hdr.flags |= RSC_F_STACK_FAILED;
+		rec->hdr.flags |= RSC_F_STACK_FAILED;
 		count_one(RSC_N_STACK);
 	}
-	go_stack(&t->go, &slot->rec);
+	if (call != RSC_PRCTL)
+		go_stack(&t->go, rec);
+}
+
+/* The arguments are there. */
+static __always_inline int call_entered(void *ctx, const struct rsc_target *t, __u16 call,
+					struct call_slot *slot)
+{
+	if (!is_ours(&slot->rec))
+		return 0;
+	if (call == RSC_BRK)
+		slot->rec.args[1] = compat_brk();
+	if (call == RSC_PRCTL) {
+		slot->rec.nname = RSC_NAME_MAX;
+		put_name(&slot->rec);
+	}
+	/* Go's scavenger makes many: no more than counting, unless they are asked for. */
+	if (call != RSC_MADVISE || t->groups & RSC_GROUP_MADVISE)
+		put_stack(ctx, t, call, &slot->rec);
 	slot->busy = 1;
 	return 0;
+}
+
+static __always_inline void count_advice(const struct rsc_target *t, const struct rsc_rec_call *r)
+{
+	struct rsc_advice_key key = { .tgid = r->hdr.tgid, .advice = r->args[2] };
+	struct rsc_advice none = {}, *n = bpf_map_lookup_elem(&advice, &key);
+	__u64 page = t->page_size;
+
+	if (!n) {
+		bpf_map_update_elem(&advice, &key, &none, BPF_NOEXIST);
+		n = bpf_map_lookup_elem(&advice, &key);
+	}
+	if (!n) {
+		count_one(RSC_N_ADVICE);
+		return;
+	}
+	__sync_fetch_and_add(&n->calls, 1);
+	if ((__u64)r->ret >= -4095UL)
+		__sync_fetch_and_add(&n->failed, 1);
+	else
+		__sync_fetch_and_add(&n->bytes, (r->args[1] + page - 1) & -page);
+}
+
+static __always_inline void call_send(struct call_slot *slot)
+{
+	__u32 which = RSC_N_LOST, n = slot->rec.nstack + slot->rec.ngo + slot->rec.nname / 8;
+	__u64 *lost = bpf_map_lookup_elem(&counters, &which);
+
+	slot->rec.hdr.lost = lost ? *lost : 0;
+	slot->rec.hdr.cpu = bpf_get_smp_processor_id();
+	if (n > RSC_STACK_MAX)
+		n = RSC_STACK_MAX;
+	n = __builtin_offsetof(struct rsc_rec_call, stack) + 8 * n;
+	slot->rec.hdr.size = n;
+	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n))) {
+		count_lost(RSC_N_RING_CALL);
+		lose_call(&slot->rec);
+	}
 }
 
 static __always_inline int call_exit(__u16 call, __s64 ret)
 {
 	struct ids who = ids_of_current();
-	__u32 tid = bpf_get_current_pid_tgid(), which = RSC_N_LOST, n;
+	struct rsc_target *t = target_of(who.tgid, RSC_GROUP_MAPPINGS);
+	__u32 tid = bpf_get_current_pid_tgid();
 	struct call_slot *slot;
-	__u64 *lost;
 
-	if (!target_of(who.tgid, RSC_GROUP_MAPPINGS))
+	if (!t)
 		return 0;
 	slot = bpf_map_lookup_elem(&calls, &tid);
 	if (!slot || !slot->busy || slot->rec.call != call) {
+		if (call == RSC_PRCTL) /* most are not ours */
+			return 0;
 		count_lost(RSC_N_EXIT_ALONE);
 		lose_all(who.tgid);
 		return 0;
 	}
 	slot->busy = 0;
 	slot->rec.ret = ret;
-	slot->rec.hdr.cpu = bpf_get_smp_processor_id();
-	lost = bpf_map_lookup_elem(&counters, &which);
-	slot->rec.hdr.lost = lost ? *lost : 0;
-	n = slot->rec.nstack + slot->rec.ngo;
-	if (n > RSC_STACK_MAX)
-		n = RSC_STACK_MAX;
-	n = __builtin_offsetof(struct rsc_rec_call, stack) + 8 * n;
-	slot->rec.hdr.size = n;
 	slot->rec.hdr.exit_ns = bpf_ktime_get_ns();
-	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n))) {
-		count_lost(RSC_N_RING_CALL);
-		lose_call(&slot->rec);
-	}
+	if (call == RSC_MADVISE)
+		count_advice(t, &slot->rec);
+	if (call != RSC_MADVISE || t->groups & RSC_GROUP_MADVISE)
+		call_send(slot);
 	return 0;
 }
 

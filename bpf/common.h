@@ -81,6 +81,14 @@ extern struct lost_regions_map {
 	__type(value, __u64);
 } lost_regions SEC(".maps");
 
+/* What madvise was called for, and how often. */
+extern struct advice_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RSC_ADVICE_MAX);
+	__type(key, struct rsc_advice_key);
+	__type(value, struct rsc_advice);
+} advice SEC(".maps");
+
 /* One zeroed slot: what a thread's first call starts from (too large for the BPF stack). */
 extern struct blank_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -23,17 +23,17 @@ static __always_inline int fentry(void *ctx, __u16 call, int nargs)
 	slot->rec.args[3] = nargs > 3 ? arch_syscall_arg(regs, 3) : 0;
 	slot->rec.args[4] = nargs > 4 ? arch_syscall_arg(regs, 4) : 0;
 	slot->rec.args[5] = nargs > 5 ? arch_syscall_arg(regs, 5) : 0;
-	return call_entered(ctx, t, slot);
+	return call_entered(ctx, t, call, slot);
 }
 
-#define CALL(name, nr, nargs)                                                                      \
+#define CALL(fn, name, nr, nargs)                                                                  \
 	SEC("?fentry/" ARCH_SYSCALL #name)                                                         \
-	int name##_fentry(void *ctx)                                                               \
+	int fn##_fentry(void *ctx)                                                                 \
 	{                                                                                          \
 		return fentry(ctx, nr, nargs);                                                     \
 	}                                                                                          \
 	SEC("?fexit/" ARCH_SYSCALL #name)                                                          \
-	int BPF_PROG(name##_fexit, void *regs, long ret)                                           \
+	int BPF_PROG(fn##_fexit, void *regs, long ret)                                             \
 	{                                                                                          \
 		return call_exit(nr, ret);                                                         \
 	}

@@ -20,17 +20,17 @@ static __always_inline int tp_enter(struct trace_event_raw_sys_enter *ctx, __u16
 	slot->rec.args[3] = nargs > 3 ? ctx->args[3] : 0;
 	slot->rec.args[4] = nargs > 4 ? ctx->args[4] : 0;
 	slot->rec.args[5] = nargs > 5 ? ctx->args[5] : 0;
-	return call_entered(ctx, t, slot);
+	return call_entered(ctx, t, call, slot);
 }
 
-#define CALL(name, nr, nargs)                                                                      \
+#define CALL(fn, name, nr, nargs)                                                                  \
 	SEC("?tp/syscalls/sys_enter_" #name)                                                       \
-	int name##_enter(struct trace_event_raw_sys_enter *ctx)                                    \
+	int fn##_enter(struct trace_event_raw_sys_enter *ctx)                                      \
 	{                                                                                          \
 		return tp_enter(ctx, nr, nargs);                                                   \
 	}                                                                                          \
 	SEC("?tp/syscalls/sys_exit_" #name)                                                        \
-	int name##_exit(struct trace_event_raw_sys_exit *ctx)                                      \
+	int fn##_exit(struct trace_event_raw_sys_exit *ctx)                                        \
 	{                                                                                          \
 		return call_exit(nr, ctx->ret);                                                    \
 	}

@@ -22,6 +22,7 @@
 #define RSC_KSTACK    48 /* of these from bpf_get_stack at most; the rest is the Go side's */
 #define RSC_WORDS_MAX 24 /* words of target memory read at a GC cycle */
 #define RSC_COMM_LEN  16 /* TASK_COMM_LEN */
+#define RSC_NAME_MAX  80 /* of a mapping's name: ANON_VMA_NAME_MAX_LEN, mm/madvise.c */
 
 enum rsc_type {
 	RSC_CALL = 1,	  /* struct rsc_rec_call */
@@ -32,7 +33,25 @@ enum rsc_type {
 	RSC_EXEC,
 };
 
-enum rsc_call { RSC_MMAP = 1, RSC_MUNMAP, RSC_MREMAP, RSC_BRK };
+enum rsc_call {
+	RSC_MMAP = 1,
+	RSC_MUNMAP,
+	RSC_MREMAP,
+	RSC_BRK,
+	RSC_MPROTECT,
+	RSC_PKEY_MPROTECT,
+	RSC_MADVISE, /* only with RSC_GROUP_MADVISE; counted in any case */
+	RSC_PRCTL,   /* only the options below */
+	RSC_SHMAT,
+	RSC_SHMDT,
+	RSC_REMAP_FILE_PAGES,
+	RSC_CALL_END
+};
+
+/* From include/uapi/linux/prctl.h. */
+#define RSC_PR_SET_MM  35
+#define RSC_PR_SET_THP 41 /* PR_SET_THP_DISABLE */
+#define RSC_PR_SET_VMA 0x53564d41
 
 /* rsc_rec.flags */
 #define RSC_F_STACK_FAILED 1  /* CALL: bpf_get_stack gave an error */
@@ -54,8 +73,9 @@ struct rsc_rec {
 };
 
 /*
- * A system call that maps or unmaps, entry and exit joined. Failed calls are delivered too: they
- * change nothing. `stack` holds nstack return addresses, innermost first, as bpf_get_stack found
+ * A system call that changes mappings, entry and exit joined. Failed calls are delivered too.
+ * `stack` holds nname bytes of text (of prctl: the name that a mapping gets, ended by a zero), then
+ * nstack return addresses, innermost first, as bpf_get_stack found
  * them at entry, then ngo addresses of the goroutine that called into C or onto the system stack,
  * as the Go runtime saved it (g.m.curg.sched).
  */
@@ -64,7 +84,7 @@ struct rsc_rec_call {
 	__u16 call; /* enum rsc_call */
 	__u16 nstack;
 	__u16 ngo;
-	__u16 pad;
+	__u16 nname;   /* 0 or RSC_NAME_MAX */
 	__u64 args[6]; /* of brk: the request, and the break at the entry (0: not known) */
 	__s64 ret;     /* -errno on failure, except brk: the unchanged break */
 	__u64 stack[RSC_STACK_MAX];
@@ -106,6 +126,7 @@ struct rsc_rec_task {
 #define RSC_GROUP_RSS	   2
 #define RSC_GROUP_GC	   4
 #define RSC_GROUP_THREADS  8
+#define RSC_GROUP_MADVISE  16 /* a record of each madvise, with RSC_GROUP_MAPPINGS */
 
 struct rsc_word {
 	__u64 addr; /* in the target */
@@ -145,6 +166,20 @@ struct rsc_region {
 	__u32 region; /* address >> RSC_REGION_SHIFT */
 };
 
+/* What madvise was called for: map `advice`. */
+#define RSC_ADVICE_MAX 4096
+
+struct rsc_advice_key {
+	__u32 tgid;
+	__u32 advice; /* MADV_*, include/uapi/asm-generic/mman-common.h */
+};
+
+struct rsc_advice {
+	__u64 calls;
+	__u64 failed; /* of these */
+	__u64 bytes;  /* that the others were about, in whole pages */
+};
+
 struct rsc_rss_state {
 	__u64 sizes[4]; /* file, anon, swap, shmem, bytes */
 	__u64 sent;	/* file + anon + shmem of the last record */
@@ -168,6 +203,7 @@ struct rsc_rss_state {
 	X(EXIT_LOST, "call_exit_lost", 1, "mapping calls: their exit was not seen")                \
 	X(STACK, "stack_unreadable", 0, "mapping calls without a user stack")                      \
 	X(GO_STACK, "go_stack_unreadable", 0, "mapping calls whose Go stack is cut short")         \
+	X(ADVICE, "advice_uncounted", 0, "madvise calls that were not counted: too many kinds")    \
 	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle")
 
 enum rsc_counter {
@@ -194,6 +230,7 @@ RSC_SIZE(struct rsc_rec_call, 104 + 8 * RSC_STACK_MAX);
 RSC_AT(struct rsc_rec_call, call, 40);
 RSC_AT(struct rsc_rec_call, nstack, 42);
 RSC_AT(struct rsc_rec_call, ngo, 44);
+RSC_AT(struct rsc_rec_call, nname, 46);
 RSC_AT(struct rsc_rec_call, args, 48);
 RSC_AT(struct rsc_rec_call, ret, 96);
 RSC_AT(struct rsc_rec_call, stack, 104);
@@ -220,6 +257,9 @@ RSC_AT(struct rsc_target, go, 16);
 RSC_AT(struct rsc_target, words, 48);
 RSC_SIZE(struct rsc_region, 8);
 RSC_AT(struct rsc_region, region, 4);
+RSC_SIZE(struct rsc_advice_key, 8);
+RSC_SIZE(struct rsc_advice, 24);
+RSC_AT(struct rsc_advice, bytes, 16);
 RSC_SIZE(struct rsc_rss_state, 64);
 RSC_AT(struct rsc_rss_state, sent, 32);
 RSC_AT(struct rsc_rss_state, high, 48);

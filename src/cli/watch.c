@@ -31,12 +31,14 @@ struct args {
 
 enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE };
 
+#define EVENT_NAMES "mappings, madvise, rss, gc, threads"
+
 static const struct argp_option options[] = {
 	{ "duration", 'd', "SEC", 0, "End after that long (default: when the process ends, or ^C)",
 	  0 },
 	{ "interval", 'i', "SEC", 0,
 	  "Print a sample of the sizes that often (default 10; 0: never)", 0 },
-	{ "events", KEY_EVENTS, "LIST", 0, "Only these: mappings, rss, gc, threads", 0 },
+	{ "events", KEY_EVENTS, "LIST", 0, "Only these: " EVENT_NAMES, 0 },
 	{ "gctrace", KEY_GCTRACE, NULL, 0, "GC cycles only, as gctrace=1 prints them", 0 },
 	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },
 	{ "live", KEY_LIVE, NULL, OPTION_HIDDEN, "With --json: the mappings as events left them",
@@ -48,9 +50,8 @@ static const struct {
 	const char *name;
 	enum ev_group group;
 } group_names[] = {
-	{ "mappings", EV_MAPPINGS },
-	{ "rss", EV_RSS },
-	{ "gc", EV_GC },
+	{ "mappings", EV_MAPPINGS }, { "madvise", EV_MAPPINGS | EV_MADVISE },
+	{ "rss", EV_RSS },	     { "gc", EV_GC },
 	{ "threads", EV_THREADS },
 };
 
@@ -65,12 +66,12 @@ static void parse_events(struct args *a, char *list, struct argp_state *st)
 		while (i < ARRAY_LEN(group_names) && strcmp(group_names[i].name, w))
 			i++;
 		if (i == ARRAY_LEN(group_names))
-			argp_error(st, "no events '%s'; there are mappings, rss, gc, threads", w);
+			argp_error(st, "no events '%s'; there are " EVENT_NAMES, w);
 		else
 			a->probes.groups |= group_names[i].group;
 	}
 	if (!a->probes.groups)
-		argp_error(st, "--events needs a list of mappings, rss, gc, threads");
+		argp_error(st, "--events needs a list of " EVENT_NAMES);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *st)
@@ -113,7 +114,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "PID",
-	.doc = "What happens to a process's memory, live: GC cycles, mmap, munmap, mremap and brk "
+	.doc = "What happens to a process's memory, live: GC cycles, calls that change mappings, "
 	       "with "
 	       "their callers, steps of the resident set, threads. Ends with the process, after "
 	       "--duration or at ^C, and prints a report. Needs root, or CAP_BPF and CAP_PERFMON.\v"
@@ -145,6 +146,7 @@ struct watch {
 	struct watch_end end;
 	bool has_book;
 	struct mapbook book;
+	VEC(struct watch_advice) advice;
 	VEC(uint32_t) lost; /* by CPU: what its last record said */
 	uint64_t next_sample_ns;
 	int write_rc; /* of standard output: 0 or -errno */
@@ -272,7 +274,7 @@ static int put_start(struct watch *w)
 	for (size_t g = 0; g < ARRAY_LEN(group_names); g++) {
 		const char *why = w->t.no_gc;
 
-		if (!(gone & group_names[g].group))
+		if (!(gone & group_names[g].group) || group_names[g].group & EV_MADVISE)
 			continue;
 		for (size_t i = 0; i < n && (group_names[g].group != EV_GC || !*why); i++)
 			if (programs[i].group == group_names[g].group && *programs[i].reason)
@@ -376,13 +378,17 @@ static int put_live(struct watch *w)
 
 	for (size_t i = 0; i < t->pieces.n && !r; i++) {
 		const struct tl_piece *p = &t->pieces.v[i];
+		const char prot[] = { p->flags & TL_R ? 'r' : '-', p->flags & TL_W ? 'w' : '-',
+				      p->flags & TL_X ? 'x' : '-', p->flags & TL_SHARED ? 's' : 'p',
+				      0 };
 
 		r = watch_json_mapping(p->start, p->end,
 				       p->flags & TL_UNKNOWN	     ? "unknown"
 				       : p->origin == ORIGIN_BEFORE  ? "before"
 				       : p->origin == ORIGIN_UNKNOWN ? "lost"
 								     : "seen",
-				       &w->out);
+				       p->flags & TL_PROT_OPEN ? "?" : prot,
+				       mapbook_name(&w->book, p), &w->out);
 	}
 	return r;
 }
@@ -403,6 +409,20 @@ static void tell_live(const struct timeline *t, const struct origins *o, struct 
 		seen[p->origin - ORIGIN_FIRST] = true;
 		m->stacks++;
 	}
+}
+
+static int end_advice(struct watch *w)
+{
+	_free_ struct ev_advice *a = NULL;
+	size_t n;
+	int r = ev_advice(w->ev, memsrc_pid(w->t.m), &a, &n);
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = vec_push(&w->advice, (struct watch_advice){ a[i].advice, a[i].calls,
+								a[i].failed, a[i].bytes });
+	w->end.advice = w->advice.v;
+	w->end.nadvice = w->advice.n;
+	return r;
 }
 
 /* What is left at the end, and how it compares with the kernel's word. */
@@ -433,6 +453,10 @@ static int end_book(struct watch *w)
 	m->only_here = off->here;
 	m->only_there = off->there;
 	m->unknown = off->unknown;
+	m->grown = off->grown;
+	m->kernel = off->kernel;
+	m->protection = off->protection;
+	m->protection_open = off->protection_open;
 	tell_live(&w->book.t, &w->book.o, m);
 	return r;
 }
@@ -444,6 +468,9 @@ static int put_end(struct watch *w)
 
 	int r = end_book(w);
 
+	if (r)
+		return r;
+	r = end_advice(w);
 	if (r)
 		return r;
 	w->end.now_ns = now_ns(CLOCK_MONOTONIC);
@@ -629,6 +656,7 @@ static int watch_one(const struct args *a, struct memsrc *m)
 	watch_target_close(&w.t);
 	text_free(&w.out);
 	vec_free(&w.lost);
+	vec_free(&w.advice);
 	vec_free(&w.end.losses);
 	return code ? code : w.partial ? CLI_PARTIAL : CLI_OK;
 }

@@ -1,20 +1,63 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "collect/mapbook.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+
+#include "base/cleanup.h"
 
 #include "proc/maps.h"
 
+enum { NAMES_MAX = 1024, SEGMENTS_MAX = 64 };
+
+static bool is_segment(const struct vma *v)
+{
+	return v->inode && !strncmp(v->name, "/SYSV", 5);
+}
+
+/* What comes without a call, or by one that is not watched: the page in which uprobes run what they
+ * have displaced (kernel/events/uprobes.c); the rings of io_setup(2) (fs/aio.c). */
+static bool is_kernel_made(const struct vma *v)
+{
+	return !strcmp(v->name, "[uprobes]") || !strncmp(v->name, "/[aio]", 6);
+}
+
 static uint32_t flags_of(const struct vma *v)
 {
-	return (v->inode ? 0 : TL_ANON) | (v->flags & VMA_SHARED ? TL_SHARED : 0);
+	static const struct {
+		uint32_t vma, tl;
+	} bit[] = { { VMA_R, TL_R }, { VMA_W, TL_W }, { VMA_X, TL_X }, { VMA_SHARED, TL_SHARED } };
+	uint32_t flags = v->inode ? 0 : TL_ANON;
+
+	for (size_t i = 0; i < ARRAY_LEN(bit); i++)
+		flags |= v->flags & bit[i].vma ? bit[i].tl : 0;
+	if (is_segment(v))
+		flags |= TL_SEGMENT;
+	if (!strcmp(v->name, "[stack]"))
+		flags |= TL_GROWS;
+	return is_kernel_made(v) ? flags | TL_KERNEL : flags;
 }
 
 /* Mapped by the kernel for all processes alike, at addresses that no call can change. */
 static bool is_kernels(const struct vma *v)
 {
 	return !strcmp(v->name, "[vsyscall]");
+}
+
+/* The end of what is one segment with maps->vma.v[i]. */
+static uint64_t segment_end(const struct maps *maps, size_t i)
+{
+	const struct vma *v = &maps->vma.v[i];
+
+	while (i + 1 < maps->vma.n && v[1].start == v->end && v[1].inode == v->inode &&
+	       is_segment(&v[1]) && v[1].offset == v->offset + (v->end - v->start)) {
+		v++;
+		i++;
+	}
+	return v->end;
 }
 
 static int read_start(struct mapbook *b, struct err *e)
@@ -33,6 +76,8 @@ static int read_start(struct mapbook *b, struct err *e)
 		if (is_kernels(v))
 			continue;
 		r = timeline_add(&b->t, v->start, v->end, flags_of(v));
+		if (!r && is_segment(v) && !v->offset)
+			r = timeline_add_segment(&b->t, v->start, segment_end(&maps, i));
 		if (!strcmp(v->name, "[heap]"))
 			timeline_set_brk(&b->t, v->end);
 	}
@@ -52,6 +97,8 @@ void mapbook_close(struct mapbook *b)
 {
 	timeline_free(&b->t);
 	origins_free(&b->o);
+	vec_free(&b->names_given);
+	vec_free(&b->segments);
 	vec_free(&b->ranges);
 	vec_free(&b->stacks);
 	vec_free(&b->frames);
@@ -83,19 +130,101 @@ static uint32_t number_of(struct mapbook *b, const struct event_call *c)
 	return origins_intern(&b->o, &b->t, &cut);
 }
 
+/* 0: no number is left. */
+static uint32_t number_of_name(struct mapbook *b, const char *s)
+{
+	struct mapbook_name new;
+
+	if (!s[0])
+		return 0;
+	for (size_t i = 0; i < b->names_given.n; i++)
+		if (!strcmp(b->names_given.v[i].text, s))
+			return i + 1;
+	snprintf(new.text, sizeof(new.text), "%s", s);
+	if (b->names_given.n == NAMES_MAX || vec_push(&b->names_given, new))
+		return 0;
+	return b->names_given.n;
+}
+
+const char *mapbook_name(const struct mapbook *b, const struct tl_piece *p)
+{
+	return p->name && p->name <= b->names_given.n ? b->names_given.v[p->name - 1].text : "";
+}
+
+/* The size of a segment's file: its mapping at addr, or elsewhere, may be a part of it by now. */
+static uint64_t read_segment(struct mapbook *b, int32_t id)
+{
+	_cleanup_(maps_free) struct maps maps = { 0 };
+	uint64_t bytes = 0;
+
+	memsrc_flush(b->m);
+	if (maps_read(b->m, 0, &maps, NULL))
+		return 0;
+	for (size_t i = 0; i < maps.vma.n && !bytes; i++) {
+		const struct vma *v = &maps.vma.v[i];
+		_close_ int fd = -1;
+		struct stat st;
+
+		/* ipc/shm.c: the inode's number is the segment's */
+		if (!is_segment(v) || v->inode != (uint32_t)id)
+			continue;
+		if (!memsrc_file(b->m, v->name, v->start, v->end, &fd) && !fstat(fd, &st))
+			bytes = st.st_size;
+		else if (!v->offset)
+			bytes = segment_end(&maps, i) - v->start;
+	}
+	return bytes;
+}
+
+static uint64_t length_of_segment(struct mapbook *b, int32_t id)
+{
+	struct mapbook_segment new = { .id = id };
+
+	for (size_t i = 0; i < b->segments.n; i++)
+		if (b->segments.v[i].id == id)
+			return b->segments.v[i].bytes;
+	new.bytes = read_segment(b, id);
+	if (!new.bytes)
+		return 0;
+	if (b->segments.n == SEGMENTS_MAX)
+		b->segments.n = 0;
+	return vec_push(&b->segments, new) ? 0 : new.bytes;
+}
+
+/* Whether it makes mappings, for which somebody has asked. */
+static bool gives(const struct event_call *c)
+{
+	switch (c->call) {
+	case CALL_MMAP:
+	case CALL_MREMAP:
+	case CALL_BRK:
+	case CALL_SHMAT:
+		return !event_call_errno(c);
+	default:
+		return false;
+	}
+}
+
 int mapbook_event(struct mapbook *b, const struct event *e)
 {
 	if (e->tgid != (uint32_t)memsrc_pid(b->m))
 		return 0;
 	if (e->type == EVENT_CALL) {
-		/* What gives up memory or failed needs no origin. */
-		bool gives = e->call.call != CALL_MUNMAP && !event_call_errno(&e->call);
+		const struct event_call *c = &e->call;
+		struct timeline_more more = { .origin = ORIGIN_UNKNOWN };
 
-		return timeline_call(&b->t, e, gives ? number_of(b, &e->call) : ORIGIN_UNKNOWN);
+		if (gives(c))
+			more.origin = number_of(b, c);
+		if (c->call == CALL_PRCTL)
+			more.name = number_of_name(b, c->name);
+		if (c->call == CALL_SHMAT && !event_call_errno(c))
+			more.length = length_of_segment(b, c->args[0]);
+		return timeline_call(&b->t, e, &more);
 	}
 	if (e->type != EVENT_EXEC)
 		return 0;
 	timeline_reset(&b->t);
+	b->segments.n = 0;
 	origins_free(&b->o);
 	/* When it has ended since, nothing is mapped. */
 	return read_start(b, NULL) == -ENOMEM ? -ENOMEM : 0;

@@ -12,12 +12,24 @@
 #include "model/origins.h"
 #include "model/timeline.h"
 
+/* What programs name their mappings; and the sizes of System V segments. */
+struct mapbook_name {
+	char text[EVENT_NAME_MAX];
+};
+
+struct mapbook_segment {
+	int32_t id;
+	uint64_t bytes;
+};
+
 struct mapbook {
 	struct memsrc *m;	  /* borrowed */
 	struct symbolizer *names; /* borrowed */
 	uint64_t read_ns;	  /* the mappings at the start were read after that */
 	struct timeline t;
 	struct origins o;
+	VEC(struct mapbook_name) names_given; /* tl_piece.name - 1 */
+	VEC(struct mapbook_segment) segments; /* of the last ones attached */
 	/* of the last mapbook_settle: before it */
 	struct timeline_difference off;
 	/* what mapbook_give gave */
@@ -37,6 +49,9 @@ int mapbook_event(struct mapbook *b, const struct event *e);
 /* As timeline_lost; what was lost before the mappings were read is in them, but for an order that
  * may be wrong: that is compared in the end. */
 int mapbook_lost(struct mapbook *b, uint64_t start, uint64_t end, uint64_t ns);
+
+/* What a piece is named: "" for nothing. Borrowed. */
+const char *mapbook_name(const struct mapbook *b, const struct tl_piece *p);
 
 /* Reads the mappings as they are now, and decides what is open. 0 or -errno. */
 int mapbook_settle(struct mapbook *b, struct err *e);

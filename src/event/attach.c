@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <bpf/btf.h>
+
 #include "base/log.h"
 
 struct row {
@@ -20,24 +22,32 @@ struct row {
  * host pay for. Not kprobes: the return of a call that sleeps beside many others is not seen
  * (maxactive in Documentation/trace/kprobes.rst), and a trap at each call costs more than it saves.
  */
-#define FN(name, at, tp)                                                                           \
+#define FN(name, call, at, tp, must)                                                               \
 	{                                                                                          \
-		name "_f" at, "f" at " sys_" name, EV_MAPPINGS, EVF_FENTRY, true, name tp, false   \
+		name "_f" at, "f" at " sys_" call, EV_MAPPINGS, EVF_FENTRY, must, name tp, false   \
 	}
-#define TP(name, at)                                                                               \
+#define TP(name, call, at, must)                                                                   \
 	{                                                                                          \
-		name at, "tracepoint syscalls:sys" at "_" name, EV_MAPPINGS, EVF_SYSCALLS, true,   \
+		name at, "tracepoint syscalls:sys" at "_" call, EV_MAPPINGS, EVF_SYSCALLS, must,   \
 			NULL, true                                                                 \
 	}
-#define CALL(name)                                                                                 \
-	FN(name, "entry", "_enter"), FN(name, "exit", "_exit"), TP(name, "_enter"),                \
-		TP(name, "_exit")
+#define CALL(name, call, must)                                                                     \
+	FN(name, call, "entry", "_enter", must), FN(name, call, "exit", "_exit", must),            \
+		TP(name, call, "_enter", must), TP(name, call, "_exit", must)
 
 static const struct row table[] = {
-	CALL("mmap"),
-	CALL("munmap"),
-	CALL("mremap"),
-	CALL("brk"),
+	CALL("mmap", "mmap", true),
+	CALL("munmap", "munmap", true),
+	CALL("mremap", "mremap", true),
+	CALL("brk", "brk", true),
+	CALL("mprotect", "mprotect", true),
+	CALL("madvise", "madvise", true),
+	CALL("prctl", "prctl", true),
+	/* not in all kernels: CONFIG_SYSVIPC, CONFIG_ARCH_HAS_PKEYS */
+	CALL("shmat", "shmat", false),
+	CALL("shmdt", "shmdt", false),
+	CALL("remap", "remap_file_pages", false),
+	CALL("pkey", "pkey_mprotect", false),
 	{ "rss_btf", "tp_btf rss_stat", EV_RSS, EVF_RSS_BTF, true, "rss_tp", false },
 	{ "rss_tp", "tracepoint kmem:rss_stat", EV_RSS, EVF_RSS_TP, true, NULL, true },
 	{ "gc_end", "uprobe runtime.prepareFreeWorkbufs", EV_GC, EVF_UPROBE, true, NULL, false },
@@ -104,6 +114,8 @@ void plan_choose(struct plan *p, const struct ev_features *f, uint32_t groups, b
 		else if (r->required)
 			p->groups &= ~r->group;
 	}
+	if (!(p->groups & EV_MAPPINGS)) /* it adds to these, and has no programs of its own */
+		p->groups &= ~EV_MADVISE;
 	for (int i = 0; i < ROWS; i++)
 		if (!(p->groups & table[i].group))
 			p->row[i].chosen = false;
@@ -132,8 +144,40 @@ bool plan_retreat(struct plan *p, const char *why)
 	return false;
 }
 
-int plan_autoload(const struct plan *p, struct bpf_object *obj)
+/* Whether the kernel has the function of a program at an entry or an exit. A program that asks for
+ * one that is not there keeps the others from loading. */
+static bool has_function(const struct btf *btf, const struct bpf_program *prog)
 {
+	const char *name = strrchr(bpf_program__section_name(prog), '/');
+
+	return btf && name && btf__find_by_name_kind(btf, name + 1, BTF_KIND_FUNC) > 0;
+}
+
+/* Of calls that not every kernel has, leaves out those that this one has not. */
+static void leave_out(struct plan *p, struct bpf_object *obj)
+{
+	struct btf *btf = NULL;
+
+	for (int i = 0; i < ROWS; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
+
+		if (!p->row[i].chosen || table[i].required || table[i].needs != EVF_FENTRY)
+			continue;
+		if (!btf)
+			btf = btf__load_vmlinux_btf();
+		if (prog && has_function(btf, prog))
+			continue;
+		p->row[i].chosen = false;
+		p->row[i].broken = p->row[row_index(table[i].fallback)].broken = true;
+		snprintf(p->row[i].reason, sizeof(p->row[i].reason),
+			 "this kernel has no such system call");
+	}
+	btf__free(btf);
+}
+
+int plan_autoload(struct plan *p, struct bpf_object *obj)
+{
+	leave_out(p, obj);
 	for (int i = 0; i < ROWS; i++) {
 		struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
 
@@ -188,6 +232,8 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 		if (table[i].fallback)
 			give_up(p, table[i].needs, "did not attach", strerror(-r));
 		log_debug("%s (%s) %s", table[i].name, table[i].target, row->reason);
+		if (!table[i].required && !table[i].fallback)
+			continue;
 		return err_set(e, r, "%s %s", table[i].target, row->reason);
 	}
 	return 0;

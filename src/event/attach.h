@@ -39,7 +39,7 @@ void plan_choose(struct plan *p, const struct ev_features *f, uint32_t groups, b
 bool plan_retreat(struct plan *p, const char *why);
 
 /* Sets what the object loads. -ENOENT when a program is not in it. */
-int plan_autoload(const struct plan *p, struct bpf_object *obj);
+int plan_autoload(struct plan *p, struct bpf_object *obj);
 
 /* Attaches what is chosen. A failing program is marked broken, with all that have fallbacks and
  * need the same; returns its -errno. */

@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Records of include/rsscope/event.h as values. The bytes may come from a file: all are checked. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cursor.h"
 #include "event/source.h"
 
 _Static_assert(EVENT_STACK_MAX == RSC_STACK_MAX, "stack depth");
+_Static_assert(CALL_COUNT == RSC_CALL_END - RSC_MMAP && KIND_MMAP == 0, "calls");
+_Static_assert(EVENT_NAME_MAX == RSC_NAME_MAX, "names");
 _Static_assert(GCV_COUNT <= RSC_WORDS_MAX, "words of a GC record");
 
 static int decode_call(struct cursor *c, uint16_t flags, struct event *e)
 {
 	struct event_call *call = &e->call;
-	uint16_t no = cursor_u16(c);
+	uint16_t no = cursor_u16(c), nname;
+	const char *name;
 
 	call->nstack = cursor_u16(c);
 	call->ngo = cursor_u16(c);
-	cursor_u16(c);
+	nname = cursor_u16(c);
 	for (int i = 0; i < 6; i++)
 		call->args[i] = cursor_u64(c);
 	call->ret = cursor_u64(c);
-	if (no < RSC_MMAP || no > RSC_BRK || call->nstack + call->ngo > EVENT_STACK_MAX)
+	if (no < RSC_MMAP || no >= RSC_CALL_END || (nname && nname != RSC_NAME_MAX) ||
+	    call->nstack + call->ngo + nname / 8 > EVENT_STACK_MAX)
 		return -EINVAL;
 	call->call = CALL_MMAP + (no - RSC_MMAP);
+	name = nname ? cursor_bytes(c, nname) : NULL;
+	if (name)
+		snprintf(call->name, sizeof(call->name), "%.*s", RSC_NAME_MAX - 1, name);
 	for (int i = 0; i < call->nstack + call->ngo; i++)
 		call->stack[i] = cursor_u64(c);
 	call->stack_failed = flags & RSC_F_STACK_FAILED;

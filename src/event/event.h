@@ -22,11 +22,12 @@
 enum { EV_POLL_MS = 100 };
 
 enum ev_group {
-	EV_MAPPINGS = 1, /* mmap, munmap, mremap, brk with their callers; may tax every syscall */
+	EV_MAPPINGS = 1, /* calls that change mappings, with callers; may tax every syscall */
 	EV_RSS = 2,	 /* steps of the resident set */
 	EV_GC = 4,	 /* ends of GC cycles; needs struct ev_gc */
 	EV_THREADS = 8,	 /* threads and processes start, end, exec */
-	EV_ALL = 15
+	EV_ALL = 15,	 /* what is watched unless said otherwise */
+	EV_MADVISE = 16, /* with EV_MAPPINGS: an event of each madvise, not only counts */
 };
 
 /* A variable of the target: read at a GC cycle. size 0: not known, left out. */
@@ -129,6 +130,16 @@ struct ev_region {
 /* Those since the last call of it, or all the address space: a malloc'ed array for the caller to
  * free, NULL when there are none. 0 or -errno. */
 int ev_lost_regions(struct ev *s, struct ev_region **out, size_t *n);
+
+/* What the process has called madvise for: MADV_* and its calls, the bytes of those that worked. */
+struct ev_advice {
+	uint32_t advice;
+	uint64_t calls, failed, bytes;
+};
+
+/* In the order of `advice`: a malloc'ed array for the caller to free, NULL when there are none. 0
+ * or -errno. */
+int ev_advice(const struct ev *s, pid_t pid, struct ev_advice **out, size_t *n);
 
 /* One program of the attach table, for "what is attached" and for doctor. */
 struct ev_program {

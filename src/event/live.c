@@ -302,6 +302,30 @@ static int live_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
 	return 0;
 }
 
+static int live_advice(const struct ev *s, pid_t pid, struct ev_advice **out, size_t *n)
+{
+	const struct live *l = (const struct live *)s;
+	int fd = bpf_map__fd(l->skel->maps.advice);
+	struct rsc_advice_key at, next;
+	VEC(struct ev_advice) v = { 0 };
+	struct rsc_advice a;
+	int r = 0;
+
+	for (void *prev = NULL; !r && !bpf_map_get_next_key(fd, prev, &next); prev = &at) {
+		at = next;
+		if (at.tgid == (uint32_t)pid && !bpf_map_lookup_elem(fd, &at, &a))
+			r = vec_push(&v,
+				     (struct ev_advice){ at.advice, a.calls, a.failed, a.bytes });
+	}
+	if (r) {
+		vec_free(&v);
+		return r;
+	}
+	*out = v.v;
+	*n = v.n;
+	return 0;
+}
+
 /* Whether a program sees the target's exec. */
 static bool sees_exec(const struct live *l)
 {
@@ -324,7 +348,8 @@ static int arm(struct live *l, const struct ev_options *o)
 	int r;
 
 	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
-			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS,
+			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS &&
+			       EV_MADVISE == RSC_GROUP_MADVISE,
 		       "groups are the programs' own");
 	rss.sent = rss.high = rss.sizes[0] + rss.sizes[1] + rss.sizes[3];
 	l->key = o->pid;
@@ -355,6 +380,7 @@ static const struct ev_ops live_ops = {
 	.set_gc = live_set_gc,
 	.rss = live_rss,
 	.lost_regions = live_lost_regions,
+	.advice = live_advice,
 	.counters = live_counters,
 	.not_run = live_not_run,
 	.close = live_close,

@@ -86,6 +86,25 @@ int ev_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
 	return s->ops->lost_regions ? s->ops->lost_regions(s, out, n) : 0;
 }
 
+static int by_advice(const void *a, const void *b)
+{
+	const struct ev_advice *x = a, *y = b;
+
+	return x->advice < y->advice ? -1 : x->advice > y->advice;
+}
+
+int ev_advice(const struct ev *s, pid_t pid, struct ev_advice **out, size_t *n)
+{
+	int r;
+
+	*out = NULL;
+	*n = 0;
+	r = s->ops->advice ? s->ops->advice(s, pid, out, n) : 0;
+	if (*n)
+		qsort(*out, *n, sizeof(**out), by_advice);
+	return r;
+}
+
 void ev_stop(struct ev *s)
 {
 	if (s->ops->stop)

@@ -19,6 +19,8 @@ struct ev_ops {
 	int (*set_gc)(struct ev *s, const struct ev_gc *gc, struct err *e);   /* may be NULL */
 	int (*rss)(const struct ev *s, struct event_rss *out);		      /* may be NULL */
 	int (*lost_regions)(struct ev *s, struct ev_region **out, size_t *n); /* may be NULL */
+	int (*advice)(const struct ev *s, pid_t pid, struct ev_advice **out,
+		      size_t *n); /* may be NULL */
 	/* Fills n[0..RSC_N_COUNT) with the sums over the CPUs. */
 	void (*counters)(const struct ev *s, uint64_t *n);
 	/* How often the kernel left a program out: may be NULL. */

@@ -14,6 +14,13 @@ static const struct {
 	[CALL_MUNMAP] = { "munmap", 2 },
 	[CALL_MREMAP] = { "mremap", 5 },
 	[CALL_BRK] = { "brk", 1 },
+	[CALL_MPROTECT] = { "mprotect", 3 },
+	[CALL_PKEY_MPROTECT] = { "pkey_mprotect", 4 },
+	[CALL_MADVISE] = { "madvise", 3 },
+	[CALL_PRCTL] = { "prctl", 5 },
+	[CALL_SHMAT] = { "shmat", 3 },
+	[CALL_SHMDT] = { "shmdt", 1 },
+	[CALL_REMAP_FILE_PAGES] = { "remap_file_pages", 5 },
 };
 
 const char *event_call_name(enum event_callno c)
@@ -24,6 +31,29 @@ const char *event_call_name(enum event_callno c)
 unsigned int event_call_nargs(enum event_callno c)
 {
 	return calls[c].nargs;
+}
+
+/* include/uapi/asm-generic/mman-common.h */
+const char *event_advice_name(uint32_t advice)
+{
+	static const char *const name[] = {
+		[0] = "MADV_NORMAL",	      [1] = "MADV_RANDOM",
+		[2] = "MADV_SEQUENTIAL",      [3] = "MADV_WILLNEED",
+		[4] = "MADV_DONTNEED",	      [8] = "MADV_FREE",
+		[9] = "MADV_REMOVE",	      [10] = "MADV_DONTFORK",
+		[11] = "MADV_DOFORK",	      [12] = "MADV_MERGEABLE",
+		[13] = "MADV_UNMERGEABLE",    [14] = "MADV_HUGEPAGE",
+		[15] = "MADV_NOHUGEPAGE",     [16] = "MADV_DONTDUMP",
+		[17] = "MADV_DODUMP",	      [18] = "MADV_WIPEONFORK",
+		[19] = "MADV_KEEPONFORK",     [20] = "MADV_COLD",
+		[21] = "MADV_PAGEOUT",	      [22] = "MADV_POPULATE_READ",
+		[23] = "MADV_POPULATE_WRITE", [24] = "MADV_DONTNEED_LOCKED",
+		[25] = "MADV_COLLAPSE",	      [100] = "MADV_HWPOISON",
+		[101] = "MADV_SOFT_OFFLINE",  [102] = "MADV_GUARD_INSTALL",
+		[103] = "MADV_GUARD_REMOVE",
+	};
+
+	return advice < ARRAY_LEN(name) ? name[advice] : NULL;
 }
 
 enum event_kind event_kind(const struct event *e)
@@ -49,10 +79,7 @@ enum event_kind event_kind(const struct event *e)
 const char *event_kind_name(enum event_kind k)
 {
 	static const char *const name[KIND_COUNT] = {
-		[KIND_MMAP] = "mmap",
-		[KIND_MUNMAP] = "munmap",
-		[KIND_MREMAP] = "mremap",
-		[KIND_BRK] = "brk",
+		/* calls come first, in the order of event_callno */
 		[KIND_RSS] = "rss",
 		[KIND_GC] = "gc",
 		[KIND_THREAD_START] = "thread_start",
@@ -62,7 +89,7 @@ const char *event_kind_name(enum event_kind k)
 		[KIND_EXEC] = "exec",
 	};
 
-	return name[k];
+	return k <= KIND_REMAP_FILE_PAGES ? calls[k].name : name[k];
 }
 
 int event_call_errno(const struct event_call *c)

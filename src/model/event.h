@@ -23,9 +23,31 @@ enum event_type {
 	EVENT_TYPE_COUNT
 };
 
-enum event_callno { CALL_MMAP, CALL_MUNMAP, CALL_MREMAP, CALL_BRK, CALL_COUNT };
+enum event_callno {
+	CALL_MMAP,
+	CALL_MUNMAP,
+	CALL_MREMAP,
+	CALL_BRK,
+	CALL_MPROTECT,
+	CALL_PKEY_MPROTECT,
+	CALL_MADVISE,
+	CALL_PRCTL, /* PR_SET_VMA, PR_SET_MM and PR_SET_THP_DISABLE only */
+	CALL_SHMAT,
+	CALL_SHMDT,
+	CALL_REMAP_FILE_PAGES,
+	CALL_COUNT
+};
 
-enum { EVENT_STACK_MAX = 64 };
+enum { EVENT_STACK_MAX = 64, EVENT_NAME_MAX = 80 };
+
+/* Of prctl(2): include/uapi/linux/prctl.h. */
+enum {
+	EVENT_PR_SET_MM = 35,
+	EVENT_PR_SET_THP_DISABLE = 41,
+	EVENT_PR_SET_VMA = 0x53564d41,
+	EVENT_PR_SET_MM_BRK = 7,
+	EVENT_PR_SET_MM_MAP = 14,
+};
 
 struct event_call {
 	enum event_callno call;
@@ -35,6 +57,7 @@ struct event_call {
 	 * the runtime's system stack) the goroutine that it works for */
 	uint16_t nstack, ngo;
 	bool stack_failed, go_failed, stack_cut;
+	char name[EVENT_NAME_MAX]; /* prctl: what a mapping is named; "" for none */
 	uint64_t stack[EVENT_STACK_MAX];
 };
 
@@ -111,6 +134,13 @@ enum event_kind {
 	KIND_MUNMAP,
 	KIND_MREMAP,
 	KIND_BRK,
+	KIND_MPROTECT,
+	KIND_PKEY_MPROTECT,
+	KIND_MADVISE,
+	KIND_PRCTL,
+	KIND_SHMAT,
+	KIND_SHMDT,
+	KIND_REMAP_FILE_PAGES,
 	KIND_RSS,
 	KIND_GC,
 	KIND_THREAD_START,
@@ -125,8 +155,10 @@ enum event_kind event_kind(const struct event *e);
 /* "mmap", "rss", "gc", "thread_start", ...: the `type` of JSON lines. */
 const char *event_kind_name(enum event_kind k);
 
-/* "mmap", "munmap", "mremap", "brk". */
+/* "mmap", "munmap", "mremap", "brk", ... */
 const char *event_call_name(enum event_callno c);
+/* "MADV_DONTNEED"; NULL for one that is not known. */
+const char *event_advice_name(uint32_t advice);
 unsigned int event_call_nargs(enum event_callno c);
 
 /* errno of a failed call, 0 when it worked. brk(2) in the kernel never returns an error but the

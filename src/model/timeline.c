@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/timeline_impl.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* From include/uapi/linux/mman.h and asm-generic/mman-common.h: of the target, not of ours. */
 enum {
 	FLAG_TYPE = 0x0f,
-	FLAG_PRIVATE = 2,
 	FLAG_FIXED = 0x10,
 	FLAG_ANON = 0x20,
 	FLAG_HUGETLB = 0x40000,
 	FLAG_HUGE_SHIFT = 26,
 	FLAG_HUGE_MASK = 0x3f,
 	FLAG_HUGE_DEFAULT = 21, /* amd64, and arm64 with pages of 4 KiB */
+	FLAG_SHARED = 1,
+	FLAG_SHARED_VALIDATE = 3,
+	FLAG_GROWSDOWN = 0x100,
 	REMAP_FIXED = 2,
 	REMAP_DONTUNMAP = 4,
+	/* include/uapi/linux/shm.h */
+	SHM_READ_ONLY = 010000,
+	SHM_OVER = 040000, /* SHM_REMAP */
+	SHM_EXECUTE = 0100000,
 };
 #define FLAG_FIXED_NOREPLACE 0x100000
+#define PROT_GROWS_DOWN	     0x01000000
 
 /* Pieces of one origin that were made longer ago than this may be merged: ns. */
 #define MERGE_AGE 10000000000ULL
@@ -35,21 +43,46 @@ void timeline_free(struct timeline *t)
 	vec_free(&t->taken);
 	vec_free(&t->next);
 	vec_free(&t->doubts);
+	vec_free(&t->opened);
+	vec_free(&t->segments);
 }
 
 void timeline_reset(struct timeline *t)
 {
 	t->pieces.n = t->window.n = t->ghosts.n = t->doubts.n = 0;
-	t->nrecent = 0;
+	t->nrecent = t->nidle = 0;
+	t->segments.n = t->opened.n = 0;
 	t->doubt_all = false;
 	t->brk = t->brk_enter = t->brk_exit = 0;
 }
 
 int timeline_add(struct timeline *t, uint64_t start, uint64_t end, uint32_t flags)
 {
-	struct tl_span s = { start, end, 0, 0 };
+	struct tl_span s = { .start = start, .end = end };
 
 	return tl_place(t, &s, PLACE_QUIET, ORIGIN_BEFORE, flags);
+}
+
+/* Its number, or 0: memory is short. */
+static uint32_t add_segment(struct timeline *t, uint64_t start, uint64_t end, uint64_t born)
+{
+	uint32_t number = ++t->nsegments ? t->nsegments : ++t->nsegments;
+
+	if (t->segments.n == TIMELINE_SEGMENTS) { /* the oldest */
+		t->segments.n--;
+		memmove(t->segments.v, t->segments.v + 1, t->segments.n * sizeof(*t->segments.v));
+	}
+	return vec_push(&t->segments, (struct tl_segment){ start, end, born, number }) ? 0 : number;
+}
+
+int timeline_add_segment(struct timeline *t, uint64_t start, uint64_t end)
+{
+	uint32_t number = add_segment(t, start, end, 0);
+
+	for (size_t i = tl_lower(t, start); i < t->pieces.n && t->pieces.v[i].start < end; i++)
+		if (t->pieces.v[i].flags & TL_SEGMENT)
+			t->pieces.v[i].segment = number;
+	return number ? 0 : -ENOMEM;
 }
 
 void timeline_set_brk(struct timeline *t, uint64_t brk)
@@ -70,11 +103,12 @@ static int squeeze(struct timeline *t)
 		struct tl_piece p = t->pieces.v[i], *last = n ? &t->pieces.v[n - 1] : NULL;
 
 		if (last && last->end == p.start && last->origin == p.origin &&
-		    last->flags == p.flags && last->born + MERGE_AGE < t->newest &&
-		    p.born + MERGE_AGE < t->newest) {
+		    last->flags == p.flags && last->name == p.name &&
+		    last->born + MERGE_AGE < t->newest && p.born + MERGE_AGE < t->newest) {
 			last->end = p.end;
 			last->enter = last->enter < p.enter ? last->enter : p.enter;
 			last->born = last->born > p.born ? last->born : p.born;
+			last->changed = last->changed > p.changed ? last->changed : p.changed;
 		} else {
 			t->pieces.v[n++] = p;
 		}
@@ -84,7 +118,7 @@ static int squeeze(struct timeline *t)
 		return 0;
 	t->pieces.n = t->ghosts.n = 0;
 	t->n.overflows++;
-	return tl_place(t, &(struct tl_span){ 0, UINT64_MAX, 0, t->newest }, PLACE_QUIET,
+	return tl_place(t, &(struct tl_span){ .end = UINT64_MAX, .exit = t->newest }, PLACE_QUIET,
 			ORIGIN_UNKNOWN, TL_UNKNOWN);
 }
 
@@ -99,7 +133,7 @@ static uint64_t round_up(uint64_t x, uint64_t unit)
 static struct tl_span span(const struct timeline *t, const struct tl_call *c, uint64_t start,
 			   uint64_t len)
 {
-	struct tl_span s = { start, start, c->enter, c->exit };
+	struct tl_span s = { .start = start, .end = start, .enter = c->enter, .exit = c->exit };
 
 	len = round_up(len, t->page);
 	if (start % t->page == 0 && start + len > start)
@@ -107,11 +141,18 @@ static struct tl_span span(const struct timeline *t, const struct tl_call *c, ui
 	return s;
 }
 
+/* PROT_READ, PROT_WRITE, PROT_EXEC */
+static uint32_t protection(uint64_t prot)
+{
+	return (prot & 1 ? TL_R : 0) | (prot & 2 ? TL_W : 0) | (prot & 4 ? TL_X : 0);
+}
+
 static int do_mmap(struct timeline *t, const struct tl_call *c)
 {
 	uint64_t f = c->args[3], len = c->args[1];
 	bool fixed = f & FLAG_FIXED && !(f & FLAG_FIXED_NOREPLACE);
-	uint32_t flags = fixed ? TL_FIXED : 0;
+	uint32_t flags = protection(c->args[2]) | (fixed ? TL_FIXED : 0);
+	uint64_t type = f & FLAG_TYPE;
 	struct tl_span s;
 
 	if (f & FLAG_HUGETLB) {
@@ -121,8 +162,10 @@ static int do_mmap(struct timeline *t, const struct tl_call *c)
 	}
 	if (f & FLAG_ANON)
 		flags |= TL_ANON;
-	if ((f & FLAG_TYPE) != FLAG_PRIVATE)
+	if (type == FLAG_SHARED || type == FLAG_SHARED_VALIDATE)
 		flags |= TL_SHARED;
+	if (f & FLAG_GROWSDOWN)
+		flags |= TL_GROWS;
 	s = span(t, c, c->ret, len);
 	return tl_place(t, &s, fixed ? PLACE_FIXED : PLACE_FREE, c->origin, flags);
 }
@@ -134,19 +177,39 @@ static int do_munmap(struct timeline *t, const struct tl_call *c)
 	return s.start < s.end ? tl_take(t, &s) : 0;
 }
 
+static struct tl_piece like_piece(const struct tl_piece *p)
+{
+	struct tl_piece r = { .flags = TL_ANON | TL_R | TL_W | TL_PROT_OPEN };
+
+	if (p)
+		r = *p;
+	if (r.flags & TL_UNKNOWN)
+		r.flags |= TL_PROT_OPEN;
+	r.flags &= ~(TL_UNKNOWN | TL_BRK | TL_FIXED);
+	return r;
+}
+
 /* What a range is: that of its last byte. */
-static uint32_t flags_at(const struct timeline *t, uint64_t addr)
+static struct tl_piece like(const struct timeline *t, uint64_t addr)
 {
 	size_t i = tl_lower(t, addr);
 
-	return i < t->pieces.n && t->pieces.v[i].start <= addr
-		       ? t->pieces.v[i].flags & ~(TL_UNKNOWN | TL_BRK | TL_FIXED)
-		       : TL_ANON;
+	return like_piece(i < t->pieces.n && t->pieces.v[i].start <= addr ? &t->pieces.v[i] : NULL);
+}
+
+/* The same of what was taken: another may live there by now. */
+static struct tl_piece like_taken(const struct timeline *t, uint64_t addr)
+{
+	for (size_t i = 0; i < t->taken.n; i++)
+		if (addr - t->taken.v[i].start < t->taken.v[i].end - t->taken.v[i].start)
+			return like_piece(&t->taken.v[i]);
+	return like_piece(NULL);
 }
 
 static int resize(struct timeline *t, const struct tl_call *c, uint64_t old, uint64_t new)
 {
 	uint64_t at = c->args[0];
+	struct tl_piece as = like(t, old ? at + old - 1 : at);
 	struct tl_span s;
 
 	if (new < old) {
@@ -154,7 +217,10 @@ static int resize(struct timeline *t, const struct tl_call *c, uint64_t old, uin
 		return s.start < s.end ? tl_take(t, &s) : 0;
 	}
 	s = span(t, c, at + old, new - old);
-	return tl_place(t, &s, PLACE_FREE, c->origin, old ? flags_at(t, at + old - 1) : TL_ANON);
+	s.name = as.name;
+	s.segment = as.segment;
+	s.changed = as.changed;
+	return tl_place(t, &s, PLACE_FREE, c->origin, as.flags);
 }
 
 /* What was taken at `old` lives on at c->ret. */
@@ -162,7 +228,9 @@ static int move_in(struct timeline *t, const struct tl_call *c, uint64_t old, ui
 {
 	for (size_t i = 0; i < t->taken.n; i++) {
 		const struct tl_piece *p = &t->taken.v[i];
-		struct tl_span s = { .enter = c->enter, .exit = c->exit };
+		struct tl_span s = {
+			.enter = c->enter, .exit = c->exit, .changed = p->changed, .name = p->name
+		};
 		int r;
 
 		if (p->start - old >= len || p->flags & TL_UNKNOWN)
@@ -182,7 +250,7 @@ static int do_mremap(struct timeline *t, const struct tl_call *c)
 	uint64_t new = round_up(c->args[2], t->page), moved = old < new ? old : new;
 	enum tl_place how = c->args[3] & REMAP_FIXED ? PLACE_FIXED : PLACE_FREE;
 	struct tl_span s = span(t, c, from, old), to = span(t, c, c->ret, new);
-	uint32_t flags = old ? flags_at(t, from + old - 1) : flags_at(t, from);
+	struct tl_piece as;
 	int r;
 
 	if (to.start >= to.end || from % t->page || from + old < from)
@@ -194,15 +262,19 @@ static int do_mremap(struct timeline *t, const struct tl_call *c)
 	else
 		r = tl_take(t, &s);
 	/* First as a whole: of the moved part whatever has no origin known, then the rest. */
+	as = old ? like_taken(t, from + old - 1) : like(t, from);
 	to.end = to.start + moved;
+	to.name = as.name;
 	if (!r)
-		r = tl_place(t, &to, how, ORIGIN_UNKNOWN, flags);
+		r = tl_place(t, &to, how, ORIGIN_UNKNOWN, as.flags | TL_PROT_OPEN);
 	if (!r)
 		r = move_in(t, c, from, moved);
 	to.start = to.end;
 	to.end = c->ret + new;
-	return r ? r : tl_place(t, &to, how, c->origin, flags);
+	return r ? r : tl_place(t, &to, how, c->origin, as.flags);
 }
+
+enum { BRK_FLAGS = TL_ANON | TL_BRK | TL_R | TL_W };
 
 /* The break as last seen may be older than a lost call: what that may have made stays without an
  * origin. */
@@ -211,13 +283,15 @@ static int grow_brk(struct timeline *t, const struct tl_span *s, uint32_t origin
 	int r = tl_peek(t, s);
 
 	if (!r)
-		r = tl_place(t, s, PLACE_FREE, origin, TL_ANON | TL_BRK);
+		r = tl_place(t, s, PLACE_FREE, origin, BRK_FLAGS);
 	for (size_t i = 0; i < t->taken.n && !r; i++) {
 		const struct tl_piece *p = &t->taken.v[i];
-		struct tl_span in = { p->start, p->end, s->enter, s->exit };
+		struct tl_span in = {
+			.start = p->start, .end = p->end, .enter = s->enter, .exit = s->exit
+		};
 
 		if (p->flags & TL_UNKNOWN)
-			r = tl_place(t, &in, PLACE_QUIET, ORIGIN_UNKNOWN, TL_ANON | TL_BRK);
+			r = tl_place(t, &in, PLACE_QUIET, ORIGIN_UNKNOWN, BRK_FLAGS);
 	}
 	return r;
 }
@@ -233,6 +307,8 @@ static int do_brk(struct timeline *t, const struct tl_call *c)
 	bool overlap = t->brk_exit > c->enter;
 	struct tl_span s;
 
+	if (!was) /* as it was at the entry */
+		was = round_up(c->args[1], t->page);
 	if (overlap && was && now != was) {
 		t->n.ambiguous++;
 		if (tl_doubt(t, now < was ? now : was, now < was ? was : now))
@@ -255,9 +331,136 @@ static int do_brk(struct timeline *t, const struct tl_call *c)
 	return s.start < s.end ? tl_take(t, &s) : 0;
 }
 
+/* With PROT_GROWSDOWN all that it is one mapping with, downwards: where that begins is not known.
+ */
+static int do_mprotect(struct timeline *t, const struct tl_call *c)
+{
+	struct tl_span s = span(t, c, c->args[0], c->args[1]);
+	struct tl_change to = { .clear = TL_PROT,
+				.set = protection(c->args[2]),
+				.open = c->failed };
+	size_t i = tl_lower(t, s.start);
+	int r = 0;
+
+	if (c->args[2] & PROT_GROWS_DOWN && i < t->pieces.n && t->pieces.v[i].start < s.start) {
+		struct tl_span below = { .start = t->pieces.v[i].start,
+					 .end = s.start,
+					 .enter = c->enter,
+					 .exit = c->exit };
+
+		to.open = true;
+		r = tl_change(t, &below, &to);
+		to.open = c->failed;
+	}
+	return r || s.start >= s.end ? r : tl_change(t, &s, &to);
+}
+
+static int do_prctl(struct timeline *t, const struct tl_call *c)
+{
+	struct tl_change to = { .names = true, .name = c->name };
+	struct tl_span s;
+
+	if (c->args[0] == EVENT_PR_SET_MM && c->args[1] == EVENT_PR_SET_MM_BRK)
+		t->brk = round_up(c->args[2], t->page);
+	else if (c->args[0] == EVENT_PR_SET_MM && c->args[1] == EVENT_PR_SET_MM_MAP)
+		t->brk = 0;
+	if (c->args[0] != EVENT_PR_SET_VMA)
+		return 0;
+	s = span(t, c, c->args[2], c->args[3]);
+	return s.start < s.end ? tl_change(t, &s, &to) : 0;
+}
+
+static int do_shmat(struct timeline *t, const struct tl_call *c)
+{
+	uint32_t flags = TL_SHARED | TL_SEGMENT | TL_R;
+	struct tl_span s = span(t, c, c->ret, c->length ? c->length : t->page);
+	int r;
+
+	if (!(c->args[2] & SHM_READ_ONLY))
+		flags |= TL_W;
+	if (c->args[2] & SHM_EXECUTE)
+		flags |= TL_X;
+	s.segment = add_segment(t, s.start, s.end, c->exit);
+	if (!s.segment)
+		return -ENOMEM;
+	r = tl_place(t, &s, c->args[2] & SHM_OVER ? PLACE_FIXED : PLACE_FREE, c->origin, flags);
+	/* Not to be found any more: it is detached by now, and what it had covered is not known. */
+	if (!r && !c->length)
+		r = tl_doubt(t, s.start, c->args[2] & SHM_OVER ? UINT64_MAX : s.end);
+	return r;
+}
+
+/* The index of the segment, among those attached at `start` by then, that a piece is of; or -1. */
+static long segment_of(const struct timeline *t, const struct tl_piece *p, uint64_t start,
+		       uint64_t now)
+{
+	if (!(p->flags & TL_SEGMENT) || p->born > now)
+		return -1;
+	for (size_t k = 0; k < t->segments.n; k++)
+		if (t->segments.v[k].start == start && t->segments.v[k].number == p->segment)
+			return k;
+	return -1;
+}
+
+/* Of those that were attached there, that of which the lowest part is left, as ksys_shmdt() in
+ * ipc/shm.c finds it; the last one when none is. An index, or -1. */
+static long find_segment(const struct timeline *t, uint64_t start, uint64_t now)
+{
+	uint64_t end = start, lowest = UINT64_MAX;
+	long last = -1, found;
+
+	for (size_t k = 0; k < t->segments.n; k++)
+		if (t->segments.v[k].start == start && t->segments.v[k].born <= now) {
+			last = k;
+			end = t->segments.v[k].end > end ? t->segments.v[k].end : end;
+		}
+	for (size_t i = tl_lower(t, start); i < t->pieces.n && t->pieces.v[i].start < end; i++) {
+		found = segment_of(t, &t->pieces.v[i], start, now);
+		if (found < 0)
+			continue;
+		last = found;
+		lowest = t->pieces.v[i].start;
+		break;
+	}
+	for (size_t i = 0; i < t->ghosts.n; i++) {
+		const struct tl_piece *p = &t->ghosts.v[i].p;
+
+		found = segment_of(t, p, start, now);
+		if (found >= 0 && p->start >= start && p->start < lowest) {
+			last = found;
+			lowest = p->start;
+		}
+	}
+	return last;
+}
+
+/* Unmaps what is left of the segment that was attached there, wherever it has been mapped over. */
+static int do_shmdt(struct timeline *t, const struct tl_call *c)
+{
+	long g = find_segment(t, c->args[0], c->enter);
+	size_t i = tl_lower(t, c->args[0]);
+	struct tl_span s = {
+		.start = c->args[0], .enter = c->enter, .exit = c->exit, .only = TL_SEGMENT
+	};
+
+	if (g >= 0) {
+		s.segment = t->segments.v[g].number;
+		s.end = t->segments.v[g].end;
+		t->segments.n--;
+		memmove(&t->segments.v[g], &t->segments.v[g + 1],
+			(t->segments.n - g) * sizeof(*t->segments.v));
+	} else if (i < t->pieces.n) { /* one that has been moved */
+		s.segment = t->pieces.v[i].segment;
+		s.end = t->pieces.v[i].end;
+	}
+	return s.start < s.end ? tl_take(t, &s) : 0;
+}
+
 static int do_loss(struct timeline *t, const struct tl_call *c)
 {
-	struct tl_span s = { c->args[0], c->args[1], c->exit, c->exit };
+	struct tl_span s = {
+		.start = c->args[0], .end = c->args[1], .enter = c->exit, .exit = c->exit
+	};
 
 	t->n.lost++;
 	return tl_place(t, &s, PLACE_QUIET, ORIGIN_UNKNOWN, TL_UNKNOWN);
@@ -271,8 +474,23 @@ static int apply(struct timeline *t, const struct tl_call *c)
 		if (r)
 			return r;
 	}
-	t->n.calls += c->call != CALL_COUNT;
+	t->n.calls += c->call != CALL_COUNT && !c->failed;
 	switch (c->call) {
+	case CALL_MPROTECT:
+	case CALL_PKEY_MPROTECT:
+		t->n.changes += !c->failed;
+		return do_mprotect(t, c);
+	case CALL_PRCTL:
+		t->n.changes++;
+		return do_prctl(t, c);
+	case CALL_SHMAT:
+		return do_shmat(t, c);
+	case CALL_SHMDT:
+		return do_shmdt(t, c);
+	case CALL_MADVISE:	    /* nothing that is mapped, though it may be resident no more */
+	case CALL_REMAP_FILE_PAGES: /* other pages of the same file, in the same place */
+		t->n.changes++;
+		return 0;
 	case CALL_MMAP:
 		return do_mmap(t, c);
 	case CALL_MUNMAP:
@@ -353,30 +571,43 @@ int timeline_doubt(struct timeline *t, uint64_t start, uint64_t end)
 	return tl_doubt(t, start, end);
 }
 
-/* A mapping over others that fails for want of memory may have unmapped them before. */
-static int note_failed(struct timeline *t, const struct event_call *c, int err)
+/* A mapping over others, or a move there, may have unmapped them before it failed. */
+static int doubt_failed(struct timeline *t, const struct event_call *c, int err)
 {
-	if (c->call != CALL_MMAP || !(c->args[3] & FLAG_FIXED) || err != ENOMEM)
-		return 0;
-	t->n.ambiguous++;
-	return tl_doubt(t, c->args[0], c->args[0] + round_up(c->args[1], t->page));
+	bool over = c->call == CALL_MMAP && c->args[3] & FLAG_FIXED;
+	uint64_t at = c->args[0], len = c->args[1];
+	int r = 0;
+
+	if (c->call == CALL_MREMAP && c->args[3] & REMAP_FIXED) {
+		over = true;
+		r = tl_doubt(t, at, at + round_up(len, t->page));
+		at = c->args[4];
+		len = c->args[2];
+	}
+	if (!over || (c->call == CALL_MMAP && err != ENOMEM))
+		return r;
+	t->n.ambiguous += err == ENOMEM;
+	return r ? r : tl_doubt(t, at, at + round_up(len, t->page));
 }
 
-int timeline_call(struct timeline *t, const struct event *e, uint32_t origin)
+int timeline_call(struct timeline *t, const struct event *e, const struct timeline_more *more)
 {
 	const struct event_call *in = &e->call;
 	struct tl_call c = {
 		.enter = e->enter_ns,
 		.exit = e->exit_ns,
 		.ret = in->ret,
-		.origin = origin,
+		.length = more->length,
+		.origin = more->origin,
+		.name = more->name,
 		.call = in->call,
 	};
 	int err = event_call_errno(in);
 
+	c.failed = err && (in->call == CALL_MPROTECT || in->call == CALL_PKEY_MPROTECT);
 	/* brk has an answer in any case */
-	if (err && in->call != CALL_BRK)
-		return note_failed(t, in, err);
+	if (err && in->call != CALL_BRK && !c.failed)
+		return doubt_failed(t, in, err);
 	memcpy(c.args, in->args, sizeof(c.args));
 	return put(t, &c);
 }

@@ -18,7 +18,8 @@
  * Programs that unmap what they were not given race; where such a race leaves the outcome open it
  * is counted as ambiguous and the range kept for timeline_settle. A program that maps over, or
  * moves the break, in two threads at once is of that kind. (Long chains of such races can escape
- * notice: one page in 40,000 random histories of 250 calls.)
+ * notice: one page in 40,000 random histories of 250 calls; of protections that threads change while
+ * others unmap and map the same addresses, one in 4,000 pages.)
  */
 #ifndef RSSCOPE_MODEL_TIMELINE_H
 #define RSSCOPE_MODEL_TIMELINE_H
@@ -32,10 +33,11 @@
 
 enum {
 	TIMELINE_WINDOW = 256,
-	TIMELINE_PIECES = 131072, /* ranges, 48 bytes each */
+	TIMELINE_PIECES = 131072, /* ranges, 56 bytes each */
 	TIMELINE_GHOSTS = 1024,
 	TIMELINE_RECENT = 256, /* unmappings that are looked back on */
 	TIMELINE_DOUBTS = 4096,
+	TIMELINE_SEGMENTS = 256, /* System V, attached */
 };
 
 /* Origins are the caller's numbers; two are ours. */
@@ -52,12 +54,24 @@ enum {
 	TL_BRK = 4,
 	TL_UNKNOWN = 8, /* calls were lost that touched it: mapped or not */
 	TL_FIXED = 16,	/* its address was the caller's choice */
+	TL_R = 32,
+	TL_W = 64,
+	TL_X = 128,
+	TL_PROT = TL_R | TL_W | TL_X,
+	TL_PROT_OPEN = 256, /* calls at the same time gave it different protections, or one failed
+			       half the way */
+	TL_SEGMENT = 512,   /* of System V shared memory */
+	TL_GROWS = 1024,    /* downwards, without a call */
+	TL_KERNEL = 2048,   /* made by the kernel, without a call that is watched */
 };
 
 struct tl_piece {
 	uint64_t start, end;  /* bytes, of whole pages */
 	uint64_t enter, born; /* of the call that made it, ns; 0: there at the start */
+	uint64_t changed;     /* exit of the call that last changed its protection, ns; 0: none */
 	uint32_t origin, flags;
+	uint32_t name;	  /* the caller's number; 0: none */
+	uint32_t segment; /* number of the attachment, with TL_SEGMENT */
 };
 
 struct timeline_counts {
@@ -68,11 +82,13 @@ struct timeline_counts {
 	uint64_t ambiguous; /* calls whose order is not known */
 	uint64_t settled;   /* bytes that timeline_settle corrected */
 	uint64_t lost;	    /* regions marked unknown */
+	uint64_t changes;   /* of `calls`, those that changed protections or names only */
 	uint64_t overflows; /* times that all was marked unknown, there being too many pieces */
 };
 
 struct tl_call; /* a call that waits in the window */
 struct tl_ghost;
+struct tl_segment;
 
 struct timeline {
 	VEC(struct tl_piece) pieces; /* sorted, without overlap */
@@ -88,6 +104,13 @@ struct timeline {
 		bool idle; /* there was nothing to unmap */
 	} recent[TIMELINE_RECENT];
 	uint32_t nrecent;
+	struct { /* changes of protection where nothing lived */
+		uint64_t start, end, enter, exit;
+	} idle[TIMELINE_RECENT];
+	uint32_t nidle;
+	range_vec opened;		 /* by one call: TL_PROT_OPEN */
+	VEC(struct tl_segment) segments; /* System V, where they were attached */
+	uint32_t nsegments;
 	range_vec doubts; /* ambiguous ranges, for timeline_settle */
 	bool doubt_all;
 	uint64_t brk, brk_enter, brk_exit; /* 0: not known */
@@ -106,11 +129,21 @@ void timeline_reset(struct timeline *t);
  * the call is right; where none did, nothing changed while the maps were read.
  */
 int timeline_add(struct timeline *t, uint64_t start, uint64_t end, uint32_t flags);
+/* [start, end) is one System V segment, among what was added. 0 or -ENOMEM. */
+int timeline_add_segment(struct timeline *t, uint64_t start, uint64_t end);
 /* The program break: [heap]'s end. */
 void timeline_set_brk(struct timeline *t, uint64_t brk);
 
-/* A call (e->type EVENT_CALL). Those that failed are of no effect. 0 or -ENOMEM. */
-int timeline_call(struct timeline *t, const struct event *e, uint32_t origin);
+/*
+ * A call (e->type EVENT_CALL). Those that failed are of no effect, but for what they may have done
+ * on the way, which is compared in the end. origin: of what it maps. name: of a prctl that names a
+ * mapping. length: of the segment that shmat attached, bytes; 0: not known. 0 or -ENOMEM.
+ */
+struct timeline_more {
+	uint32_t origin, name;
+	uint64_t length;
+};
+int timeline_call(struct timeline *t, const struct event *e, const struct timeline_more *more);
 
 /* Calls were lost that touched [start, end), the last of them at `ns`: what lives there from before
  * is unknown from there on. 0 or -ENOMEM. */
@@ -129,13 +162,17 @@ void timeline_each_origin(const struct timeline *t, void (*fn)(void *ctx, uint32
 /*
  * Against what is mapped now (sorted, without overlap, flags TL_*; no call under way): decides what
  * was ambiguous or unknown, and leaves the rest alone. Flushes. Memory that turns out mapped in an
- * unknown region gets ORIGIN_UNKNOWN.
+ * unknown region gets ORIGIN_UNKNOWN. What comes and goes without a call is no matter of dispute:
+ * what is TL_KERNEL there, and what a TL_GROWS has grown to.
  */
 int timeline_settle(struct timeline *t, const struct range *maps, size_t n);
 
-/* Bytes that only one of the two has, and that are unknown here. */
+/* Bytes that only one of the two has, and that are unknown here; of what is on either side without
+ * a call; of both, those whose protection differs, or is open here. */
 struct timeline_difference {
 	uint64_t both, here, there, unknown;
+	uint64_t grown, kernel;
+	uint64_t protection, protection_open;
 };
 void timeline_compare(const struct timeline *t, const struct range *maps, size_t n,
 		      struct timeline_difference *out);

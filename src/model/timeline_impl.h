@@ -10,7 +10,9 @@ struct tl_call {
 	uint64_t enter, exit;
 	uint64_t args[5];
 	int64_t ret;
-	uint32_t origin, call;
+	uint64_t length;
+	uint32_t origin, call, name;
+	bool failed; /* of interest for what it may have done on the way */
 };
 
 /* What lived where a mapping was put at `until`: its unmapping began before that and is still to
@@ -20,9 +22,28 @@ struct tl_ghost {
 	uint64_t until;
 };
 
+struct tl_segment {
+	uint64_t start, end;
+	uint64_t born; /* exit of its shmat */
+	uint32_t number;
+};
+
 struct tl_span {
 	uint64_t start, end;  /* bytes */
 	uint64_t enter, exit; /* of the call, ns */
+	/* of what is placed there: */
+	uint64_t changed;
+	uint32_t name, segment;
+	/* of what is taken: only pieces with these flags, and of that segment */
+	uint32_t only;
+};
+
+/* What a call does to pieces that stay. */
+struct tl_change {
+	uint32_t clear, set; /* flags */
+	bool open;	     /* it has failed: perhaps */
+	bool names;
+	uint32_t name;
 };
 
 enum tl_place {
@@ -40,6 +61,20 @@ int tl_peek(struct timeline *t, const struct tl_span *s);
 /* The call's range becomes a piece, born at s->exit. */
 int tl_place(struct timeline *t, const struct tl_span *s, enum tl_place how, uint32_t origin,
 	     uint32_t flags);
+
+/* Changes what was born by s->enter. 0 or -ENOMEM. */
+int tl_change(struct timeline *t, const struct tl_span *s, const struct tl_change *c);
+
+/* A change of protection in [start, end) may have been of what is yet to be placed there. */
+void tl_idle(struct timeline *t, uint64_t start, uint64_t end, uint64_t enter, uint64_t exit);
+
+/* The protection of what is in t->opened is open, and of what the call placed in the span where a
+ * change at the same time found nothing. Empties t->opened. */
+int tl_open(struct timeline *t, const struct tl_span *s);
+
+/* A part of a piece; and t->pieces[i, j) give way to t->next. */
+struct tl_piece tl_part(const struct tl_piece *p, uint64_t start, uint64_t end);
+int tl_splice(struct timeline *t, size_t i, size_t j);
 
 /* A range whose state is open. */
 int tl_doubt(struct timeline *t, uint64_t start, uint64_t end);

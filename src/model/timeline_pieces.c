@@ -39,14 +39,15 @@ int tl_append(struct timeline *t, struct tl_piece p)
 	if (p.start >= p.end)
 		return 0;
 	if (last && last->end == p.start && last->origin == p.origin && last->flags == p.flags &&
-	    last->born == p.born && last->enter == p.enter) {
+	    last->born == p.born && last->enter == p.enter && last->changed == p.changed &&
+	    last->name == p.name && last->segment == p.segment) {
 		last->end = p.end;
 		return 0;
 	}
 	return vec_push(&t->next, p);
 }
 
-static struct tl_piece part(const struct tl_piece *p, uint64_t start, uint64_t end)
+struct tl_piece tl_part(const struct tl_piece *p, uint64_t start, uint64_t end)
 {
 	struct tl_piece r = *p;
 
@@ -56,7 +57,7 @@ static struct tl_piece part(const struct tl_piece *p, uint64_t start, uint64_t e
 }
 
 /* pieces[i, j) give way to t->next. */
-static int splice(struct timeline *t, size_t i, size_t j)
+int tl_splice(struct timeline *t, size_t i, size_t j)
 {
 	size_t n = t->pieces.n - (j - i) + t->next.n;
 
@@ -141,13 +142,19 @@ static int add_ghost(struct timeline *t, struct tl_piece p, uint64_t until)
 	return vec_push(&t->ghosts, (struct tl_ghost){ p, until });
 }
 
+static bool is_meant(const struct tl_piece *p, const struct tl_span *s)
+{
+	return !s->only || ((p->flags & s->only) == s->only && p->segment == s->segment);
+}
+
 static int take_ghosts(struct timeline *t, const struct tl_span *s)
 {
 	for (size_t i = 0; i < t->ghosts.n;) {
 		struct tl_ghost g = t->ghosts.v[i];
-		struct tl_piece in = part(&g.p, s->start, s->end);
+		struct tl_piece in = tl_part(&g.p, s->start, s->end);
 
-		if (in.start >= in.end || g.p.born > s->enter || s->enter >= g.until) {
+		if (in.start >= in.end || g.p.born > s->enter || s->enter >= g.until ||
+		    !is_meant(&g.p, s)) {
 			i++;
 			continue;
 		}
@@ -156,7 +163,8 @@ static int take_ghosts(struct timeline *t, const struct tl_span *s)
 		t->n.reordered++;
 		/* what is left of it: in front in its place, behind at the end */
 		if (in.end < g.p.end &&
-		    vec_push(&t->ghosts, (struct tl_ghost){ part(&g.p, in.end, g.p.end), g.until }))
+		    vec_push(&t->ghosts,
+			     (struct tl_ghost){ tl_part(&g.p, in.end, g.p.end), g.until }))
 			return -ENOMEM;
 		if (g.p.start < in.start)
 			t->ghosts.v[i++].p.end = in.start;
@@ -228,12 +236,15 @@ static int judge_kept(struct timeline *t, const struct tl_span *s)
 	     i < t->pieces.n && t->pieces.v[i].start < s->end && !r; i++) {
 		const struct tl_piece *p = &t->pieces.v[i];
 
-		if (p->born > s->enter && p->enter < s->exit && !(p->flags & TL_UNKNOWN))
+		if (p->born > s->enter && p->enter < s->exit && !(p->flags & TL_UNKNOWN) &&
+		    is_meant(p, s))
 			r = each_gap(t, s, max(p->start, s->start), min(p->end, s->end), doubt_gap);
 	}
-	if (t->doubts.n != before || t->doubt_all != was)
+	if (!s->only && (t->doubts.n != before || t->doubt_all != was))
 		t->n.ambiguous++;
-	return r ? r : each_gap(t, s, s->start, s->end, idle_gap);
+	/* That only some of it is meant, and the rest another's, is no sign of a race: compared
+	 * with the maps all the same. */
+	return r ? r : each_gap(t, s, s->start, s->end, s->only ? doubt_gap : idle_gap);
 }
 
 int tl_peek(struct timeline *t, const struct tl_span *s)
@@ -241,7 +252,7 @@ int tl_peek(struct timeline *t, const struct tl_span *s)
 	t->taken.n = 0;
 	for (size_t i = tl_lower(t, s->start); i < t->pieces.n && t->pieces.v[i].start < s->end;
 	     i++)
-		if (vec_push(&t->taken, part(&t->pieces.v[i], s->start, s->end)))
+		if (vec_push(&t->taken, tl_part(&t->pieces.v[i], s->start, s->end)))
 			return -ENOMEM;
 	return 0;
 }
@@ -254,27 +265,33 @@ int tl_take(struct timeline *t, const struct tl_span *s)
 	t->taken.n = t->next.n = 0;
 	for (j = i; j < t->pieces.n && t->pieces.v[j].start < s->end && !r; j++) {
 		const struct tl_piece *p = &t->pieces.v[j];
-		struct tl_piece in = part(p, s->start, s->end);
+		struct tl_piece in = tl_part(p, s->start, s->end);
 
-		if (p->born > s->enter) {
+		if (p->born > s->enter || !is_meant(p, s)) {
 			r = tl_append(t, *p);
 			continue;
 		}
+		/* changed after this call began: perhaps it was the successor that was changed */
+		if (p->changed > s->enter)
+			tl_idle(t, in.start, in.end, 0, p->changed);
 		r = vec_push(&t->taken, in);
 		if (!r)
-			r = tl_append(t, part(p, p->start, in.start));
+			r = tl_append(t, tl_part(p, p->start, in.start));
 		if (!r)
-			r = tl_append(t, part(p, in.end, p->end));
+			r = tl_append(t, tl_part(p, in.end, p->end));
 	}
 	if (!r)
-		r = splice(t, i, j);
+		r = tl_splice(t, i, j);
 	if (!r && t->ghosts.n)
 		r = take_ghosts(t, s);
 	if (r)
 		return r;
 	if (t->taken.n)
 		qsort(t->taken.v, t->taken.n, sizeof(*t->taken.v), by_start);
-	remember(t, s, s->start, s->end, false);
+	if (!s->only)
+		remember(t, s, s->start, s->end, false);
+	for (size_t k = 0; s->only && k < t->taken.n; k++)
+		remember(t, s, t->taken.v[k].start, t->taken.v[k].end, false);
 	return judge_kept(t, s);
 }
 
@@ -286,6 +303,10 @@ static int cover(struct timeline *t, const struct tl_piece *in, const struct tl_
 {
 	if (in->flags & TL_UNKNOWN)
 		return 0;
+	/* Changed at the same time: perhaps it was the new one that was changed. */
+	if (how != PLACE_QUIET && in->changed > s->enter &&
+	    vec_push(&t->opened, (struct range){ in->start, in->end, 0 }))
+		return -ENOMEM;
 	/* Racing threads could have mapped it over the new one, which the order of programs that
 	 * don't race rules out: not counted, but compared with the maps. */
 	if (how == PLACE_FREE && in->born > s->enter && in->flags & TL_FIXED &&
@@ -303,7 +324,17 @@ static int cover(struct timeline *t, const struct tl_piece *in, const struct tl_
 int tl_place(struct timeline *t, const struct tl_span *s, enum tl_place how, uint32_t origin,
 	     uint32_t flags)
 {
-	struct tl_piece new = { s->start, s->start, s->enter, s->exit, origin, flags };
+	struct tl_piece new = {
+		.start = s->start,
+		.end = s->start,
+		.enter = s->enter,
+		.born = s->exit,
+		.changed = s->changed,
+		.origin = origin,
+		.flags = flags,
+		.name = s->name,
+		.segment = s->segment,
+	};
 	size_t i = tl_lower(t, s->start), j;
 	uint64_t at = s->start;
 	bool doubt = false;
@@ -315,12 +346,12 @@ int tl_place(struct timeline *t, const struct tl_span *s, enum tl_place how, uin
 	/* `new` grows up to what it must leave alone, then begins behind it. */
 	for (j = i; j < t->pieces.n && t->pieces.v[j].start < s->end && !r; j++) {
 		const struct tl_piece p = t->pieces.v[j];
-		struct tl_piece in = part(&p, s->start, s->end);
+		struct tl_piece in = tl_part(&p, s->start, s->end);
 
 		r = doubt_recent(t, s, how, at, how == PLACE_FREE ? in.end : in.start, &doubt);
 		at = in.end;
 		if (!r)
-			r = tl_append(t, part(&p, p.start, in.start));
+			r = tl_append(t, tl_part(&p, p.start, in.start));
 		if (!r && p.born > s->exit) {
 			new.end = in.start;
 			r = tl_append(t, new);
@@ -335,7 +366,7 @@ int tl_place(struct timeline *t, const struct tl_span *s, enum tl_place how, uin
 			r = tl_append(t, new);
 			new.start = s->end;
 			if (!r)
-				r = tl_append(t, part(&p, s->end, p.end));
+				r = tl_append(t, tl_part(&p, s->end, p.end));
 		}
 	}
 	new.end = s->end;
@@ -344,7 +375,7 @@ int tl_place(struct timeline *t, const struct tl_span *s, enum tl_place how, uin
 	if (!r)
 		r = tl_append(t, new);
 	if (!r)
-		r = splice(t, i, j);
+		r = tl_splice(t, i, j);
 	t->n.ambiguous += doubt;
-	return r;
+	return r || how == PLACE_QUIET ? r : tl_open(t, s);
 }

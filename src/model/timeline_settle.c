@@ -43,6 +43,20 @@ static bool walk_next(struct walk *w)
 	return w->npiece || w->nmap;
 }
 
+/* What comes without a call: the kernel's own, and what something that grows downwards has grown
+ * by, which is one mapping with it. */
+static bool is_grown(const struct walk *w)
+{
+	return !w->in_piece && w->in_map && w->npiece && w->piece->flags & TL_GROWS &&
+	       w->piece->start == w->end && w->map->end > w->end;
+}
+
+static bool is_kernels(const struct walk *w)
+{
+	return (w->in_map && w->map->flags & TL_KERNEL && !w->in_piece) ||
+	       (w->in_piece && w->piece->flags & TL_KERNEL && !w->in_map);
+}
+
 static int settle_one(struct timeline *t, const struct walk *w)
 {
 	struct tl_piece p = { .origin = ORIGIN_UNKNOWN };
@@ -54,10 +68,17 @@ static int settle_one(struct timeline *t, const struct walk *w)
 	}
 	if (w->in_map)
 		p.flags = w->map->flags;
+	if (is_grown(w) || is_kernels(w)) {
+		p.start = w->start;
+		p.end = w->end;
+		return w->in_map ? tl_append(t, p) : 0;
+	}
 	if (w->in_piece && !unknown && (w->in_map || !w->in_doubt))
 		p = *w->piece;
 	else if (!unknown && w->in_doubt && w->in_piece != w->in_map)
 		t->n.settled += w->end - w->start;
+	if (w->in_map && (p.flags & TL_PROT_OPEN || w->in_doubt))
+		p.flags = (p.flags & ~(TL_PROT | TL_PROT_OPEN)) | (w->map->flags & TL_PROT);
 	p.start = w->start;
 	p.end = w->end;
 	if (unknown || w->in_doubt ? w->in_map : w->in_piece)
@@ -99,6 +120,17 @@ int timeline_settle(struct timeline *t, const struct range *maps, size_t n)
 	return 0;
 }
 
+static void compare_both(const struct walk *w, struct timeline_difference *d)
+{
+	uint64_t bytes = w->end - w->start;
+
+	d->both += bytes;
+	if (w->piece->flags & TL_PROT_OPEN)
+		d->protection_open += bytes;
+	else if ((w->piece->flags ^ w->map->flags) & TL_PROT)
+		d->protection += bytes;
+}
+
 void timeline_compare(const struct timeline *t, const struct range *maps, size_t n,
 		      struct timeline_difference *out)
 {
@@ -115,8 +147,12 @@ void timeline_compare(const struct timeline *t, const struct range *maps, size_t
 
 		if (w.in_piece && w.piece->flags & TL_UNKNOWN)
 			d.unknown += w.in_map ? bytes : 0;
+		else if (is_grown(&w))
+			d.grown += bytes;
+		else if (is_kernels(&w))
+			d.kernel += bytes;
 		else if (w.in_piece && w.in_map)
-			d.both += bytes;
+			compare_both(&w, &d);
 		else if (w.in_piece)
 			d.here += bytes;
 		else if (w.in_map)

@@ -65,8 +65,18 @@ struct watch_mappings {
 	/* against the mappings at the end: settled is what was open and is decided by them */
 	bool compared;
 	uint64_t same, only_here, only_there, unknown, settled;
+	/* of what is there: stacks that have grown, and what the kernel made on its own */
+	uint64_t grown, kernel;
+	/* of `same`: the protection is another one, or was open */
+	uint64_t protection, protection_open;
 	/* live ranges that were watched coming, and their callers' stacks */
 	uint64_t ranges, bytes, stacks;
+};
+
+/* What madvise was called for. */
+struct watch_advice {
+	uint32_t advice;
+	uint64_t calls, failed, bytes;
 };
 
 struct watch_end {
@@ -77,6 +87,8 @@ struct watch_end {
 	named_vec losses; /* all counters, by name */
 	uint64_t lost;	  /* events that are missing, all told */
 	struct watch_mappings mappings;
+	const struct watch_advice *advice; /* borrowed */
+	size_t nadvice;
 };
 
 /* What an event is held against: those before. */
@@ -112,8 +124,9 @@ int watch_json_event(struct watch_seen *w, const struct event *e, const struct f
 int watch_json_sample(const struct watch_clock *c, const struct watch_sample *s, struct text *out);
 int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t n,
 		    struct text *out);
-/* One live mapping as it is known, before it is compared: for tests. */
-int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, struct text *out);
+/* One live mapping as it is known, before it is compared: for tests. prot: as in /proc/PID/maps. */
+int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, const char *prot,
+		       const char *name, struct text *out);
 int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out);
 
 #endif

@@ -207,6 +207,26 @@ static void put_stack(struct line *l, const struct frame *f, size_t n)
 	close_with(l, "]");
 }
 
+static void put_prctl(struct line *l, const struct event_call *c)
+{
+	switch (c->args[0]) {
+	case EVENT_PR_SET_VMA:
+		put_string(l, "option", "PR_SET_VMA");
+		put_addr(l, "addr", c->args[2]);
+		put_u64(l, "length", c->args[3]);
+		put_string(l, "name", c->name);
+		break;
+	case EVENT_PR_SET_MM:
+		put_string(l, "option", "PR_SET_MM");
+		put_addr(l, "addr", c->args[2]);
+		break;
+	case EVENT_PR_SET_THP_DISABLE:
+		put_string(l, "option", "PR_SET_THP_DISABLE");
+		put_bool(l, "disable", c->args[1]);
+		break;
+	}
+}
+
 /* The arguments by name as well as raw: a length or a file descriptor is a number. */
 static void put_args(struct line *l, const struct event_call *c)
 {
@@ -216,7 +236,11 @@ static void put_args(struct line *l, const struct event_call *c)
 		put_hex(l, c->args[i]);
 	}
 	close_with(l, "]");
-	put_addr(l, "addr", c->args[0]);
+	if (c->call == CALL_PRCTL) {
+		put_prctl(l, c);
+		return;
+	}
+	put_addr(l, "addr", c->args[c->call == CALL_SHMAT]);
 	switch (c->call) {
 	case CALL_MMAP:
 		put_u64(l, "length", c->args[1]);
@@ -234,7 +258,26 @@ static void put_args(struct line *l, const struct event_call *c)
 		put_u64(l, "flags", (uint32_t)c->args[3]);
 		put_addr(l, "new_addr", c->args[4]);
 		break;
+	case CALL_MPROTECT:
+	case CALL_PKEY_MPROTECT:
+		put_u64(l, "length", c->args[1]);
+		put_u64(l, "prot", (uint32_t)c->args[2]);
+		break;
+	case CALL_MADVISE:
+		put_u64(l, "length", c->args[1]);
+		put_known(l, "advice", event_advice_name(c->args[2]));
+		break;
+	case CALL_SHMAT:
+		put_s64(l, "shmid", (int32_t)c->args[0]);
+		put_u64(l, "flags", (uint32_t)c->args[2]);
+		break;
+	case CALL_REMAP_FILE_PAGES:
+		put_u64(l, "length", c->args[1]);
+		put_u64(l, "page_offset", c->args[3]);
+		break;
 	case CALL_BRK:
+	case CALL_PRCTL:
+	case CALL_SHMDT:
 	case CALL_COUNT:
 		break;
 	}
@@ -471,7 +514,8 @@ int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t
 	return end(&l);
 }
 
-int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, struct text *out)
+int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, const char *prot,
+		       const char *name, struct text *out)
 {
 	struct line l = { .out = out };
 
@@ -480,6 +524,8 @@ int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, struct
 	put_addr(&l, "start", start);
 	put_addr(&l, "end", stop);
 	put_string(&l, "origin", origin);
+	put_string(&l, "prot", prot);
+	put_known(&l, "name", name);
 	return end(&l);
 }
 
@@ -498,11 +544,30 @@ static void put_mappings(struct line *l, const struct watch_mappings *m)
 		put_u64(l, "bytes_only_there", m->only_there);
 		put_u64(l, "bytes_unknown", m->unknown);
 		put_u64(l, "bytes_settled", m->settled);
+		put_u64(l, "bytes_stack_grown", m->grown);
+		put_u64(l, "bytes_kernel_made", m->kernel);
+		put_u64(l, "bytes_protection_differs", m->protection);
+		put_u64(l, "bytes_protection_open", m->protection_open);
 	}
 	put_u64(l, "live_ranges", m->ranges);
 	put_u64(l, "live_bytes", m->bytes);
 	put_u64(l, "live_stacks", m->stacks);
 	close_with(l, "}");
+}
+
+static void put_advice(struct line *l, const struct watch_advice *a, size_t n)
+{
+	open_with(l, "madvise", "[");
+	for (size_t i = 0; i < n; i++) {
+		open_with(l, NULL, "{");
+		put_known(l, "advice", event_advice_name(a[i].advice));
+		put_u64(l, "number", a[i].advice);
+		put_u64(l, "calls", a[i].calls);
+		put_u64(l, "failed", a[i].failed);
+		put_u64(l, "bytes", a[i].bytes);
+		close_with(l, "}");
+	}
+	close_with(l, "]");
 }
 
 int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out)
@@ -521,7 +586,9 @@ int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struc
 	for (size_t i = 0; i < e->losses.n; i++)
 		put_u64(&l, e->losses.v[i].name, e->losses.v[i].v);
 	close_with(&l, "}");
-	if (e->mappings.known)
+	if (e->mappings.known) {
 		put_mappings(&l, &e->mappings);
+		put_advice(&l, e->advice, e->nadvice);
+	}
 	return end(&l);
 }

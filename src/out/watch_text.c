@@ -154,19 +154,69 @@ static int put_brk(struct watch_text *w, const struct event_call *c, struct text
 			   now, now > before ? "more" : "less");
 }
 
+static int put_prctl(const struct watch_text *w, const struct event_call *c, struct text *out)
+{
+	char buf[32];
+	int r;
+
+	switch (c->args[0]) {
+	case EVENT_PR_SET_VMA:
+		r = text_printf(out, "%10s at 0x%" PRIx64 "  named ",
+				size(w, buf, sizeof(buf), c->args[3]), c->args[2]);
+		return r ? r : put_name(w, c->name[0] ? c->name : "no more", out);
+	case EVENT_PR_SET_THP_DISABLE:
+		return text_printf(out, "%10s huge pages %s", "",
+				   c->args[1] ? "disabled" : "allowed");
+	default:
+		return text_printf(out, "%10s PR_SET_MM %" PRIu64 " 0x%" PRIx64, "", c->args[1],
+				   c->args[2]);
+	}
+}
+
+/* The calls whose first two arguments are an address and a length. */
+static int put_range(const struct watch_text *w, const struct event_call *c, struct text *out)
+{
+	uint64_t prot = c->args[2];
+	const char *advice = event_advice_name(c->args[2]);
+	char buf[32];
+	int r = text_printf(out, "%10s at 0x%" PRIx64, size(w, buf, sizeof(buf), c->args[1]),
+			    c->args[0]);
+
+	if (!r && (c->call == CALL_MPROTECT || c->call == CALL_PKEY_MPROTECT))
+		r = text_printf(out, "  %c%c%c", prot & PROT_R ? 'r' : '-',
+				prot & PROT_W ? 'w' : '-', prot & PROT_X ? 'x' : '-');
+	if (!r && c->call == CALL_MADVISE)
+		r = advice ? text_printf(out, "  %s", advice)
+			   : text_printf(out, "  advice %" PRIu64, c->args[2]);
+	return r;
+}
+
+static int put_failed(const struct watch_text *w, const struct event_call *c, int err,
+		      struct text *out)
+{
+	const char *name = strerrorname_np(err);
+	uint64_t length = c->args[1], at = c->args[0];
+	char buf[32] = "";
+
+	if (c->call == CALL_MREMAP)
+		length = c->args[2];
+	if (c->call == CALL_PRCTL) {
+		length = c->args[3];
+		at = c->args[2];
+	}
+	if (c->call == CALL_SHMAT)
+		at = c->args[1];
+	if (c->call != CALL_BRK && c->call != CALL_SHMAT && c->call != CALL_SHMDT)
+		size(w, buf, sizeof(buf), length);
+	return text_printf(out, "%10s failed: %s (at 0x%" PRIx64 ")", buf, name ? name : "?", at);
+}
+
 static int put_call(struct watch_text *w, const struct event_call *c, struct text *out)
 {
 	int err = event_call_errno(c);
-	char buf[32];
 
-	if (err) {
-		const char *name = strerrorname_np(err);
-		uint64_t length = c->call == CALL_MREMAP ? c->args[2] : c->args[1];
-
-		return text_printf(out, "%10s failed: %s (at 0x%" PRIx64 ")",
-				   c->call == CALL_BRK ? "" : size(w, buf, sizeof(buf), length),
-				   name ? name : "?", c->args[0]);
-	}
+	if (err)
+		return put_failed(w, c, err, out);
 	switch (c->call) {
 	case CALL_MMAP:
 		return put_mmap(w, c, out);
@@ -174,9 +224,15 @@ static int put_call(struct watch_text *w, const struct event_call *c, struct tex
 		return put_mremap(w, c, out);
 	case CALL_BRK:
 		return put_brk(w, c, out);
+	case CALL_PRCTL:
+		return put_prctl(w, c, out);
+	case CALL_SHMAT:
+		return text_printf(out, "%10s at 0x%" PRIx64 "  segment %" PRId32, "",
+				   (uint64_t)c->ret, (int32_t)c->args[0]);
+	case CALL_SHMDT:
+		return text_printf(out, "%10s at 0x%" PRIx64, "", c->args[0]);
 	default:
-		return text_printf(out, "%10s at 0x%" PRIx64, size(w, buf, sizeof(buf), c->args[1]),
-				   c->args[0]);
+		return put_range(w, c, out);
 	}
 }
 
@@ -436,7 +492,7 @@ int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, str
 static int put_mappings(const struct watch_text *w, const struct watch_mappings *m,
 			struct text *out)
 {
-	char live[32], unknown[32], settled[32];
+	char live[32], unknown[32], settled[32], grown[32];
 	int r = text_printf(out,
 			    "mappings made meanwhile and still there: %" PRIu64 " ranges, %s, by "
 			    "%" PRIu64 " call stacks; %" PRIu64 " unmappings came after what they "
@@ -452,7 +508,31 @@ static int put_mappings(const struct watch_text *w, const struct watch_mappings 
 	if (!r && m->settled)
 		r = text_printf(out, ", %s decided by what is mapped now",
 				size(w, settled, sizeof(settled), m->settled));
+	if (!r && m->grown + m->kernel)
+		r = text_printf(out,
+				", %s came without a call (stacks that grew, the kernel's own)",
+				size(w, grown, sizeof(grown), m->grown + m->kernel));
 	return r ? r : text_add(out, "\n", 1);
+}
+
+/* "madvise: DONTNEED 120 times for 34.0 MiB, ..." */
+static int put_advice(const struct watch_text *w, const struct watch_advice *a, size_t n,
+		      struct text *out)
+{
+	int r = n ? text_printf(out, "madvise:") : 0;
+
+	for (size_t i = 0; i < n && !r; i++) {
+		const char *name = event_advice_name(a[i].advice);
+		char bytes[32], number[16];
+
+		snprintf(number, sizeof(number), "%" PRIu32, a[i].advice);
+		r = text_printf(out, "%s %s %" PRIu64 " times for %s", i ? "," : "",
+				name ? name + strlen("MADV_") : number, a[i].calls,
+				size(w, bytes, sizeof(bytes), a[i].bytes));
+		if (!r && a[i].failed)
+			r = text_printf(out, " (%" PRIu64 " failed)", a[i].failed);
+	}
+	return r || !n ? r : text_add(out, "\n", 1);
 }
 
 int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out)
@@ -480,5 +560,7 @@ int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text 
 					e->losses.v[i].v);
 	if (!r)
 		r = text_add(out, "\n", 1);
-	return r || !e->mappings.known ? r : put_mappings(w, &e->mappings, out);
+	if (!r && e->mappings.known)
+		r = put_mappings(w, &e->mappings, out);
+	return r ? r : put_advice(w, e->advice, e->nadvice, out);
 }

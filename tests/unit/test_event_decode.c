@@ -29,6 +29,26 @@ TEST(event_call_is_decoded)
 	CHECK_INT(event_kind(&e), KIND_MMAP);
 }
 
+TEST(event_name_is_decoded)
+{
+	struct rsc_rec_call r = rec_mmap(RSC_NAME_MAX / 8 + 2, 0);
+	struct event e;
+
+	r.call = RSC_PRCTL;
+	r.nname = RSC_NAME_MAX;
+	r.nstack = 2;
+	memset(r.stack, 'x', RSC_NAME_MAX); /* not ended: by its length then */
+	REQUIRE(!ev_decode(&r, r.hdr.size, &e));
+	CHECK_INT(strlen(e.call.name), RSC_NAME_MAX - 1);
+	CHECK_INT(e.call.stack[0], 0x400000 + 16 * 10);
+	CHECK_INT(event_kind(&e), KIND_PRCTL);
+	strcpy((char *)r.stack, "Go: heap");
+	REQUIRE(!ev_decode(&r, r.hdr.size, &e));
+	CHECK(!strcmp(e.call.name, "Go: heap"));
+	r.nname = 8;
+	CHECK_INT(ev_decode(&r, r.hdr.size, &e), -EINVAL);
+}
+
 TEST(event_record_may_be_followed_by_padding)
 {
 	struct rsc_rec_call r = rec_mmap(2, 0);
@@ -68,7 +88,7 @@ TEST(event_hostile_counts_are_refused)
 	r = rec_mmap(2, 0);
 	r.call = 0;
 	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
-	r.call = RSC_BRK + 1;
+	r.call = RSC_CALL_END;
 	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
 	r = rec_mmap(2, 0);
 	r.hdr.exit_ns = 999; /* before its entry */

@@ -20,15 +20,24 @@ enum {
 
 struct call {
 	struct event e;
-	uint64_t moment, key;
-	uint32_t origin;
+	uint64_t moment, key, length;
+	uint32_t origin, name;
 	bool drop;
+};
+
+/* What is on a page besides its origin. */
+struct what {
+	uint32_t prot; /* TL_R, TL_W, TL_X */
+	uint32_t name;
+	int segment; /* number of its attachment, 0: none */
 };
 
 /* A history under way. Origins: ORIGIN_FIRST + index of the call. */
 struct world {
 	uint64_t rng, now;
-	uint32_t page[PAGES];	 /* origin; 0: free; ORIGIN_BEFORE + 1 … see own() */
+	uint32_t page[PAGES]; /* origin; 0: free; ORIGIN_BEFORE + 1 … see own() */
+	struct what what[PAGES];
+	int segments;		 /* attached so far */
 	int owner[PAGES];	 /* thread that may use it */
 	uint64_t known[PAGES];	 /* exit of the call that last changed it */
 	uint64_t ready[THREADS]; /* exit of the thread's last call */
@@ -92,6 +101,7 @@ static void set(struct world *w, int at, int pages, int thread, uint32_t origin)
 {
 	for (int i = at; i < at + pages; i++) {
 		w->page[i] = origin;
+		w->what[i] = (struct what){ TL_R | TL_W, 0, 0 };
 		w->owner[i] = thread;
 		w->known[i] = w->call[w->n - 1].e.exit_ns;
 	}
@@ -125,8 +135,18 @@ static int pick(struct world *w, int thread, int *pages, uint64_t *since)
 	return -1;
 }
 
+static uint64_t random_prot(struct world *w, uint32_t *flags)
+{
+	static const uint32_t flag[] = { 0, TL_R, TL_W, TL_R | TL_W, TL_X, TL_R | TL_X };
+	uint64_t prot = below(w, 6);
+
+	*flags = flag[prot];
+	return prot;
+}
+
 static void do_map(struct world *w, int thread)
 {
+	uint32_t prot;
 	int pages = 1 + below(w, 8), at = find_room(w, pages);
 	struct event_call *c;
 
@@ -135,9 +155,16 @@ static void do_map(struct world *w, int thread)
 	c = make(w, thread, CALL_MMAP, 0);
 	c->args[1] = pages * PAGE - below(w, 2) * 100;
 	c->args[3] = 0x22;
+	if (!below(w, 4)) { /* there and nowhere else, without replacing anything */
+		c->args[0] = AT(at);
+		c->args[3] |= 0x100000 | (below(w, 2) ? 0x10 : 0);
+	}
+	c->args[2] = random_prot(w, &prot);
 	c->ret = AT(at);
 	/* now and then for all: another thread unmaps it */
 	set(w, at, pages, below(w, 4) ? thread : -1, w->call[w->n - 1].origin);
+	for (int i = at; i < at + pages; i++)
+		w->what[i].prot = prot;
 }
 
 static void do_overlay(struct world *w, int thread)
@@ -151,6 +178,7 @@ static void do_overlay(struct world *w, int thread)
 	c = make(w, thread, CALL_MMAP, since);
 	c->args[0] = AT(at);
 	c->args[1] = pages * PAGE;
+	c->args[2] = 3;
 	c->args[3] = 0x32;
 	c->ret = AT(at);
 	set(w, at, pages, thread, w->call[w->n - 1].origin);
@@ -176,10 +204,11 @@ static void do_remap(struct world *w, int thread)
 	int pages, at = pick(w, thread, &pages, &since), to = at, want = 1 + below(w, 10), k;
 	struct event_call *c;
 	uint32_t old[PAGES];
-	bool grows;
+	struct what was[PAGES], like;
+	bool grows, stays;
 
 	for (k = 0; at >= 0 && k < pages; k++)
-		if (w->page[at + k] == FREE)
+		if (w->page[at + k] == FREE || w->what[at + k].segment)
 			return;
 	if (at < 0)
 		return;
@@ -195,12 +224,135 @@ static void do_remap(struct world *w, int thread)
 	c->args[0] = AT(at);
 	c->args[1] = pages * PAGE;
 	c->args[2] = want * PAGE;
-	c->args[3] = 1;
+	stays = to != at && want == pages && !below(w, 3);
+	c->args[3] = stays ? 5 : 1; /* MREMAP_DONTUNMAP */
 	c->ret = AT(to);
 	memcpy(old, &w->page[at], pages * sizeof(*old));
-	set(w, at, pages, -1, FREE);
-	for (k = 0; k < want; k++)
+	memcpy(was, &w->what[at], pages * sizeof(*was));
+	like = was[pages - 1];
+	if (!stays)
+		set(w, at, pages, -1, FREE);
+	for (k = at; k < at + pages; k++) /* nobody unmaps it meanwhile */
+		w->known[k] = w->ready[thread];
+	for (k = 0; k < want; k++) {
 		set(w, to + k, 1, thread, k < pages ? old[k] : w->call[w->n - 1].origin);
+		w->what[to + k] = k < pages ? was[k] : like;
+	}
+}
+
+static void do_protect(struct world *w, int thread)
+{
+	uint64_t since;
+	int pages, at = pick(w, thread, &pages, &since);
+	struct event_call *c;
+	uint32_t prot;
+
+	if (at < 0)
+		return;
+	for (int k = 0; k < pages; k++)
+		if (w->page[at + k] == FREE)
+			return;
+	c = make(w, thread, below(w, 4) ? CALL_MPROTECT : CALL_PKEY_MPROTECT, since);
+	c->args[0] = AT(at);
+	c->args[1] = pages * PAGE;
+	c->args[2] = random_prot(w, &prot);
+	for (int k = at; k < at + pages; k++) {
+		w->what[k].prot = prot;
+		w->known[k] = w->call[w->n - 1].e.exit_ns;
+	}
+}
+
+static void do_name(struct world *w, int thread)
+{
+	uint64_t since;
+	int pages, at = pick(w, thread, &pages, &since);
+	struct event_call *c;
+
+	if (at < 0)
+		return;
+	for (int k = 0; k < pages; k++)
+		if (w->page[at + k] == FREE)
+			return;
+	c = make(w, thread, CALL_PRCTL, since);
+	c->args[0] = EVENT_PR_SET_VMA;
+	c->args[2] = AT(at);
+	c->args[3] = pages * PAGE;
+	w->call[w->n - 1].name = below(w, 4);
+	for (int k = at; k < at + pages; k++) {
+		w->what[k].name = w->call[w->n - 1].name;
+		w->known[k] = w->call[w->n - 1].e.exit_ns;
+	}
+}
+
+static void do_advise(struct world *w, int thread)
+{
+	uint64_t since;
+	int pages, at = pick(w, thread, &pages, &since);
+	struct event_call *c;
+
+	if (at < 0)
+		return;
+	c = make(w, thread, CALL_MADVISE, since);
+	c->args[0] = AT(at);
+	c->args[1] = pages * PAGE;
+	c->args[2] = 4;
+}
+
+/* A segment comes whole; others may unmap, and map over, parts of it; what is left goes at once,
+ * by the thread that all of that belongs to. */
+static void do_attach(struct world *w, int thread)
+{
+	int pages = 2 + below(w, 6), at = find_room(w, pages), mode = below(w, 3);
+	struct event_call *c;
+
+	/* not where a part of another one is left: which one goes at shmdt is up to what lies in
+	 * front of it */
+	for (int k = at; k >= 0 && k < PAGES; k++)
+		if (w->page[k] != FREE && w->what[k].segment &&
+		    k - (w->what[k].segment & 0xff) == at)
+			at = -1;
+	if (at < 0)
+		return;
+	c = make(w, thread, CALL_SHMAT, 0);
+	c->args[0] = 7;
+	c->args[2] = mode ? mode == 1 ? 010000 : 0100000 : 0;
+	c->ret = AT(at);
+	w->call[w->n - 1].length = pages * PAGE - below(w, 2) * 100;
+	set(w, at, pages, thread, w->call[w->n - 1].origin);
+	w->segments++;
+	for (int k = at; k < at + pages; k++)
+		w->what[k] = (struct what){ TL_R | (mode == 1 ? 0 : TL_W) | (mode == 2 ? TL_X : 0),
+					    0, w->segments << 8 | (k - at) };
+}
+
+static void do_detach(struct world *w, int thread)
+{
+	int first = below(w, PAGES - HEAP), base = -1, id = 0;
+	struct event_call *c;
+	uint64_t since = 0;
+
+	for (int i = 0; i < PAGES - HEAP && base < 0; i++) {
+		int k = (first + i) % (PAGES - HEAP);
+
+		id = w->what[k].segment >> 8;
+		if (w->page[k] != FREE && id)
+			base = k - (w->what[k].segment & 0xff);
+	}
+	for (int k = 0; base >= 0 && k < PAGES; k++) {
+		if (w->page[k] == FREE || w->what[k].segment >> 8 != id)
+			continue;
+		if (!w->wild &&
+		    ((w->owner[k] != thread && w->owner[k] >= 0) || w->known[k] >= w->now))
+			return;
+		since = w->known[k] > since ? w->known[k] : since;
+	}
+	if (base < 0)
+		return;
+	c = make(w, thread, CALL_SHMDT, since);
+	c->args[0] = AT(base);
+	for (int k = 0; k < PAGES; k++)
+		if (w->page[k] != FREE && w->what[k].segment >> 8 == id)
+			set(w, k, 1, -1, FREE);
 }
 
 /* One at a time, as libc's lock has it; a question before most of them. */
@@ -228,9 +380,12 @@ static void do_brk(struct world *w, int thread)
 static void history(struct world *w, uint64_t seed, size_t calls, uint64_t spread, bool wild,
 		    struct timeline *t)
 {
-	static void (*const step[])(struct world *, int) = { do_map,   do_map,	 do_unmap,
-							     do_unmap, do_remap, do_overlay,
-							     do_brk };
+	/* what threads that race do comes first */
+	static void (*const step[])(struct world *, int) = { do_map,	 do_map,    do_unmap,
+							     do_unmap,	 do_remap,  do_overlay,
+							     do_protect, do_name,   do_advise,
+							     do_brk,	 do_attach, do_detach };
+	size_t steps = sizeof(step) / sizeof(step[0]) - 2 * wild;
 
 	*w = (struct world){ .rng = seed * 0x9e3779b97f4a7c15ULL + 1, .spread = spread };
 	w->wild = wild;
@@ -243,8 +398,9 @@ static void history(struct world *w, uint64_t seed, size_t calls, uint64_t sprea
 		if (w->page[at] != FREE)
 			continue;
 		w->page[at] = ORIGIN_BEFORE;
+		w->what[at].prot = TL_R;
 		w->owner[at] = -1;
-		REQUIRE(!timeline_add(t, AT(at), AT(at + 1), TL_ANON));
+		REQUIRE(!timeline_add(t, AT(at), AT(at + 1), TL_ANON | TL_R));
 	}
 	w->brk = PAGES - HEAP;
 	timeline_set_brk(t, AT(w->brk));
@@ -254,7 +410,7 @@ static void history(struct world *w, uint64_t seed, size_t calls, uint64_t sprea
 		w->now += 1 + below(w, 20);
 		/* never two of a thread at once */
 		if (w->ready[thread] < w->now)
-			step[below(w, sizeof(step) / sizeof(step[0]))](w, thread);
+			step[below(w, steps)](w, thread);
 	}
 	REQUIRE(w->n == calls);
 }
@@ -307,7 +463,7 @@ static size_t maps_of(const struct world *w, struct range *r)
 
 	for (int i = 0; i < PAGES; i++)
 		if (w->page[i] != FREE)
-			r[n++] = (struct range){ AT(i), AT(i + 1), TL_ANON };
+			r[n++] = (struct range){ AT(i), AT(i + 1), TL_ANON | w->what[i].prot };
 	return n;
 }
 
@@ -321,10 +477,45 @@ static int differing(const struct world *w, const struct timeline *t, bool origi
 		bool wrong = (p != NULL) != (w->page[i] != FREE);
 
 		if (p && origins && !wrong)
-			wrong = p->origin != w->page[i];
+			wrong = p->origin != w->page[i] || p->name != w->what[i].name ||
+				!(p->flags & TL_SEGMENT) != !w->what[i].segment;
+		if (p && origins && !wrong && !(p->flags & TL_PROT_OPEN))
+			wrong = (p->flags & TL_PROT) != w->what[i].prot;
 		if (wrong && (!doubtful || !is_doubted(t, AT(i))))
 			n++;
 	}
+	return n;
+}
+
+/* Pages whose protection is said to be another one than it is. */
+static int protected_wrong(const struct world *w, const struct timeline *t)
+{
+	int n = 0;
+
+	for (int i = 0; i < PAGES; i++) {
+		const struct tl_piece *p = at(t, AT(i));
+
+		if (p && w->page[i] != FREE && !(p->flags & (TL_PROT_OPEN | TL_UNKNOWN)) &&
+		    !is_doubted(t, AT(i)))
+			n += (p->flags & TL_PROT) != w->what[i].prot;
+	}
+	return n;
+}
+
+static int deliver(struct timeline *t, const struct call *c)
+{
+	const struct timeline_more more = { c->origin, c->name, c->length };
+
+	return timeline_call(t, &c->e, &more);
+}
+
+static int pages_open(const struct timeline *t)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < t->pieces.n; i++)
+		if (t->pieces.v[i].flags & TL_PROT_OPEN)
+			n += (t->pieces.v[i].end - t->pieces.v[i].start) / PAGE;
 	return n;
 }
 
@@ -332,7 +523,7 @@ static void replay(struct world *w, struct timeline *t)
 {
 	for (size_t i = 0; i < w->n; i++)
 		if (!w->call[i].drop)
-			REQUIRE(!timeline_call(t, &w->call[i].e, w->call[i].origin));
+			REQUIRE(!deliver(t, &w->call[i]));
 	REQUIRE(!timeline_flush(t));
 	check_order(t);
 }
@@ -342,7 +533,7 @@ TEST(timeline_is_the_truth)
 {
 	static struct world w;
 	uint64_t reordered = 0;
-	int wrong = 0, ambiguous = 0, unseen = 0;
+	int wrong = 0, ambiguous = 0, unseen = 0, open = 0;
 
 	for (uint64_t seed = 1; seed <= 4000; seed++) {
 		static const uint64_t spread[] = { 5, 50, 400, 3000 };
@@ -355,6 +546,7 @@ TEST(timeline_is_the_truth)
 		wrong += differing(&w, &t, true, false) != 0;
 		ambiguous += t.n.ambiguous != 0;
 		unseen += t.ghosts.n != 0;
+		open += pages_open(&t);
 		reordered += t.n.reordered;
 		CHECK_INT(t.n.lost + t.n.overflows, 0);
 		timeline_free(&t);
@@ -362,6 +554,7 @@ TEST(timeline_is_the_truth)
 	CHECK_INT(wrong, 0);
 	CHECK_INT(ambiguous, 0);
 	CHECK_INT(unseen, 0);
+	CHECK(open < 4000);	  /* protections that a call at the same time might have changed */
 	CHECK(reordered > 10000); /* the test does make them overlap */
 }
 
@@ -392,7 +585,7 @@ TEST(timeline_races_are_settled)
 {
 	static struct world w;
 	uint64_t ambiguous = 0, settled = 0;
-	int wrong = 0, after = 0;
+	int wrong = 0, after = 0, protection = 0;
 
 	for (uint64_t seed = 1; seed <= 2000; seed++) {
 		struct range maps[PAGES];
@@ -403,6 +596,7 @@ TEST(timeline_races_are_settled)
 		shuffle(&w);
 		replay(&w, &t);
 		wrong += differing(&w, &t, false, true);
+		protection += protected_wrong(&w, &t);
 		REQUIRE(!timeline_settle(&t, maps, maps_of(&w, maps)));
 		check_order(&t);
 		after += differing(&w, &t, false, false);
@@ -412,6 +606,7 @@ TEST(timeline_races_are_settled)
 	}
 	CHECK_INT(wrong, 0);
 	CHECK_INT(after, 0);
+	CHECK(protection < 100); /* of 192,000 pages */
 	CHECK(ambiguous > 1000);
 	CHECK(settled > 1000);
 }
@@ -436,6 +631,17 @@ static void lose(struct timeline *t, const struct call *c)
 			r = timeline_lost(t, a[0], a[0] + a[2], ns);
 		if (!r)
 			r = timeline_lost(t, ret, ret + a[2], ns);
+		break;
+	case CALL_MPROTECT:
+	case CALL_PKEY_MPROTECT:
+		r = timeline_lost(t, a[0], a[0] + a[1], ns);
+		break;
+	case CALL_SHMAT:
+	case CALL_SHMDT:
+		r = timeline_lost(t, 0, UINT64_MAX, ns);
+		break;
+	case CALL_PRCTL:
+	case CALL_MADVISE:
 		break;
 	default:
 		r = timeline_lost(t, AT(PAGES - HEAP), AT(PAGES), ns);
@@ -463,7 +669,7 @@ TEST(timeline_losses)
 			if (w.call[i].drop)
 				lose(&t, &w.call[i]);
 			else
-				REQUIRE(!timeline_call(&t, &w.call[i].e, w.call[i].origin));
+				REQUIRE(!deliver(&t, &w.call[i]));
 		}
 		REQUIRE(!timeline_flush(&t));
 		for (int i = 0; i < PAGES; i++) {
@@ -476,7 +682,7 @@ TEST(timeline_losses)
 		n = maps_of(&w, maps);
 		REQUIRE(!timeline_settle(&t, maps, n));
 		check_order(&t);
-		after += differing(&w, &t, false, false);
+		after += differing(&w, &t, false, false) + protected_wrong(&w, &t);
 		for (int i = 0; i < PAGES; i++) {
 			const struct tl_piece *p = at(&t, AT(i));
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * calls THREADS CALLS: each thread makes that many mmap, munmap, mremap and brk calls, of all
- * shapes and many that fail, in an order that depends on its number only. Prints a line when it is
- * ready; starts at a line on stdin; prints how many calls were made; ends with stdin.
+ * calls THREADS CALLS: each thread makes that many calls that change mappings, of all
+ * kinds and shapes and many that fail, in an order that depends on its number only. Prints a line
+ * when it is ready; starts at a line on stdin; prints how many calls were made; ends with stdin.
  * calls -storm THREADS SECONDS: pairs of mmap and munmap as fast as they go; prints their number.
  * calls -syscalls N: prints the ns that one getppid takes, best of ten rounds of N.
  */
@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,10 +30,11 @@ struct worker {
 	long n, made;
 	char *at[SLOTS];
 	size_t len[SLOTS];
+	char *segment;
 };
 
 static pthread_barrier_t start;
-static int file;
+static int file, shmid;
 static volatile int stop;
 
 static uint64_t next(struct worker *w)
@@ -86,6 +89,12 @@ static void remap(struct worker *w, int slot)
 
 	if (!w->at[slot])
 		return;
+	if (next(w) % 4 == 0) { /* MREMAP_DONTUNMAP: what is there stays there, empty */
+		p = mremap(w->at[slot], w->len[slot], w->len[slot], MREMAP_MAYMOVE | 4);
+		/* or EINVAL: the number of calls must not depend on how it went */
+		munmap(p == MAP_FAILED ? (void *)1 : p, w->len[slot]);
+		return;
+	}
 	p = mremap(w->at[slot], w->len[slot], len, flags);
 	if (p != MAP_FAILED) {
 		w->at[slot] = p;
@@ -100,9 +109,78 @@ static void overlay(struct worker *w, int slot)
 		mmap(w->at[slot], PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
+static void protect(struct worker *w, int slot)
+{
+	static const int prot[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
+	int to = prot[next(w) % 3];
+
+	if (!w->at[slot])
+		return;
+	if (next(w) % 4)
+		mprotect(w->at[slot], w->len[slot], to);
+	else
+		syscall(SYS_pkey_mprotect, w->at[slot], PAGE, to, -1);
+}
+
+static void advise(struct worker *w, int slot)
+{
+	static const int advice[] = { MADV_DONTNEED,
+				      MADV_FREE,
+				      MADV_HUGEPAGE,
+				      MADV_NOHUGEPAGE,
+				      MADV_DONTFORK,
+				      MADV_REMOVE,
+				      MADV_COLD,
+				      22,
+				      25,
+				      77 };
+
+	if (w->at[slot])
+		madvise(w->at[slot], w->len[slot], advice[next(w) % 10]);
+}
+
+/* By far not all kernels have names, and not everybody may set what PR_SET_MM sets: then they fail.
+ */
+static void control(struct worker *w, int slot)
+{
+	if (!w->at[slot])
+		return;
+	switch (next(w) % 4) {
+	case 0:
+		prctl(0x53564d41, 0, w->at[slot], w->len[slot], "a name"); /* PR_SET_VMA */
+		break;
+	case 1:
+		prctl(0x53564d41, 0, w->at[slot], w->len[slot], NULL);
+		break;
+	case 2:
+		prctl(PR_SET_MM, 99, 0, 0, 0);
+		break;
+	case 3:
+		prctl(41, next(w) % 2, 0, 0, 0); /* PR_SET_THP_DISABLE */
+		break;
+	}
+}
+
+static void segment(struct worker *w)
+{
+	static const int flags[] = { 0, SHM_RDONLY, SHM_EXEC };
+	void *p;
+
+	if (w->segment) {
+		if (next(w) % 4 == 0)
+			syscall(SYS_remap_file_pages, w->segment, PAGE, 0, 1, 0);
+		shmdt(w->segment);
+		w->segment = NULL;
+		return;
+	}
+	p = shmat(shmid, NULL, flags[next(w) % 3]);
+	if (p != (void *)-1)
+		w->segment = p;
+}
+
 static void fail(struct worker *w)
 {
-	switch (next(w) % 8) {
+	switch (next(w) % 12) {
 	case 0:
 		mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* EINVAL */
 		break;
@@ -127,6 +205,18 @@ static void fail(struct worker *w)
 	case 7:
 		mmap(NULL, PAGE, PROT_READ, 0, -1, 0); /* EINVAL: neither shared nor private */
 		break;
+	case 8:
+		mprotect((void *)(16UL * PAGE), PAGE, PROT_READ); /* ENOMEM */
+		break;
+	case 9:
+		shmat(-1, NULL, 0); /* EINVAL */
+		break;
+	case 10:
+		shmdt((void *)(16UL * PAGE)); /* EINVAL */
+		break;
+	case 11: /* EEXIST */
+		mmap(w, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | 0x100000, -1, 0);
+		break;
 	}
 }
 
@@ -146,7 +236,7 @@ static void *work(void *arg)
 	for (long i = 0; i < w->n; i++) {
 		int slot = next(w) % SLOTS;
 
-		switch (next(w) % 8) {
+		switch (next(w) % 12) {
 		case 0:
 		case 1:
 		case 2:
@@ -167,6 +257,18 @@ static void *work(void *arg)
 				fail(w);
 			else
 				grow_brk(w);
+			break;
+		case 8:
+			protect(w, slot);
+			break;
+		case 9:
+			advise(w, slot);
+			break;
+		case 10:
+			control(w, slot);
+			break;
+		case 11:
+			segment(w);
 			break;
 		}
 	}
@@ -220,6 +322,9 @@ int main(int argc, char **argv)
 	if (threads < 1 || threads > THREADS_MAX || n < 1)
 		return 2;
 	file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	shmid = shmget(IPC_PRIVATE, 5 * PAGE, IPC_CREAT | 0600);
+	shmat(shmid, NULL, SHM_RDONLY);
+	shmctl(shmid, IPC_RMID, NULL); /* it goes with us; Linux lets it be attached all the same */
 	pthread_barrier_init(&start, NULL, threads + 1);
 	for (int i = 0; i < threads; i++) {
 		w[i].rng = 0x9e3779b97f4a7c15ULL * (i + 1);

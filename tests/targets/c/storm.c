@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * storm THREADS CALLS: CALLS mmap, munmap, mremap and MAP_FIXED calls, all told, from that many
+ * storm THREADS CALLS [noshm]: CALLS calls that change mappings, all told, from that many
  * threads that share one pool of mappings, so that what one unmaps is at once another's address.
  * Half of the threads map and unmap a page at a time, which all go to the same few addresses.
  * One thread of four has a real-time priority, where that is allowed, and sleeps between its calls:
  * when it is woken by the end of another's unmapping it goes first, and has the address before
  * that call has returned.
  * Prints a line when it is ready; starts at a line on stdin; prints a line when it is done; keeps
- * what is mapped until stdin ends.
+ * what is mapped. At another line it makes mappings that no watched call tells of: 1 MiB of stack,
+ * the ring of an io_setup(2), what a mapping with MAP_GROWSDOWN grows by; prints a line; ends with
+ * stdin.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -19,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, SLOTS = 64, THREADS_MAX = 64 };
@@ -28,7 +32,10 @@ static struct slot {
 	atomic_flag held;
 	char *at;
 	size_t len;
+	bool segment;
 } slots[SLOTS];
+
+static int shmid = -1;
 
 struct worker {
 	pthread_t thread;
@@ -48,7 +55,7 @@ static uint64_t next(struct worker *w)
 }
 
 /* Every so often neighbours differ in what they may, so that the kernel does not merge them. */
-static void map(struct worker *w, struct slot *s)
+static void map_private(struct worker *w, struct slot *s)
 {
 	size_t len = (1 + next(w) % 16) * PAGE;
 	int prot = next(w) % 2 ? PROT_READ | PROT_WRITE : PROT_NONE;
@@ -62,10 +69,29 @@ static void map(struct worker *w, struct slot *s)
 	s->len = len;
 }
 
+static void map(struct worker *w, struct slot *s)
+{
+	if (shmid >= 0 && next(w) % 8 == 0) {
+		s->at = shmat(shmid, NULL, next(w) % 2 ? SHM_RDONLY : 0);
+		s->len = 4 * PAGE;
+		s->segment = true;
+		if (s->at == (void *)-1)
+			abort();
+		return;
+	}
+	map_private(w, s);
+}
+
 static void unmap(struct worker *w, struct slot *s)
 {
 	size_t part = s->len / 2 / PAGE * PAGE;
 
+	if (s->segment) { /* what is left of it */
+		shmdt(s->at);
+		s->segment = false;
+		s->at = NULL;
+		return;
+	}
 	if (next(w) % 3 || !part) {
 		munmap(s->at, s->len);
 		s->at = NULL;
@@ -85,18 +111,42 @@ static void unmap(struct worker *w, struct slot *s)
 static void remap(struct worker *w, struct slot *s)
 {
 	size_t len = (1 + next(w) % 32) * PAGE;
-	void *p = mremap(s->at, s->len, len, next(w) % 4 ? MREMAP_MAYMOVE : 0);
+	void *p;
 
+	if (s->segment)
+		return;
+	if (next(w) % 4 == 0) { /* MREMAP_DONTUNMAP */
+		p = mremap(s->at, s->len, s->len, MREMAP_MAYMOVE | 4);
+		if (p != MAP_FAILED)
+			munmap(s->at, s->len);
+	} else {
+		p = mremap(s->at, s->len, len, next(w) % 4 ? MREMAP_MAYMOVE : 0);
+		if (p != MAP_FAILED)
+			s->len = len;
+	}
 	if (p == MAP_FAILED)
 		return; /* several mappings by now, or no room */
 	s->at = p;
-	s->len = len;
+}
+
+static void protect(struct worker *w, struct slot *s)
+{
+	static const int prot[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_EXEC };
+	size_t page = next(w) % (s->len / PAGE);
+
+	/* fails at what an unmapping within a segment has left */
+	mprotect(s->at + page * PAGE, s->len - page * PAGE, prot[next(w) % 3]);
+	madvise(s->at, s->len, MADV_DONTNEED);
 }
 
 static void overlay(struct worker *w, struct slot *s)
 {
 	size_t page = next(w) % (s->len / PAGE);
 
+	if (s->segment && next(w) % 2) {
+		munmap(s->at + page * PAGE, PAGE);
+		return;
+	}
 	if (mmap(s->at + page * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 		 0) == MAP_FAILED)
 		abort();
@@ -132,6 +182,8 @@ static void *work(void *arg)
 			unmap(w, s);
 		else if (next(w) % 2)
 			remap(w, s);
+		else if (next(w) % 2)
+			protect(w, s);
 		else
 			overlay(w, s);
 		atomic_flag_clear(&s->held);
@@ -143,14 +195,55 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* A line has come. */
+static bool told(void)
+{
+	int c;
+
+	do
+		c = getchar();
+	while (c != EOF && c != '\n');
+	return c != EOF;
+}
+
+static void use_stack(size_t bytes)
+{
+	volatile char here[64 * PAGE];
+
+	here[0] = 1;
+	if (bytes > sizeof(here))
+		use_stack(bytes - sizeof(here));
+	here[1] = here[0];
+}
+
+static void make_unseen(void)
+{
+	unsigned long ring = 0;
+	char *p = mmap(NULL, 512 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	/* room to grow: the kernel keeps a gap of 256 pages to what is below (stack_guard_gap) */
+	munmap(p, 511 * PAGE);
+	p = mmap(p + 511 * PAGE, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+	for (int i = 1; i <= 16; i++)
+		*(volatile char *)(p - i * PAGE) = 1;
+	use_stack(1 << 20);
+	syscall(SYS_io_setup, 16, &ring);
+}
+
 int main(int argc, char **argv)
 {
 	static struct worker w[THREADS_MAX];
-	int threads = argc == 3 ? atoi(argv[1]) : 0;
-	long n = argc == 3 ? atol(argv[2]) : 0;
+	int threads = argc >= 3 ? atoi(argv[1]) : 0;
+	long n = argc >= 3 ? atol(argv[2]) : 0;
 
 	if (threads < 1 || threads > THREADS_MAX || n < threads)
 		return 2;
+	if (argc == 3) {
+		shmid = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+		shmat(shmid, NULL, SHM_RDONLY);
+		shmctl(shmid, IPC_RMID, NULL); /* Linux lets it be attached all the same */
+	}
 	pthread_barrier_init(&start, NULL, threads + 1);
 	pthread_barrier_init(&end, NULL, threads + 1);
 	for (int i = 0; i < threads; i++) {
@@ -164,12 +257,16 @@ int main(int argc, char **argv)
 	setbuf(stdin, NULL);
 	setbuf(stdout, NULL);
 	puts("ready");
-	if (getchar() == EOF)
+	if (!told())
 		return 0;
 	pthread_barrier_wait(&start);
 	pthread_barrier_wait(&end);
 	puts("done");
-	while (getchar() != EOF)
+	if (!told())
+		return 0;
+	make_unseen();
+	puts("made");
+	while (told())
 		;
 	return 0;
 }
