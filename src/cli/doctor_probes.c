@@ -10,7 +10,7 @@
 #include "event/event.h"
 
 #define NO_PROBES "no probes: watch does not work, report does"
-#define NO_CALLS  "watch sees no mmap, munmap, mremap and brk"
+#define NO_CALLS  "watch sees no calls that change mappings"
 
 /* What one has with it, without it and, when another feature does the same, which. */
 static const struct use {
@@ -21,10 +21,10 @@ static const struct use {
 	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1 },
 	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1 },
 	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1 },
-	[EVF_FENTRY] = { "fentry", "mmap, munmap, mremap, brk; other system calls are not slowed",
+	[EVF_FENTRY] = { "fentry", "calls that change mappings; other system calls are not slowed",
 			 "the tracepoints: every system call of the host takes longer",
 			 EVF_SYSCALLS },
-	[EVF_SYSCALLS] = { "syscall tracepoints", "mmap, munmap, mremap, brk", "fentry",
+	[EVF_SYSCALLS] = { "syscall tracepoints", "calls that change mappings", "fentry",
 			   EVF_FENTRY },
 	[EVF_RSS_BTF] = { "rss by btf", "steps of RSS, cheaply", "the tracepoint", EVF_RSS_TP },
 	[EVF_RSS_TP] = { "rss tracepoint", "steps of RSS", "by BTF", EVF_RSS_BTF },

@@ -151,27 +151,30 @@ const char *mapbook_name(const struct mapbook *b, const struct tl_piece *p)
 	return p->name && p->name <= b->names_given.n ? b->names_given.v[p->name - 1].text : "";
 }
 
-/* The size of a segment's file: its mapping at addr, or elsewhere, may be a part of it by now. */
-static uint64_t read_segment(struct mapbook *b, int32_t id)
+/* A mapping of a segment may be a part of it by now: its file tells how large it is. Where that
+ * can't be opened for want of privilege, the largest part is the best there is, and *sure is false.
+ */
+static uint64_t read_segment(struct mapbook *b, int32_t id, bool *sure)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	uint64_t bytes = 0;
 
+	*sure = false;
 	memsrc_flush(b->m);
 	if (maps_read(b->m, 0, &maps, NULL))
 		return 0;
-	for (size_t i = 0; i < maps.vma.n && !bytes; i++) {
+	for (size_t i = 0; i < maps.vma.n && !*sure; i++) {
 		const struct vma *v = &maps.vma.v[i];
 		_close_ int fd = -1;
 		struct stat st;
+		uint64_t part;
 
 		/* ipc/shm.c: the inode's number is the segment's */
 		if (!is_segment(v) || v->inode != (uint32_t)id)
 			continue;
-		if (!memsrc_file(b->m, v->name, v->start, v->end, &fd) && !fstat(fd, &st))
-			bytes = st.st_size;
-		else if (!v->offset)
-			bytes = segment_end(&maps, i) - v->start;
+		part = segment_end(&maps, i) - v->start;
+		*sure = !memsrc_file(b->m, v->name, v->start, v->end, &fd) && !fstat(fd, &st);
+		bytes = *sure ? (uint64_t)st.st_size : part > bytes ? part : bytes;
 	}
 	return bytes;
 }
@@ -179,13 +182,14 @@ static uint64_t read_segment(struct mapbook *b, int32_t id)
 static uint64_t length_of_segment(struct mapbook *b, int32_t id)
 {
 	struct mapbook_segment new = { .id = id };
+	bool sure;
 
 	for (size_t i = 0; i < b->segments.n; i++)
 		if (b->segments.v[i].id == id)
 			return b->segments.v[i].bytes;
-	new.bytes = read_segment(b, id);
-	if (!new.bytes)
-		return 0;
+	new.bytes = read_segment(b, id, &sure);
+	if (!sure)
+		return new.bytes;
 	if (b->segments.n == SEGMENTS_MAX)
 		b->segments.n = 0;
 	return vec_push(&b->segments, new) ? 0 : new.bytes;

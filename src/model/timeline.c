@@ -18,10 +18,6 @@ enum {
 	FLAG_GROWSDOWN = 0x100,
 	REMAP_FIXED = 2,
 	REMAP_DONTUNMAP = 4,
-	/* include/uapi/linux/shm.h */
-	SHM_READ_ONLY = 010000,
-	SHM_OVER = 040000, /* SHM_REMAP */
-	SHM_EXECUTE = 0100000,
 };
 #define FLAG_FIXED_NOREPLACE 0x100000
 #define PROT_GROWS_DOWN	     0x01000000
@@ -61,28 +57,6 @@ int timeline_add(struct timeline *t, uint64_t start, uint64_t end, uint32_t flag
 	struct tl_span s = { .start = start, .end = end };
 
 	return tl_place(t, &s, PLACE_QUIET, ORIGIN_BEFORE, flags);
-}
-
-/* Its number, or 0: memory is short. */
-static uint32_t add_segment(struct timeline *t, uint64_t start, uint64_t end, uint64_t born)
-{
-	uint32_t number = ++t->nsegments ? t->nsegments : ++t->nsegments;
-
-	if (t->segments.n == TIMELINE_SEGMENTS) { /* the oldest */
-		t->segments.n--;
-		memmove(t->segments.v, t->segments.v + 1, t->segments.n * sizeof(*t->segments.v));
-	}
-	return vec_push(&t->segments, (struct tl_segment){ start, end, born, number }) ? 0 : number;
-}
-
-int timeline_add_segment(struct timeline *t, uint64_t start, uint64_t end)
-{
-	uint32_t number = add_segment(t, start, end, 0);
-
-	for (size_t i = tl_lower(t, start); i < t->pieces.n && t->pieces.v[i].start < end; i++)
-		if (t->pieces.v[i].flags & TL_SEGMENT)
-			t->pieces.v[i].segment = number;
-	return number ? 0 : -ENOMEM;
 }
 
 void timeline_set_brk(struct timeline *t, uint64_t brk)
@@ -129,9 +103,8 @@ static uint64_t round_up(uint64_t x, uint64_t unit)
 	return x + (unit - 1) < x ? UINT64_MAX - (unit - 1) : (x + unit - 1) / unit * unit;
 }
 
-/* [start, start + len) in whole pages; empty when it makes no sense. */
-static struct tl_span span(const struct timeline *t, const struct tl_call *c, uint64_t start,
-			   uint64_t len)
+struct tl_span tl_span_of(const struct timeline *t, const struct tl_call *c, uint64_t start,
+			  uint64_t len)
 {
 	struct tl_span s = { .start = start, .end = start, .enter = c->enter, .exit = c->exit };
 
@@ -166,13 +139,13 @@ static int do_mmap(struct timeline *t, const struct tl_call *c)
 		flags |= TL_SHARED;
 	if (f & FLAG_GROWSDOWN)
 		flags |= TL_GROWS;
-	s = span(t, c, c->ret, len);
+	s = tl_span_of(t, c, c->ret, len);
 	return tl_place(t, &s, fixed ? PLACE_FIXED : PLACE_FREE, c->origin, flags);
 }
 
 static int do_munmap(struct timeline *t, const struct tl_call *c)
 {
-	struct tl_span s = span(t, c, c->args[0], c->args[1]);
+	struct tl_span s = tl_span_of(t, c, c->args[0], c->args[1]);
 
 	return s.start < s.end ? tl_take(t, &s) : 0;
 }
@@ -213,10 +186,10 @@ static int resize(struct timeline *t, const struct tl_call *c, uint64_t old, uin
 	struct tl_span s;
 
 	if (new < old) {
-		s = span(t, c, at + new, old - new);
+		s = tl_span_of(t, c, at + new, old - new);
 		return s.start < s.end ? tl_take(t, &s) : 0;
 	}
-	s = span(t, c, at + old, new - old);
+	s = tl_span_of(t, c, at + old, new - old);
 	s.name = as.name;
 	s.segment = as.segment;
 	s.changed = as.changed;
@@ -249,7 +222,7 @@ static int do_mremap(struct timeline *t, const struct tl_call *c)
 	uint64_t from = c->args[0], old = round_up(c->args[1], t->page);
 	uint64_t new = round_up(c->args[2], t->page), moved = old < new ? old : new;
 	enum tl_place how = c->args[3] & REMAP_FIXED ? PLACE_FIXED : PLACE_FREE;
-	struct tl_span s = span(t, c, from, old), to = span(t, c, c->ret, new);
+	struct tl_span s = tl_span_of(t, c, from, old), to = tl_span_of(t, c, c->ret, new);
 	struct tl_piece as;
 	int r;
 
@@ -324,10 +297,10 @@ static int do_brk(struct timeline *t, const struct tl_call *c)
 	if (!was || now == was)
 		return 0;
 	if (now > was) {
-		s = span(t, c, was, now - was);
+		s = tl_span_of(t, c, was, now - was);
 		return grow_brk(t, &s, asked ? ORIGIN_UNKNOWN : c->origin);
 	}
-	s = span(t, c, now, was - now);
+	s = tl_span_of(t, c, now, was - now);
 	return s.start < s.end ? tl_take(t, &s) : 0;
 }
 
@@ -335,7 +308,7 @@ static int do_brk(struct timeline *t, const struct tl_call *c)
  */
 static int do_mprotect(struct timeline *t, const struct tl_call *c)
 {
-	struct tl_span s = span(t, c, c->args[0], c->args[1]);
+	struct tl_span s = tl_span_of(t, c, c->args[0], c->args[1]);
 	struct tl_change to = { .clear = TL_PROT,
 				.set = protection(c->args[2]),
 				.open = c->failed };
@@ -366,94 +339,8 @@ static int do_prctl(struct timeline *t, const struct tl_call *c)
 		t->brk = 0;
 	if (c->args[0] != EVENT_PR_SET_VMA)
 		return 0;
-	s = span(t, c, c->args[2], c->args[3]);
+	s = tl_span_of(t, c, c->args[2], c->args[3]);
 	return s.start < s.end ? tl_change(t, &s, &to) : 0;
-}
-
-static int do_shmat(struct timeline *t, const struct tl_call *c)
-{
-	uint32_t flags = TL_SHARED | TL_SEGMENT | TL_R;
-	struct tl_span s = span(t, c, c->ret, c->length ? c->length : t->page);
-	int r;
-
-	if (!(c->args[2] & SHM_READ_ONLY))
-		flags |= TL_W;
-	if (c->args[2] & SHM_EXECUTE)
-		flags |= TL_X;
-	s.segment = add_segment(t, s.start, s.end, c->exit);
-	if (!s.segment)
-		return -ENOMEM;
-	r = tl_place(t, &s, c->args[2] & SHM_OVER ? PLACE_FIXED : PLACE_FREE, c->origin, flags);
-	/* Not to be found any more: it is detached by now, and what it had covered is not known. */
-	if (!r && !c->length)
-		r = tl_doubt(t, s.start, c->args[2] & SHM_OVER ? UINT64_MAX : s.end);
-	return r;
-}
-
-/* The index of the segment, among those attached at `start` by then, that a piece is of; or -1. */
-static long segment_of(const struct timeline *t, const struct tl_piece *p, uint64_t start,
-		       uint64_t now)
-{
-	if (!(p->flags & TL_SEGMENT) || p->born > now)
-		return -1;
-	for (size_t k = 0; k < t->segments.n; k++)
-		if (t->segments.v[k].start == start && t->segments.v[k].number == p->segment)
-			return k;
-	return -1;
-}
-
-/* Of those that were attached there, that of which the lowest part is left, as ksys_shmdt() in
- * ipc/shm.c finds it; the last one when none is. An index, or -1. */
-static long find_segment(const struct timeline *t, uint64_t start, uint64_t now)
-{
-	uint64_t end = start, lowest = UINT64_MAX;
-	long last = -1, found;
-
-	for (size_t k = 0; k < t->segments.n; k++)
-		if (t->segments.v[k].start == start && t->segments.v[k].born <= now) {
-			last = k;
-			end = t->segments.v[k].end > end ? t->segments.v[k].end : end;
-		}
-	for (size_t i = tl_lower(t, start); i < t->pieces.n && t->pieces.v[i].start < end; i++) {
-		found = segment_of(t, &t->pieces.v[i], start, now);
-		if (found < 0)
-			continue;
-		last = found;
-		lowest = t->pieces.v[i].start;
-		break;
-	}
-	for (size_t i = 0; i < t->ghosts.n; i++) {
-		const struct tl_piece *p = &t->ghosts.v[i].p;
-
-		found = segment_of(t, p, start, now);
-		if (found >= 0 && p->start >= start && p->start < lowest) {
-			last = found;
-			lowest = p->start;
-		}
-	}
-	return last;
-}
-
-/* Unmaps what is left of the segment that was attached there, wherever it has been mapped over. */
-static int do_shmdt(struct timeline *t, const struct tl_call *c)
-{
-	long g = find_segment(t, c->args[0], c->enter);
-	size_t i = tl_lower(t, c->args[0]);
-	struct tl_span s = {
-		.start = c->args[0], .enter = c->enter, .exit = c->exit, .only = TL_SEGMENT
-	};
-
-	if (g >= 0) {
-		s.segment = t->segments.v[g].number;
-		s.end = t->segments.v[g].end;
-		t->segments.n--;
-		memmove(&t->segments.v[g], &t->segments.v[g + 1],
-			(t->segments.n - g) * sizeof(*t->segments.v));
-	} else if (i < t->pieces.n) { /* one that has been moved */
-		s.segment = t->pieces.v[i].segment;
-		s.end = t->pieces.v[i].end;
-	}
-	return s.start < s.end ? tl_take(t, &s) : 0;
 }
 
 static int do_loss(struct timeline *t, const struct tl_call *c)
@@ -484,9 +371,9 @@ static int apply(struct timeline *t, const struct tl_call *c)
 		t->n.changes++;
 		return do_prctl(t, c);
 	case CALL_SHMAT:
-		return do_shmat(t, c);
+		return tl_shmat(t, c);
 	case CALL_SHMDT:
-		return do_shmdt(t, c);
+		return tl_shmdt(t, c);
 	case CALL_MADVISE:	    /* nothing that is mapped, though it may be resident no more */
 	case CALL_REMAP_FILE_PAGES: /* other pages of the same file, in the same place */
 		t->n.changes++;

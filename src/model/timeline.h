@@ -18,8 +18,8 @@
  * Programs that unmap what they were not given race; where such a race leaves the outcome open it
  * is counted as ambiguous and the range kept for timeline_settle. A program that maps over, or
  * moves the break, in two threads at once is of that kind. (Long chains of such races can escape
- * notice: one page in 40,000 random histories of 250 calls; of protections that threads change while
- * others unmap and map the same addresses, one in 4,000 pages.)
+ * notice: one page in 40,000 random histories of 250 calls; of protections that threads change
+ * while others unmap and map the same addresses, one in 4,000 pages.)
  */
 #ifndef RSSCOPE_MODEL_TIMELINE_H
 #define RSSCOPE_MODEL_TIMELINE_H

@@ -62,6 +62,13 @@ int tl_peek(struct timeline *t, const struct tl_span *s);
 int tl_place(struct timeline *t, const struct tl_span *s, enum tl_place how, uint32_t origin,
 	     uint32_t flags);
 
+/* [start, start + len) in whole pages; empty when it makes no sense. */
+struct tl_span tl_span_of(const struct timeline *t, const struct tl_call *c, uint64_t start,
+			  uint64_t len);
+
+int tl_shmat(struct timeline *t, const struct tl_call *c);
+int tl_shmdt(struct timeline *t, const struct tl_call *c);
+
 /* Changes what was born by s->enter. 0 or -ENOMEM. */
 int tl_change(struct timeline *t, const struct tl_span *s, const struct tl_change *c);
 

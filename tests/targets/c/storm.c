@@ -32,7 +32,7 @@ static struct slot {
 	atomic_flag held;
 	char *at;
 	size_t len;
-	bool segment;
+	bool segment, holed; /* holed: what is not there may be another's */
 } slots[SLOTS];
 
 static int shmid = -1;
@@ -88,7 +88,7 @@ static void unmap(struct worker *w, struct slot *s)
 
 	if (s->segment) { /* what is left of it */
 		shmdt(s->at);
-		s->segment = false;
+		s->segment = s->holed = false;
 		s->at = NULL;
 		return;
 	}
@@ -134,7 +134,8 @@ static void protect(struct worker *w, struct slot *s)
 	static const int prot[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_EXEC };
 	size_t page = next(w) % (s->len / PAGE);
 
-	/* fails at what an unmapping within a segment has left */
+	if (s->holed)
+		return;
 	mprotect(s->at + page * PAGE, s->len - page * PAGE, prot[next(w) % 3]);
 	madvise(s->at, s->len, MADV_DONTNEED);
 }
@@ -143,8 +144,11 @@ static void overlay(struct worker *w, struct slot *s)
 {
 	size_t page = next(w) % (s->len / PAGE);
 
+	if (s->holed)
+		return;
 	if (s->segment && next(w) % 2) {
 		munmap(s->at + page * PAGE, PAGE);
+		s->holed = true;
 		return;
 	}
 	if (mmap(s->at + page * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
