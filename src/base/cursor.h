@@ -73,6 +73,14 @@ CURSOR_INT(u64, uint64_t)
 uint64_t cursor_uvarint(struct cursor *c);
 
 /* Little-endian loads from memory that the caller has bounded. */
+static inline uint16_t load_u16(const void *p)
+{
+	uint16_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
 static inline uint32_t load_u32(const void *p)
 {
 	uint32_t x;

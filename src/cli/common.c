@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,9 @@ void cli_setup(void)
 			  &(struct sigaction){ .sa_handler = on_sigpipe, .sa_flags = SA_RESTART },
 			  NULL);
 	argp_err_exit_status = CLI_USAGE;
+	/* A look's tables come and go: what one gave back the next takes, without new faults. */
+	mallopt(M_MMAP_THRESHOLD, 16 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
 int cli_put(const char *p, size_t n)

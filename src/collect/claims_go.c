@@ -81,7 +81,8 @@ static int claim_spans(struct look *k)
 	    ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", &arena) ||
 	    ledger_row(l, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", &unused) ||
 	    ledger_row(l, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", &stacks) ||
-	    ledger_row(l, CAT_GO_GC, ROW_TYPE, "work buffers", &manual))
+	    ledger_row(l, CAT_GO_GC, ROW_TYPE, "work buffers", &manual) ||
+	    vec_reserve(&l->claims[LEVEL_FINE], l->claims[LEVEL_FINE].n + k->heap.spans.n))
 		return -ENOMEM;
 	for (size_t i = 0; i < k->heap.spans.n; i++) {
 		const struct go_span *s = &k->heap.spans.v[i];
@@ -165,7 +166,7 @@ int look_claim_again(struct look *k, const struct go_heap *again, const go_regio
 	};
 	struct ledger *l = &k->r->ledger;
 	range_vec all = { 0 };
-	int r = flatten(again, &all);
+	int r = again->same ? 0 : flatten(again, &all);
 
 	for (size_t i = 0; i < all.n && !r; i++) {
 		uint32_t f = all.v[i].flags, row;
@@ -299,17 +300,19 @@ int look_uncertainty(struct look *k, const struct go_heap *again, const struct m
 {
 	range_vec a = { 0 }, b = { 0 }, diff = { 0 };
 	int r = flatten_maps(&k->maps, &a);
+	bool moved;
 
 	if (!r)
 		r = flatten_maps(maps_again, &b);
 	if (!r)
 		r = differences(&a, &b, &diff);
 	a.n = b.n = 0;
-	if (!r && again)
+	moved = again && !again->same;
+	if (!r && moved)
 		r = flatten(&k->heap, &a);
-	if (!r && again)
+	if (!r && moved)
 		r = flatten(again, &b);
-	if (!r && again)
+	if (!r && moved)
 		r = differences(&a, &b, &diff);
 	if (!r) {
 		range_unite(&diff);

@@ -321,7 +321,7 @@ static int look_memory(struct look *k, struct err *e)
 	memsrc_flush(k->m);
 	if (!r)
 		r = maps_read(k->m, 2, &maps_after, e);
-	if (!r && k->has_go && go_heap_read(&k->rt, PASS_AGAIN, &again, NULL))
+	if (!r && k->has_go && go_heap_again(&k->rt, &k->heap, &again, NULL))
 		r = report_missing(k->r, "ledger[].uncertainty", "a quieter moment",
 				   "the span table could not be read a second time");
 	if (!r && k->has_go)

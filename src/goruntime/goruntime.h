@@ -135,18 +135,36 @@ enum { GO_PAGE_SIZE = 8192 };
 /* Flags of go_heap.pages. */
 enum { GO_PAGES_FREE = 1, GO_PAGES_RELEASED = 2, GO_PAGES_CACHED = 4 };
 
+/* What a second reading is held against; kind 0: no span, else its enum go_span_kind + 1. */
+struct go_span_key {
+	uint64_t start;
+	uint32_t npages;
+	uint32_t kind;
+};
+
 struct go_heap {
-	VEC(struct go_span) spans; /* in use or manual; sorted by start, no overlap */
-	range_vec inuse;	   /* address ranges that the page allocator manages */
+	VEC(struct go_span) spans;    /* in use or manual; sorted by start, no overlap */
+	VEC(struct go_span_key) keys; /* one an entry of allspans; only of a first reading */
+	range_vec inuse;	      /* address ranges that the page allocator manages */
 	range_vec pages;   /* free pages: GO_PAGES_FREE or _RELEASED, | _CACHED from a P's cache */
 	uint64_t nspans;   /* entries of allspans, dead ones included */
 	uint64_t bad;	   /* span structures that made no sense or overlapped (torn) */
 	uint64_t conflict; /* bytes that a span and a free bit both claim (torn) */
 	struct go_sums sums;
+	bool same; /* see go_heap_again */
 };
 
+/* Memory: 64 bytes an entry of allspans, 24 more while it reads. */
 int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *out,
 		 struct err *e);
+
+/*
+ * A second reading (PASS_AGAIN), to tell what changed hands since the first: out->same when spans
+ * and pages lie where they lay, then out has no spans. Else they are all there, but of those only
+ * start, npages and kind are sure to be known. out->sums either way.
+ */
+int go_heap_again(const struct go_runtime *rt, const struct go_heap *first, struct go_heap *out,
+		  struct err *e);
 void go_heap_free(struct go_heap *h);
 
 /* The span that holds addr, or NULL. */

@@ -1,205 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The heap's spans and pages. Sources: runtime/mheap.go (mspan, allspans), mpagealloc.go
+ * The heap's pages, and all of it taken together; the spans are spans.c. Sources: mpagealloc.go
  * (pallocData: 512 alloc bits and 512 scavenged bits for each 4 MiB chunk), mpagecache.go.
- *
- * mspans are cut from 16 KiB blocks, so the pointers of allspans, sorted, are read in runs.
  */
 #include "goruntime/goruntime.h"
 
 #include <stdio.h>
 
 #include "goruntime/rd.h"
+#include "goruntime/spans.h"
 
 enum {
-	MAX_SPANS = 1 << 26,
 	MAX_RANGES = 1 << 20,
-	RUN_GAP = 16384, /* mspans nearer than this are read in one go */
-	RUN_MAX = 1 << 20,
 	CHUNK_BYTES = 4 << 20, /* pallocChunkBytes */
 	CHUNK_PAGES = 512,
-	STATE_DEAD = 0,
-	STATE_INUSE = 1,
-	STATE_MANUAL = 2,
 };
-
-static uint64_t span_end(const struct go_span *s)
-{
-	return s->start + (uint64_t)s->npages * GO_PAGE_SIZE;
-}
-
-/* mheap.go, mspan.sweepgen: −2 needs sweeping, −1 is being swept, +1 was cached before the sweep
- * began and needs it; 0 and +3 (cached since) are swept. */
-static bool is_unswept(uint32_t span, uint32_t heap)
-{
-	return span == heap - 2 || span == heap - 1 || span == heap + 1;
-}
-
-static int span_decode(const struct go_layout *l, const uint8_t *p, uint32_t sweepgen,
-		       struct go_heap *h)
-{
-	size_t n = l->f[GO_SIZE_MSPAN];
-	uint8_t state = get_u8(l, GO_MSPAN_STATE, p, n);
-	uint64_t pages = get_u64(l, GO_MSPAN_NPAGES, p, n);
-	struct go_span s = {
-		.start = get_u64(l, GO_MSPAN_STARTADDR, p, n),
-		.elemsize = get_u64(l, GO_MSPAN_ELEMSIZE, p, n),
-		.npages = pages,
-		.nelems = get_uint(l, GO_MSPAN_NELEMS, GO_MSPAN_NELEMS_WIDTH, p, n),
-		.freeindex = get_uint(l, GO_MSPAN_FREEINDEX, GO_MSPAN_FREEINDEX_WIDTH, p, n),
-		.spanclass = get_u8(l, GO_MSPAN_SPANCLASS, p, n),
-	};
-	uint64_t count;
-
-	memcpy(&s.alloccount, p + l->f[GO_MSPAN_ALLOCCOUNT], 2);
-	if (state == STATE_DEAD)
-		return 0;
-	if (state > STATE_MANUAL || !pages || pages >> 31 || !s.start || s.start % GO_PAGE_SIZE ||
-	    s.start + pages * GO_PAGE_SIZE < s.start) {
-		h->bad++;
-		return 0;
-	}
-	if (state == STATE_MANUAL) {
-		s.kind = s.elemsize ? GO_SPAN_STACK : GO_SPAN_MANUAL;
-		s.nelems = s.freeindex = s.alloccount = 0;
-		return vec_push(&h->spans, s);
-	}
-	count = s.nelems;
-	if (go_has(l, GO_MSPAN_USERARENA) && get_u8(l, GO_MSPAN_USERARENA, p, n)) {
-		s.kind = GO_SPAN_USERARENA;
-	} else if (!count || !s.elemsize || count * s.elemsize > pages * GO_PAGE_SIZE ||
-		   s.freeindex > count || s.alloccount > count) {
-		h->bad++;
-		s.nelems = 0; /* all of it counts as in use */
-	} else {
-		s.allocbits = get_u64(l, GO_MSPAN_ALLOCBITS, p, n);
-		s.markbits = get_u64(l, GO_MSPAN_GCMARKBITS, p, n);
-		s.unswept = is_unswept(get_u32(l, GO_MSPAN_SWEEPGEN, p, n), sweepgen);
-	}
-	return vec_push(&h->spans, s);
-}
-
-/* Reads the mspans ptr[0..n). In order of allocation neighbours in the table are neighbours in
- * memory, mostly; each run of them is one read. */
-static int spans_decode(const struct go_runtime *rt, enum memsrc_pass pass, const uint64_t *ptr,
-			size_t n, struct go_heap *h)
-{
-	size_t size = rt->l->f[GO_SIZE_MSPAN];
-	_free_ uint8_t *buf = malloc(RUN_MAX + size);
-	uint32_t sweepgen;
-	int r;
-
-	if (!buf)
-		return -ENOMEM;
-	r = rd(rt, pass, rt->g.mheap + rt->l->f[GO_MHEAP_SWEEPGEN], &sweepgen, 4);
-	if (r)
-		return r;
-	for (size_t i = 0, j; i < n; i = j) {
-
-		for (j = i + 1; j < n && ptr[j] > ptr[j - 1] && ptr[j] - ptr[j - 1] <= RUN_GAP &&
-				ptr[j] - ptr[i] < RUN_MAX;)
-			j++;
-		r = rd(rt, pass, ptr[i], buf, ptr[j - 1] + size - ptr[i]);
-		if (r == -EFAULT) {
-			h->bad += j - i;
-			continue;
-		}
-		if (r && r != -ENODATA)
-			return r;
-		for (size_t k = i; k < j; k++)
-			if (span_decode(rt->l, buf + (ptr[k] - ptr[i]), sweepgen, h))
-				return -ENOMEM;
-	}
-	return 0;
-}
-
-/* Radix sort by start address: a heap of 4 GiB can have half a million spans, twice a look. */
-static int spans_sort(struct go_heap *h)
-{
-	enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
-	uint64_t min = UINT64_MAX, max = 0;
-	struct go_span *from = h->spans.v, *to;
-	size_t n = h->spans.n, count[BUCKETS];
-	bool sorted = true;
-
-	for (size_t i = 0; i < n; i++) {
-		min = from[i].start < min ? from[i].start : min;
-		max = from[i].start > max ? from[i].start : max;
-		sorted &= !i || from[i - 1].start <= from[i].start;
-	}
-	if (sorted)
-		return 0;
-	to = malloc(n * sizeof(*to));
-	if (!to)
-		return -ENOMEM;
-	for (unsigned int shift = 13; (max - min) >> shift; shift += DIGIT) {
-		struct go_span *t = from;
-		size_t at = 0;
-
-		memset(count, 0, sizeof(count));
-		for (size_t i = 0; i < n; i++)
-			count[(from[i].start - min) >> shift & (BUCKETS - 1)]++;
-		for (size_t i = 0; i < BUCKETS; i++) {
-			size_t c = count[i];
-
-			count[i] = at;
-			at += c;
-		}
-		for (size_t i = 0; i < n; i++)
-			to[count[(from[i].start - min) >> shift & (BUCKETS - 1)]++] = from[i];
-		from = to;
-		to = t;
-	}
-	free(to);
-	h->spans.v = from;
-	h->spans.cap = n;
-	return 0;
-}
-
-/* Spans never overlap at rest; of a torn pair the later in address order loses. */
-static void spans_separate(struct go_heap *h)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i < h->spans.n; i++) {
-		if (k && h->spans.v[i].start < span_end(&h->spans.v[k - 1]))
-			h->bad++;
-		else
-			h->spans.v[k++] = h->spans.v[i];
-	}
-	h->spans.n = k;
-}
-
-static int spans_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *h)
-{
-	_free_ uint64_t *ptr = NULL;
-	struct go_slice all;
-	size_t n = 0;
-	int r = rd_slice(rt, pass, rt->g.mheap + rt->l->f[GO_MHEAP_ALLSPANS], &all);
-
-	if (r)
-		return r;
-	if (all.len > MAX_SPANS)
-		return -EINVAL;
-	ptr = malloc(all.len * 8 + 8);
-	if (!ptr)
-		return -ENOMEM;
-	r = rd(rt, pass, all.ptr, ptr, all.len * 8);
-	if (r && r != -ENODATA)
-		return r;
-	for (size_t i = 0; i < all.len; i++)
-		if (ptr[i])
-			ptr[n++] = ptr[i];
-	h->nspans = n;
-	r = vec_reserve(&h->spans, n);
-	if (!r)
-		r = spans_decode(rt, pass, ptr, n, h);
-	if (!r)
-		r = spans_sort(h);
-	if (!r)
-		spans_separate(h);
-	return r;
-}
 
 static int inuse_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *h)
 {
@@ -423,6 +238,26 @@ uint64_t go_sums_differ(const struct go_sums *a, const struct go_sums *b, const 
 	return most;
 }
 
+static int pages_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *out,
+		      const char **what)
+{
+	static const struct {
+		const char *what;
+		int (*read)(const struct go_runtime *, enum memsrc_pass, struct go_heap *);
+	} parts[] = {
+		{ "the page allocator's ranges", inuse_read },
+		{ "the page bitmaps", bitmaps_read },
+		{ "the page caches", caches_read },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts) && !r; i++) {
+		*what = parts[i].what;
+		r = parts[i].read(rt, pass, out);
+	}
+	return r;
+}
+
 int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *out,
 		 struct err *e)
 {
@@ -431,18 +266,8 @@ int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_h
 
 	*out = (struct go_heap){ 0 };
 	r = spans_read(rt, pass, out);
-	if (!r) {
-		what = "the page allocator's ranges";
-		r = inuse_read(rt, pass, out);
-	}
-	if (!r) {
-		what = "the page bitmaps";
-		r = bitmaps_read(rt, pass, out);
-	}
-	if (!r) {
-		what = "the page caches";
-		r = caches_read(rt, pass, out);
-	}
+	if (!r)
+		r = pages_read(rt, pass, out, &what);
 	if (r) {
 		go_heap_free(out);
 		return err_set(e, r, "reading %s of the Go heap: %s", what, strerror(-r));
@@ -452,9 +277,51 @@ int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_h
 	return 0;
 }
 
+static bool same_ranges(const range_vec *a, const range_vec *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (a->v[i].start != b->v[i].start || a->v[i].end != b->v[i].end ||
+		    a->v[i].flags != b->v[i].flags)
+			return false;
+	return a->n == b->n;
+}
+
+int go_heap_again(const struct go_runtime *rt, const struct go_heap *first, struct go_heap *out,
+		  struct err *e)
+{
+	const char *what = "the span table";
+	bool moved = false;
+	uint64_t used = 0;
+	int r;
+
+	if (first->bad)
+		return go_heap_read(rt, PASS_AGAIN, out, e);
+	*out = (struct go_heap){ 0 };
+	r = spans_again(rt, PASS_AGAIN, first, out, &moved, &used);
+	if (!r)
+		r = pages_read(rt, PASS_AGAIN, out, &what);
+	if (!r && !moved) {
+		out->same = same_ranges(&first->pages, &out->pages) &&
+			    same_ranges(&first->inuse, &out->inuse);
+		for (size_t i = 0; i < first->spans.n && !out->same && !r; i++)
+			r = vec_push(&out->spans, first->spans.v[i]);
+	}
+	if (r) {
+		go_heap_free(out);
+		return err_set(e, r, "reading %s of the Go heap: %s", what, strerror(-r));
+	}
+	if (out->same)
+		out->sums = first->sums;
+	else
+		sum_up(out);
+	out->sums.used = used;
+	return 0;
+}
+
 void go_heap_free(struct go_heap *h)
 {
 	vec_free(&h->spans);
+	vec_free(&h->keys);
 	vec_free(&h->inuse);
 	vec_free(&h->pages);
 }

@@ -77,6 +77,10 @@ static inline uint64_t get_uint(const struct go_layout *l, enum go_field f, enum
 
 	if (o < 0 || w < 1 || w > 8 || (size_t)(o + w) > n)
 		return 0;
+	if (w == 2)
+		return load_u16(buf + o);
+	if (w == 8)
+		return load_u64(buf + o);
 	memcpy(&x, buf + o, w);
 	return x;
 }
