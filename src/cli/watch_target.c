@@ -78,7 +78,8 @@ int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
 		r = open_files(t, &maps);
 	if (r)
 		return r;
-	if (t->go.bin && open_runtime(t, &maps, &why) && !memsrc_alive(m))
+	/* Its memory goes before the process does. */
+	if (t->go.bin && open_runtime(t, &maps, &why) && why.code != -ESRCH && !memsrc_alive(m))
 		log_warn("GC events without figures: %s", why.text);
 	find_gc(t);
 	return 0;

@@ -526,7 +526,7 @@ static int one_round(struct ev_options *o, int go, int ready)
 static int check_rounds(pid_t pid, int go, int ready, int n)
 {
 	/* What the C library and libbpf keep, and an allocator's play. */
-	enum { WARM = 8, PLAY = 128 << 10 };
+	enum { WARM = 4, PLAY = 128 << 10 };
 	struct ev_options o = options(pid);
 	struct usage warm = { 0 }, last;
 	uint64_t code;

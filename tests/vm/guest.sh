@@ -101,7 +101,7 @@ t_probes() {
 
 # Attached and detached: what is left of it, in us, in the kernel, in the target.
 t_rounds() {
-	vm-events rounds 12 >/out/rounds 2>&1
+	vm-events rounds 4 >/out/rounds 2>&1
 	same rounds/exit $? 0
 	grep -Ev '^rounds [^ ]+ ok' /out/rounds
 	sed -n 's,^rounds \([^ ]*\) \([^ ]*\).*,@@IS rounds/\1 \2,p' /out/rounds
