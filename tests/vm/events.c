@@ -43,7 +43,7 @@ enum {
 	MMAPS = 40,
 	MREMAPS = 20,
 	BRKS = 10,
-	OTHERS = 10, /* mprotect, madvise, prctl, shmat */
+	OTHERS = 10, /* of each other call */
 	CYCLES = 25,
 	THREADS = 8,
 	FORKS = 5,
@@ -129,8 +129,12 @@ static void run_mappings(void)
 		if (s != (void *)-1)
 			shmdt(s);
 		mprotect(m, SIZE, i % 2 ? PROT_READ | PROT_WRITE : PROT_READ);
+		syscall(SYS_pkey_mprotect, m, SIZE, PROT_READ | PROT_WRITE, -1);
 		madvise(m, SIZE, MADV_DONTNEED);
-		prctl(PR_SET_NAME, "vm-events");
+		/* EINVAL: it is no shared mapping, and names are not in every kernel. */
+		syscall(SYS_remap_file_pages, m, SIZE, 0, 0, 0);
+		prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, m, SIZE, "vm-events");
+		prctl(PR_SET_NAME, "vm-events"); /* nothing of a mapping */
 	}
 	shmctl(shm, IPC_RMID, NULL);
 	munmap(m, SIZE);
@@ -361,6 +365,62 @@ static int check_good(const struct counts *c, enum event_kind k, uint64_t low)
 	return !ok;
 }
 
+static bool has_program(const struct ev *s, const char *name)
+{
+	const struct ev_program *p;
+	size_t n = ev_programs(s, &p);
+
+	for (size_t i = 0; i < n; i++)
+		if (p[i].attached && !strncmp(p[i].name, name, strlen(name)))
+			return true;
+	return false;
+}
+
+/* The calls that are made equally often; some kernels have not all of them. */
+static int check_others(const struct counts *c, const struct ev *s)
+{
+	static const struct {
+		enum event_kind kind;
+		const char *programs;
+	} others[] = {
+		{ KIND_MPROTECT, "mprotect_" }, { KIND_PKEY_MPROTECT, "pkey_" },
+		{ KIND_PRCTL, "prctl_" },	{ KIND_SHMAT, "shmat_" },
+		{ KIND_SHMDT, "shmdt_" },	{ KIND_REMAP_FILE_PAGES, "remap_" },
+	};
+	int bad = 0;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		uint64_t want = has_program(s, others[i].programs) ? OTHERS : 0;
+
+		bad += check_kind(c, others[i].kind, want, want);
+	}
+	return bad;
+}
+
+/* Told one by one, and counted. */
+static int check_advice(const struct counts *c, const struct ev *s, pid_t pid)
+{
+	struct ev_advice *a = NULL;
+	uint64_t calls = 0, bytes = 0;
+	size_t n = 0;
+	bool ok;
+	int bad = check_kind(c, KIND_MADVISE, OTHERS + 1, OTHERS + 1);
+
+	if (ev_advice(s, pid, &a, &n))
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (a[i].advice != MADV_DONTNEED)
+			continue;
+		calls = a[i].calls - a[i].failed;
+		bytes = a[i].bytes;
+	}
+	free(a);
+	ok = calls + c->not_run >= OTHERS && calls <= OTHERS && bytes == calls * SIZE;
+	printf("event advice %s # %lu calls, want %d; %lu bytes\n", ok ? "ok" : "FAIL-count",
+	       (unsigned long)calls, OTHERS, (unsigned long)bytes);
+	return bad + !ok;
+}
+
 static void print_tax(const struct ev *s)
 {
 	struct ev_tax t;
@@ -390,7 +450,7 @@ static void read_not_run(const struct ev *s, struct counts *c)
 			hits_of(p[i].name, &c->not_run);
 }
 
-static int check_first(struct counts *c, const struct ev *s, bool fallbacks)
+static int check_first(struct counts *c, const struct ev *s, pid_t pid, bool fallbacks)
 {
 	/* The fallback for forks tells no process from a thread (bpf/threads.bpf.c). */
 	unsigned int threads = fallbacks ? THREADS + FORKS : THREADS;
@@ -403,6 +463,8 @@ static int check_first(struct counts *c, const struct ev *s, bool fallbacks)
 	bad += check_kind(c, KIND_MUNMAP, MMAPS + 1, MMAPS + 1);
 	bad += check_kind(c, KIND_MREMAP, MREMAPS, MREMAPS);
 	bad += check_kind(c, KIND_BRK, BRKS, BRKS);
+	bad += check_others(c, s);
+	bad += check_advice(c, s, pid);
 	bad += check_good(c, KIND_MMAP, MMAPS);
 	bad += check_good(c, KIND_MUNMAP, MMAPS);
 	bad += check_good(c, KIND_MREMAP, MREMAPS);
@@ -439,6 +501,7 @@ static int watch(pid_t pid, int go, int ready, bool fallbacks)
 	int bad, r, status;
 
 	o.fallbacks = fallbacks;
+	o.groups |= EV_MADVISE;
 	wait_for(ready);
 	r = ev_open(&o, &s, &e);
 	if (r) {
@@ -450,7 +513,7 @@ static int watch(pid_t pid, int go, int ready, bool fallbacks)
 	done(go);
 	wait_for(ready);
 	poll_events(s, &first, KIND_THREAD_EXIT, THREADS);
-	bad = check_first(&first, s, fallbacks);
+	bad = check_first(&first, s, pid, fallbacks);
 	done(go);
 	waitpid(pid, &status, 0);
 	poll_events(s, &last, KIND_EXIT, 1);
