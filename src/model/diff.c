@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "model/diff_origins.h"
 #include "model/diff_rows.h"
 
 /* How far two readings of a start time on the wall clock may lie apart: the clock is adjusted. */
@@ -383,6 +384,19 @@ static int note_looks(struct diff *d)
 	return rc;
 }
 
+/* Watching begins somewhere; what was there before has no origin. */
+static int note_origins(struct diff *d)
+{
+	static const char first[] = "first-instruction";
+
+	if (!d->origins.n ||
+	    (!strcmp(d->a->rss.observed_by, first) && !strcmp(d->b->rss.observed_by, first)))
+		return 0;
+	return note(d, "origins",
+		    "mappings are counted by who asked for them since each watch began; what was "
+		    "there before is not among them");
+}
+
 static int note_noise(struct diff *d)
 {
 	uint64_t moving = d->a->ledger.uncertainty + d->b->ledger.uncertainty;
@@ -429,6 +443,8 @@ int diff_make(const struct report *a, const struct report *b, struct diff *out)
 	if (!rc)
 		rc = make_cgroup(d);
 	if (!rc)
+		rc = diff_origins_make(d);
+	if (!rc)
 		rc = note_process(d);
 	if (!rc)
 		rc = note_host(d);
@@ -436,6 +452,8 @@ int diff_make(const struct report *a, const struct report *b, struct diff *out)
 		rc = note_program(d);
 	if (!rc)
 		rc = note_looks(d);
+	if (!rc)
+		rc = note_origins(d);
 	return rc ? rc : note_noise(d);
 }
 
@@ -451,6 +469,7 @@ void diff_free(struct diff *d)
 	vec_free(&d->by_state);
 	vec_free(&d->kernel);
 	vec_free(&d->cgroup);
+	vec_free(&d->origins);
 	findings_free(&d->findings);
 	vec_free(&d->notes);
 	*d = (struct diff){ 0 };

@@ -63,10 +63,17 @@ typedef VEC(struct diff_item) diff_items;
 /* Whether two things are one. UNKNOWN: a report does not say. */
 enum diff_same { DIFF_UNKNOWN, DIFF_SAME, DIFF_OTHER };
 
+/* Memory that one call stack asked for; always known: what a report does not list is 0 there. */
+struct diff_origin {
+	const struct report_origin *origin; /* borrowed; B's where both have it */
+	struct delta bytes, resident, count;
+};
+
 /* Something about the pair that a reader of the figures has to know. */
 struct diff_note {
 	const char *id; /* static: "process", "host", "kernel", "arch", "page-size", "program",
-			   "go-version", "order", "partial-a", "partial-b", "books-a", "books-b" */
+			   "go-version", "order", "partial-a", "partial-b", "books-a", "books-b",
+			   "uncertainty", "origins" */
 	char *text;	/* owned: a sentence */
 };
 
@@ -91,8 +98,9 @@ struct diff {
 	diff_items metrics;
 	struct delta goroutines;
 	diff_items by_state;
-	diff_items kernel; /* page_tables, kernel_stacks, threads */
-	diff_items cgroup; /* usage, limit, effective_limit, then the rows */
+	diff_items kernel;		 /* page_tables, kernel_stacks, threads */
+	diff_items cgroup;		 /* usage, limit, effective_limit, then the rows */
+	VEC(struct diff_origin) origins; /* when both reports have theirs; largest change first */
 	finding_vec findings;
 	VEC(struct diff_note) notes;
 	bool partial; /* one of the reports is */

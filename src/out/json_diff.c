@@ -137,6 +137,22 @@ static void put_go(struct jbuild *b, json_t *top, const struct diff *d)
 	put_items(b, o, "by_state", &d->by_state);
 }
 
+static void put_origins(struct jbuild *b, json_t *top, const struct diff *d)
+{
+	json_t *list = d->origins.n ? jput_array(b, top, "origins") : NULL;
+
+	for (size_t i = 0; i < d->origins.n; i++) {
+		const struct diff_origin *x = &d->origins.v[i];
+		json_t *o = jadd_object(b, list);
+
+		jput_text(b, o, "category", category_name(x->origin->cat));
+		put_delta_as(b, o, "bytes", &x->bytes);
+		put_delta_as(b, o, "resident", &x->resident);
+		put_delta_as(b, o, "count", &x->count);
+		json_put_stack(b, o, x->origin);
+	}
+}
+
 static void put_notes(struct jbuild *b, json_t *top, const struct diff *d)
 {
 	json_t *list = jput_array(b, top, "notes");
@@ -174,6 +190,7 @@ static json_t *build(const char *version, const struct diff *d, const char *name
 	put_go(&b, top, d);
 	put_items(&b, top, "kernel", &d->kernel);
 	put_items(&b, top, "cgroup", &d->cgroup);
+	put_origins(&b, top, d);
 	jput_findings(&b, top, &d->findings);
 	put_notes(&b, top, d);
 	if (!b.failed)

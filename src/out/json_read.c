@@ -308,6 +308,67 @@ static void read_cost(struct jget *g, const json_t *report, struct report *r)
 	jget_leave(g, mark);
 }
 
+static void read_frame(struct jget *g, const json_t *o, struct report_origin *x)
+{
+	bool has;
+	struct report_frame f = {
+		.func = jget_dup(g, o, "func"),
+		.file = jget_dup(g, o, "file"),
+		.module = jget_dup(g, o, "module"),
+		.line = jget_int(g, o, "line", 0, INT32_MAX, &has),
+	};
+
+	if (!vec_push(&x->stack, f))
+		return;
+	jget_fail(g, -ENOMEM, "out of memory");
+	free(f.func);
+	free(f.file);
+	free(f.module);
+}
+
+static void read_origin(struct jget *g, const json_t *o, struct report *r)
+{
+	enum { FRAMES_MAX = 256 };
+	struct report_origin x = { .caller = -1 };
+	const char *name = jget_text(g, o, "category");
+	int cat = name ? category_by_name(name) : -1;
+	const json_t *stack = jget_array(g, o, "stack"), *f;
+	size_t i;
+	bool has;
+
+	if (cat < 0)
+		jget_fail(g, -EINVAL, "its category is none that this version knows");
+	else
+		x.cat = cat;
+	x.bytes = jget_need(g, o, "bytes");
+	x.resident = jget_need(g, o, "resident");
+	x.count = jget_need(g, o, "count");
+	json_array_foreach((json_t *)stack, i, f) if (!g->rc && i < FRAMES_MAX)
+		read_frame(g, f, &x);
+	i = jget_int(g, o, "caller", 0, FRAMES_MAX, &has);
+	x.caller = has && i < x.stack.n ? (int)i : -1;
+	if (!g->rc && vec_push(&r->origins, x))
+		jget_fail(g, -ENOMEM, "out of memory");
+	if (g->rc)
+		report_origin_free(&x);
+}
+
+static void read_origins(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *list = jget_array(g, report, "origins"), *o;
+	size_t mark = jget_enter(g, "origins"), i;
+
+	json_array_foreach((json_t *)list, i, o)
+	{
+		size_t inner = jget_enter_index(g, i);
+
+		if (!g->rc)
+			read_origin(g, o, r);
+		jget_leave(g, inner);
+	}
+	jget_leave(g, mark);
+}
+
 /* ---- the document */
 
 static void read_host(struct jget *g, const json_t *doc, struct report *r)
@@ -347,6 +408,7 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	read_go(g, o, &r->go);
 	read_kernel(g, o, &r->kernel);
 	read_cgroup(g, o, &r->cgroup);
+	read_origins(g, o, r);
 	read_missing(g, o, r);
 	jget_named(g, o, "losses", &r->losses);
 	read_cost(g, o, r);

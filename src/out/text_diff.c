@@ -13,6 +13,7 @@
 enum {
 	MAX_METRICS = 8,
 	MAX_STATES = 4,
+	MAX_ORIGINS = 4,
 	MAX_KERNEL = 8,
 	MAX_NOTES = 6,
 	ROWS_PER_CATEGORY = 3,
@@ -320,12 +321,36 @@ static void put_items(struct text_page *p, const char *label, const diff_items *
 	para_end(&a);
 }
 
+/* Who asked for what has become more, or less. */
+static void put_origins(struct text_page *p, const struct diff *d)
+{
+	struct para a = { .p = p, .label = "asked for by" };
+	char b[32], name[64];
+	unsigned int shown = 0;
+
+	for (size_t i = 0; i < d->origins.n && shown < MAX_ORIGINS; i++) {
+		const struct diff_origin *x = &d->origins.v[i];
+		int caller = x->origin->caller;
+		const struct report_frame *f = caller < 0 ? NULL : &x->origin->stack.v[caller];
+		const char *s = f ? f->func ? f->func : f->module : NULL;
+
+		if (!delta_size(&x->resident) && !delta_size(&x->bytes))
+			break;
+		page_clean(p, s ? s : "?", 60, name, sizeof(name));
+		para_add(&a, "%s%s:\1%s", shown++ ? ", " : "", name,
+			 page_keep_change(p, b, delta_of(&x->resident)));
+		para_add(&a, "of %s mapped", page_keep_change(p, b, delta_of(&x->bytes)));
+	}
+	para_end(&a);
+}
+
 static void put_tail(struct text_page *p, const struct diff *d)
 {
 	page_put(p, TEXT_PLAIN, "\n");
 	put_work(p, d);
 	put_metrics(p, d);
 	put_goroutines(p, d);
+	put_origins(p, d);
 	put_items(p, "kernel", &d->kernel, true);
 	put_items(p, "cgroup", &d->cgroup, false);
 }
