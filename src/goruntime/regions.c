@@ -211,22 +211,28 @@ static uint64_t bucket_size(const struct go_layout *l, const uint8_t *b, size_t 
 	return l->f[GO_SIZE_BUCKET] + 8 * nstk + (typ == 1 ? l->f[GO_SIZE_MEMRECORD] : 16);
 }
 
-/* Adds the buckets of a table; *sum is what they take, *all false when some could not be read. */
-static int chains_read(const struct go_runtime *rt, const uint64_t *t, uint64_t size,
-		       go_region_vec *out, uint64_t *sum, bool *all)
+struct buckets {
+	uint64_t n;
+	uint64_t bytes;
+	bool all; /* false: some could not be read */
+};
+
+/* Adds the chains that begin in n slots of the table. */
+static int chains_read(const struct go_runtime *rt, const uint64_t *t, uint64_t n,
+		       go_region_vec *out, struct buckets *all)
 {
 	const struct go_layout *l = rt->l;
-	uint64_t n = 0, len;
+	uint64_t len;
 	uint8_t b[64];
 
-	for (uint64_t i = 0; i < size; i++) {
-		for (uint64_t p = t[i]; p && n < MAX_BUCKETS; n++) {
+	for (uint64_t i = 0; i < n; i++) {
+		for (uint64_t p = t[i]; p && all->n < MAX_BUCKETS; all->n++) {
 			if (rd(rt, PASS_BOOKS, p, b, l->f[GO_SIZE_BUCKET])) {
-				*all = false;
+				all->all = false;
 				break;
 			}
 			len = bucket_size(l, b, sizeof(b));
-			*sum += len;
+			all->bytes += len;
 			if (len && put(out, p, p + len, GO_REGION_BUCKET))
 				return -ENOMEM;
 			p = get_u64(l, GO_BUCKET_NEXT, b, sizeof(b));
@@ -235,14 +241,35 @@ static int chains_read(const struct go_runtime *rt, const uint64_t *t, uint64_t 
 	return 0;
 }
 
+/* The table, piece by piece: it is 1.4 MB, mostly empty. */
+static int table_read(const struct go_runtime *rt, uint64_t at, uint64_t size, go_region_vec *out,
+		      struct buckets *all)
+{
+	enum { PIECE = 8192 };
+	_free_ uint64_t *t = malloc(PIECE * 8);
+	int r = t ? 0 : -ENOMEM;
+
+	for (uint64_t have = 0; have < size && !r; have += PIECE) {
+		uint64_t n = size - have < PIECE ? size - have : PIECE;
+
+		r = rd(rt, PASS_BOOKS, at + have * 8, t, n * 8);
+		if (r == -ENODATA) {
+			all->all = false;
+			r = 0;
+		}
+		if (!r)
+			r = chains_read(rt, t, n, out, all);
+	}
+	return r;
+}
+
 /* What the table and its buckets take is what they are charged, with the bitmaps of the variables
  * (mprof.go, newBucket): else -ERANGE. */
 static int buckets_read(const struct go_runtime *rt, go_region_vec *out, uint64_t *moment)
 {
 	const struct go_layout *l = rt->l;
-	uint64_t at, size = l->f[GO_CONST_BUCKHASHSIZE], sum = size * 8, charged = 0;
-	_free_ uint64_t *t = NULL;
-	bool all = true;
+	uint64_t at, size = l->f[GO_CONST_BUCKHASHSIZE], charged = 0;
+	struct buckets b = { .bytes = size * 8, .all = true };
 	int r;
 
 	if (!rt->g.buckhash)
@@ -251,19 +278,13 @@ static int buckets_read(const struct go_runtime *rt, go_region_vec *out, uint64_
 	if (r || !at)
 		return r;
 	r = put_pages(rt, out, at, size * 8, GO_REGION_BUCKHASH);
-	t = calloc(size, 8);
-	if (r || !t)
-		return -ENOMEM;
-	r = rd(rt, PASS_BOOKS, at, t, size * 8);
-	if (r && r != -ENODATA)
-		return r;
-	all = !r;
-	r = chains_read(rt, t, size, out, &sum, &all);
-	if (r || !all || !rt->masks_bytes)
+	if (!r)
+		r = table_read(rt, at, size, out, &b);
+	if (r || !b.all || !rt->masks_bytes)
 		return r;
 	r = rd_vars(rt, PASS_BOOKS, rt->g.memstats + l->f[GO_MSTATS_BUCKHASH_SYS], &charged, 8);
-	*moment = sum + charged;
-	return !r && sum + rt->masks_bytes != charged ? -ERANGE : r;
+	*moment = b.bytes + charged;
+	return !r && b.bytes + rt->masks_bytes != charged ? -ERANGE : r;
 }
 
 /*
