@@ -230,7 +230,7 @@ static int lookup(struct livemem *l, uint64_t addr, size_t len, size_t *pages)
 {
 	uint64_t vpn = addr / l->page_size;
 	size_t n = (addr + len - 1) / l->page_size - vpn + 1;
-	long got = pagemap_entries(l->pagemap, vpn, l->entries, n);
+	long got = pagemap_present(l->pagemap, vpn, l->entries, n);
 
 	if (got < 0)
 		got = 0;

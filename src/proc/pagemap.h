@@ -40,6 +40,9 @@ bool pagemap_has_mm(const struct pagemap *p);
  * space), or -errno. */
 long pagemap_entries(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
+/* The same where only PM_PRESENT is asked for. */
+long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
+
 /* What memsrc_pages does. proc_fd: for the VMAs. */
 int pagemap_ranges(const struct pagemap *p, int proc_fd, uint64_t start, uint64_t end,
 		   range_vec *out);
