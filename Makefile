@@ -100,6 +100,7 @@ $(OUTPUT)/gen/%.schema.inc: src/out/%.schema.json
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< >$@
 $(OUTPUT)/src/out/json.o: $(OUTPUT)/gen/report.schema.inc
 $(OUTPUT)/src/out/json_diff.o: $(OUTPUT)/gen/diff.schema.inc
+$(OUTPUT)/src/out/watch_json.o: $(OUTPUT)/gen/watch.schema.inc
 
 $(CLI_OBJ) $(LIB_OBJ): | $(OUTPUT)/gen/version.h
 

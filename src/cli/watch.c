@@ -25,11 +25,11 @@ struct args {
 	struct cli_probes probes;
 	bool no_report;
 	double duration, interval; /* seconds; 0: none */
-	bool gctrace;
+	bool gctrace, schema;
 	bool live; /* print what is known to be mapped at the end */
 };
 
-enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE };
+enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE, KEY_SCHEMA };
 
 #define EVENT_NAMES "mappings, madvise, rss, gc, threads"
 
@@ -41,6 +41,7 @@ static const struct argp_option options[] = {
 	{ "events", KEY_EVENTS, "LIST", 0, "Only these: " EVENT_NAMES, 0 },
 	{ "gctrace", KEY_GCTRACE, NULL, 0, "GC cycles only, as gctrace=1 prints them", 0 },
 	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },
+	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
 	{ "live", KEY_LIVE, NULL, OPTION_HIDDEN, "With --json: the mappings as events left them",
 	  0 },
 	{ 0 },
@@ -101,6 +102,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		a->gctrace = a->no_report = true;
 		a->probes.groups = EV_GC;
 		a->interval = 0;
+		return 0;
+	case KEY_SCHEMA:
+		a->schema = true;
 		return 0;
 	case KEY_LIVE:
 		a->live = true;
@@ -673,6 +677,10 @@ int cmd_watch(int argc, char **argv)
 
 	if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
 		goto out;
+	if (a.schema) {
+		code = cli_put_code(cli_put(watch_json_schema(), strlen(watch_json_schema())));
+		goto out;
+	}
 	code = cli_targets_check(&a.targets, "watch");
 	if (code)
 		goto out;

@@ -118,6 +118,8 @@ int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text 
  * and globals, as from Go 1.18 on. */
 int watch_gctrace(const struct event_gc *g, bool scans, struct text *out);
 
+/* JSON Schema (draft-07) of the lines, and of nothing but them. */
+const char *watch_json_schema(void);
 int watch_json_start(const struct watch_clock *c, const struct watch_start *s, struct text *out);
 int watch_json_event(struct watch_seen *w, const struct event *e, const struct frame *frames,
 		     size_t n, struct text *out);

@@ -9,6 +9,15 @@
 #include "out/text_utf8.h"
 #include "out/watch.h"
 
+static const char schema[] =
+#include "watch.schema.inc"
+	;
+
+const char *watch_json_schema(void)
+{
+	return schema;
+}
+
 /* A line under way. Failure is sticky. */
 struct line {
 	struct text *out;
@@ -447,6 +456,7 @@ int watch_json_start(const struct watch_clock *c, const struct watch_start *s, s
 {
 	struct line l = begin(out, "start", c, s->now_ns);
 
+	put_string(&l, "schema", "rsscope.watch/1");
 	put_s64(&l, "pid", s->pid);
 	put_known(&l, "comm", s->comm);
 	put_known(&l, "exe", s->exe);

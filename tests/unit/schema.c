@@ -82,6 +82,30 @@ static int check_enum(struct check *c, const json_t *list, const json_t *value)
 		    json_is_string(value) ? json_string_value(value) : "");
 }
 
+/* Exactly one. Of those that fail one that knows the value's type says why. */
+static int check_one_of(struct check *c, const json_t *list, const json_t *value)
+{
+	char why[256] = "fits none of the alternatives";
+	int fits = 0;
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+	{
+		c->why[0] = 0;
+		if (!check(c, v, value))
+			fits++;
+		else if (!strstr(c->why, "/type") && !strstr(c->why, ": lacks"))
+			snprintf(why, sizeof(why), "%s", c->why);
+	}
+	if (fits == 1) {
+		c->why[0] = 0;
+		return 0;
+	}
+	snprintf(c->why, c->n, "%s", fits ? "fits several alternatives" : why);
+	return -1;
+}
+
 static int check_keyword(struct check *c, const json_t *schema, const char *word, const json_t *arg,
 			 const json_t *value)
 {
@@ -95,6 +119,8 @@ static int check_keyword(struct check *c, const json_t *schema, const char *word
 			       : fail(c, "is not of type", json_string_value(arg));
 	if (!strcmp(word, "const"))
 		return json_equal(arg, value) ? 0 : fail(c, "is not the constant", "");
+	if (!strcmp(word, "oneOf"))
+		return check_one_of(c, arg, value);
 	if (!strcmp(word, "enum"))
 		return check_enum(c, arg, value);
 	if (!strcmp(word, "minimum"))

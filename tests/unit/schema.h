@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A small JSON Schema validator: type, const, enum, required, properties, additionalProperties,
- * items, minimum, $ref into #/definitions. Any other keyword in the schema is a failure, so that
- * nothing is skipped in silence.
+ * items, minimum, oneOf, $ref into #/definitions. Any other keyword in the schema is a failure, so
+ * that nothing is skipped in silence.
  */
 #ifndef RSSCOPE_TEST_SCHEMA_H
 #define RSSCOPE_TEST_SCHEMA_H

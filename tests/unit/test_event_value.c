@@ -6,6 +6,7 @@
 #include "event/source.h"
 #include "event_records.h"
 #include "out/watch.h"
+#include "schema.h"
 #include "test.h"
 
 TEST(event_errno_of_calls)
@@ -111,20 +112,30 @@ TEST(event_maker_is_what_the_runtime_wanted)
 
 static const struct watch_clock epoch = { .offset_ns = 1700000000000000000 };
 
+/* A line of the stream, which must keep to its schema. */
+static json_t *parse_line(const char *text)
+{
+	json_t *schema = json_loads(watch_json_schema(), JSON_REJECT_DUPLICATES, NULL);
+	json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	char why[512] = "not JSON";
+
+	REQUIRE(schema);
+	if (!j || schema_check(schema, j, why, sizeof(why)))
+		test_failed(__FILE__, __LINE__, "%s in %s", why, text);
+	json_decref(schema);
+	return j;
+}
+
 static json_t *line_of(const struct event *e, const struct frame *f, size_t n)
 {
 	struct watch_seen seen = { .clock = epoch };
 	_text_ struct text t = { 0 };
-	json_t *j;
 
 	if (watch_json_event(&seen, e, f, n, &t))
 		return NULL;
 	/* one line, ended */
 	CHECK(t.n && t.p[t.n - 1] == '\n' && strchr(t.p, '\n') == t.p + t.n - 1);
-	j = json_loads(t.p, JSON_REJECT_DUPLICATES, NULL);
-	if (!j)
-		fprintf(stderr, "not JSON: %s", t.p);
-	return j;
+	return parse_line(t.p);
 }
 
 TEST(event_json_of_a_call)
@@ -268,13 +279,13 @@ TEST(event_stream_begins_and_ends)
 
 	end.events[KIND_GC] = 4;
 	REQUIRE(!watch_json_start(&epoch, &s, &a));
-	j = json_loads(a.p, JSON_REJECT_DUPLICATES, NULL);
+	j = parse_line(a.p);
 	REQUIRE(j);
 	CHECK(json_real_value(json_object_get(j, "syscall_tax_ns")) > 17);
 	CHECK(json_real_value(json_object_get(j, "mapping_call_tax_ns")) == 90.5);
 	json_decref(j);
 	REQUIRE(!watch_json_end(&epoch, &end, &b));
-	j = json_loads(b.p, JSON_REJECT_DUPLICATES, NULL);
+	j = parse_line(b.p);
 	REQUIRE(j);
 	CHECK_INT(json_integer_value(json_object_get(json_object_get(j, "events"), "gc")), 4);
 	CHECK_INT(json_integer_value(json_object_get(j, "lost")), 3);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What `watch` says of a GC cycle, of steps and of limits. Figures by hand; the trace lines are the
  * runtime's own, from programs with GODEBUG=gctrace=1. */
+#include <jansson.h>
+
+#include "schema.h"
 #include "test.h"
 
 #include "base/cleanup.h"
@@ -165,6 +168,59 @@ TEST(gctrace_lines)
 		    "? MB stacks, ? MB globals, ? P\n");
 }
 
+static void check_line(const char *text, json_t **out)
+{
+	json_t *schema = json_loads(watch_json_schema(), 0, NULL);
+	char why[512] = "not JSON";
+
+	*out = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	REQUIRE(schema);
+	if (!*out || schema_check(schema, *out, why, sizeof(why)))
+		test_failed(__FILE__, __LINE__, "%s in %s", why, text);
+	json_decref(schema);
+}
+
+static void check_sample(const char *text)
+{
+	const char *name;
+	json_int_t used, left;
+	json_t *j;
+
+	check_line(text, &j);
+	REQUIRE(!json_unpack(j, "{s:[{s:s, s:I, s:I}]}", "limits", "name", &name, "used", &used,
+			     "seconds_left", &left));
+	CHECK_STR(name, "cgroup");
+	CHECK_INT(used, 128 << 20);
+	CHECK_INT(left, 384);
+	json_decref(j);
+}
+
+/* Every figure in base units. */
+TEST(gc_cycle_json)
+{
+	struct watch_seen seen = { .gc = { .known = true, .cycle = 41, .end_ns = 99 * SECOND } };
+	struct event e = { .type = EVENT_GC, .gc = cycle(42, 100 * SECOND) };
+	const char *trigger;
+	json_int_t since, rate, assist, permille, marked;
+	_text_ struct text t = { 0 };
+	json_t *j;
+
+	seen.gc.marked = OPT(30 << 20);
+	seen.gc.mark_term_ns = OPT(98 * SECOND + 11 * MS);
+	REQUIRE(!watch_json_event(&seen, &e, NULL, 0, &t));
+	check_line(t.p, &j);
+	REQUIRE(!json_unpack(j, "{s:s, s:I, s:I, s:I, s:I, s:I}", "trigger", &trigger,
+			     "since_start_ns", &since, "allocation_rate", &rate, "assist_ns",
+			     &assist, "assist_permille", &permille, "heap_marked", &marked));
+	CHECK_STR(trigger, "heap");
+	CHECK_INT(since, 95 * SECOND);
+	CHECK_INT(rate, 30 << 20);
+	CHECK_INT(assist, 4 * MS);
+	CHECK_INT(permille, 100);
+	CHECK_INT(marked, 40 << 20);
+	json_decref(j);
+}
+
 /* What people read, within 120 columns. */
 TEST(watch_lines_for_people)
 {
@@ -178,7 +234,7 @@ TEST(watch_lines_for_people)
 				  .ended = 1,
 				  .events = 340,
 				  .nlimits = 1 };
-	_text_ struct text t = { 0 }, u = { 0 };
+	_text_ struct text t = { 0 }, u = { 0 }, line = { 0 };
 
 	w.seen.gc.marked = OPT(30 << 20);
 	w.seen.gc.mark_term_ns = OPT(98 * SECOND + 11 * MS);
@@ -200,6 +256,8 @@ TEST(watch_lines_for_people)
 	s.limits[0] =
 		(struct watch_limit){ "cgroup", 128 << 20, 512 << 20, OPT(1 << 20), OPT(384) };
 	REQUIRE(!watch_text_sample(&w, &s, &u));
+	REQUIRE(!watch_json_sample(&w.seen.clock, &s, &line));
+	check_sample(line.p);
 	CHECK(strstr(u.p, "84.0 MiB  (anon 70.0, file 14.0, shm 0.0 MiB)  12 threads (+2 -1), 340 "
 			  "events\n"));
 	CHECK(strstr(u.p, "128.0 of 512.0 MiB, 25%, cgroup  +1.0 MiB/s: there in 6 min\n"));
