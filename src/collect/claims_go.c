@@ -215,9 +215,10 @@ void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t 
 	struct look *k = ctx;
 	const struct go_span *s = &k->heap.spans.v[c->splitter - 1];
 	uint64_t live, dead;
-	bool known = go_span_divide(&k->rt, s, start, end, &live, &dead);
+	bool odd, known = go_span_divide(&k->rt, s, start, end, &live, &dead, &odd);
 
 	k->unread_bits += !known;
+	k->odd_spans += odd && s->kind == GO_SPAN_OBJECTS;
 	post(arg, k->live_row, live);
 	post(arg, known ? k->dead_row : k->objects_row, dead);
 }

@@ -143,6 +143,7 @@ static int check_heap(struct look *k, const struct go_heap *again)
 	if (!k->has_sums || go_sums_read(&k->rt, &now) || go_sums_differ(&k->sums, &now, &what) ||
 	    go_sums_differ(&k->heap.sums, &again->sums, &what))
 		return 0;
+	k->at_rest = true;
 	d = go_sums_differ(&k->sums, &k->heap.sums, &what);
 	if (d)
 		return report_missing(k->r, "ledger[go/heap]", "a quieter moment",
@@ -292,6 +293,11 @@ static int build_ledger(struct look *k, const struct maps *after, const struct g
 		r = report_missing(k->r, "ledger[go/heap/objects]", "",
 				   "the bitmaps of some spans are not resident: their objects are "
 				   "not told apart");
+	if (!r && k->at_rest && k->odd_spans)
+		r = report_missing(k->r, "ledger[go/heap/objects]", "a quieter moment",
+				   "%" PRIu64 " spans say another number of objects than their "
+				   "bitmaps",
+				   k->odd_spans);
 	return r;
 }
 

@@ -28,8 +28,8 @@ struct look {
 	bool has_go;
 	struct go_runtime rt;
 	struct go_heap heap;
-	struct go_sums sums; /* the runtime's own, before heap was read */
-	bool has_sums;
+	struct go_sums sums;	/* the runtime's own, before heap was read */
+	bool has_sums, at_rest; /* nothing of them changed until the second look */
 	go_region_vec regions;
 	go_thread_vec threads;
 	struct native native;
@@ -37,6 +37,7 @@ struct look {
 
 	uint32_t live_row, dead_row, objects_row; /* for the split of spans */
 	uint64_t unread_bits;			  /* spans whose bitmaps could not be read */
+	uint64_t odd_spans; /* whose number of objects is not their bitmap's */
 };
 
 /* target.c: who it is. Fills r->target, r->host; opens the binary and the libraries. */

@@ -156,14 +156,13 @@ static void describe(struct go_runtime *rt, const struct search *s, const struct
 }
 
 /* The default collector from 1.26, an experiment in 1.25 (internal/buildcfg/exp.go). */
-static bool uses_green_tea(const char *version)
+static bool uses_green_tea(const char *version, const struct go_layout *l)
 {
 	const char *x = strstr(version, "greenteagc");
-	int n = go_version_number(version);
 
 	if (x)
 		return x - version < 2 || strncmp(x - 2, "no", 2) != 0;
-	return n < 0 || n >= 260000;
+	return go_version_number(l->releases) >= 260000; /* what fits, not what is said */
 }
 
 static int try_layouts(struct search *s, const struct go_layout *const *l, size_t n, struct err *e)
@@ -177,7 +176,7 @@ static int try_layouts(struct search *s, const struct go_layout *const *l, size_
 		s->why = "";
 		r = try_layout(s, i ? 1 : TRIES);
 		if (!r) {
-			s->rt->inline_marks = uses_green_tea(bg->version);
+			s->rt->inline_marks = uses_green_tea(bg->version, l[i]);
 			describe(s->rt, s, bg, i + 1);
 			return 0;
 		}

@@ -88,7 +88,7 @@ static int check_moduledata(struct search *s, uint64_t addr)
 	size_t n = go_off(l, GO_SIZE_MODULEDATA);
 	_free_ uint8_t *md = malloc(n);
 	const struct bin_segment *seg;
-	uint64_t text, etext, minpc, maxpc, lo, mid, end, bias = s->rt->bias;
+	uint64_t text, etext, minpc, maxpc, lo, mid, end, next, bias = s->rt->bias;
 	bool in_data = false, in_text = false;
 
 	if (!md)
@@ -104,6 +104,9 @@ static int check_moduledata(struct search *s, uint64_t addr)
 	end = get_u64(l, GO_MODULEDATA_END, md, n);
 	if (get_u64(l, GO_MODULEDATA_FTAB, md, n - 8) == 0 ||
 	    load_u64(md + go_off(l, GO_MODULEDATA_FTAB) + 8) != bg->nfunc + 1)
+		return 0;
+	next = get_u64(l, GO_MODULEDATA_NEXT, md, n); /* a plugin's */
+	if (next && (next % 8 || !search_readable(s, next, n)))
 		return 0;
 	if (text > minpc || minpc >= maxpc || maxpc > etext + 64 || lo > mid || mid >= end)
 		return 0;
@@ -249,13 +252,15 @@ static void sample_bits(struct search *s, const uint8_t *sp, size_t n, uint32_t 
 		s->oldbits[s->nold++] = mark;
 }
 
-/* Spans spread over the whole table, for the candidates that follow to agree with. */
+/* Spans spread over the whole table, for the candidates that follow to agree with; more of those in
+ * use, which have bits. */
 int find_samples(struct search *s)
 {
 	const struct go_layout *l = s->rt->l;
 	size_t n = l->f[GO_SIZE_MSPAN];
 	_free_ uint8_t *sp = malloc(n);
 	struct go_slice all;
+	uint64_t count;
 	uint32_t sweepgen;
 	int r = rd_slice(s->rt, PASS_DISCOVER, s->rt->g.mheap + l->f[GO_MHEAP_ALLSPANS], &all);
 
@@ -265,14 +270,16 @@ int find_samples(struct search *s)
 		       4);
 	if (r || !sp)
 		return r ? r : -ENOMEM;
-	for (unsigned int i = 0; i < SEARCH_SAMPLES * 4 && s->nspan < SEARCH_SAMPLES; i++) {
-		uint64_t p, at = all.len * i / (SEARCH_SAMPLES * 4);
+	count = all.len < SEARCH_SAMPLES * 4 ? all.len : SEARCH_SAMPLES * 4;
+	for (uint64_t i = 0; i < count && s->nmark + s->nold < SEARCH_SAMPLES; i++) {
+		/* a prime above any count: each once, far from the one before */
+		uint64_t p, at = all.len * (i * 263 % count) / count;
 
 		if (rd_u64(s->rt, PASS_DISCOVER, all.ptr + at * 8, &p) || !p ||
-		    memsrc_read(s->rt->m, PASS_DISCOVER, p, sp, n) || !span_is_sane(l, sp, n) ||
-		    (s->nspan && s->span[s->nspan - 1] == p))
+		    memsrc_read(s->rt->m, PASS_DISCOVER, p, sp, n) || !span_is_sane(l, sp, n))
 			continue;
-		s->span[s->nspan++] = p;
+		if (s->nspan < SEARCH_SAMPLES)
+			s->span[s->nspan++] = p;
 		sample_bits(s, sp, n, sweepgen);
 	}
 	return s->nspan ? 0 : -ENOENT;

@@ -130,7 +130,10 @@ struct go_span {
 	bool unswept; /* the last completed cycle's marks are still in markbits */
 };
 
-enum { GO_PAGE_SIZE = 8192 };
+enum {
+	GO_PAGE_SIZE = 8192,
+	GO_USER_ARENA_PAGES = 1024, /* userArenaChunkBytes, 8 MiB (arena.go, from 1.20) */
+};
 
 /* Flags of go_heap.pages. */
 enum { GO_PAGES_FREE = 1, GO_PAGES_RELEASED = 2, GO_PAGES_CACHED = 4 };
@@ -174,7 +177,8 @@ const struct go_span *go_heap_span(const struct go_heap *h, uint64_t addr);
  * Divides the bytes [start, end) of span s among its objects: *live gets those in slots that the
  * last completed cycle marked, *dead those allocated since or not yet swept. Free slots, padding
  * and the span's tail are the rest. Reads the bitmaps (present pages only); false when they can't
- * be read, then *dead holds what freeindex says is allocated and *live is 0.
+ * be read, then *dead holds what freeindex says is allocated and *live is 0. *odd, unless NULL: the
+ * span says another number of objects than its bitmap.
  *
  * A slot is allocated below freeindex, or where allocBits has its bit. Sweeping makes the mark
  * bits the alloc bits, so a swept span's allocBits are the last cycle's marks (mgcsweep.go); an
@@ -182,7 +186,7 @@ const struct go_span *go_heap_span(const struct go_heap *h, uint64_t addr);
  * page (mgcmark_greenteagc.go, spanInlineMarkBits; 1.26, or 1.25 by experiment).
  */
 bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
-		    uint64_t end, uint64_t *live, uint64_t *dead);
+		    uint64_t end, uint64_t *live, uint64_t *dead, bool *odd);
 
 /* ---- memory outside the heap */
 

@@ -219,7 +219,8 @@ static int are_constants_sane(const struct go_layout *l)
 	       is_multiple(l, GO_CONST_GCBITSCHUNK, 65536) && arena > 0 && !(arena & (arena - 1)) &&
 	       !(l->f[GO_CONST_ARENABASEOFFSET] % arena) &&
 	       l->f[GO_CONST_PALLOCCHUNKS_L1BITS] + l->f[GO_CONST_PALLOCCHUNKS_L2BITS] == 26 &&
-	       l->f[GO_SIZE_PALLOCDATA] == 128 && l->f[GO_CONST_SUMMARYLEVELS] == 5 &&
+	       l->f[GO_GCBITSARENA_NEXT] == 8 && l->f[GO_SIZE_PALLOCDATA] == 128 &&
+	       l->f[GO_CONST_SUMMARYLEVELS] == 5 &&
 	       (!go_has(l, GO_SIZE_SCAVCHUNK) || l->f[GO_SIZE_SCAVCHUNK] == 8) &&
 	       is_width(l, GO_MSPAN_NELEMS_WIDTH) && is_width(l, GO_MSPAN_FREEINDEX_WIDTH);
 }
@@ -239,8 +240,10 @@ int go_layout_is_sane(const struct go_layout *l)
 {
 	if (!are_constants_sane(l))
 		return 0;
-	/* two uint32 side by side, and two counters before the first array of heapStatsDelta */
+	/* two uint32 side by side, two counters of an M, and two before the first array of
+	 * heapStatsDelta */
 	if (l->f[GO_MSTATS_NUMFORCEDGC] != l->f[GO_MSTATS_NUMGC] + 4 ||
+	    l->f[GO_M_NCGO] != l->f[GO_M_NCGOCALL] + 8 ||
 	    (go_has(l, GO_HEAPDELTA_TINYALLOCCOUNT) &&
 	     l->f[GO_HEAPDELTA_TINYALLOCCOUNT] != l->f[GO_HEAPDELTA_LARGEALLOC] - 8))
 		return 0;

@@ -121,18 +121,22 @@ static bool read_slots(const struct go_runtime *rt, const struct go_span *s, str
 }
 
 bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
-		    uint64_t end, uint64_t *live, uint64_t *dead)
+		    uint64_t end, uint64_t *live, uint64_t *dead, bool *odd)
 {
 	uint64_t limit = s->start + (uint64_t)s->nelems * s->elemsize;
 	struct slots b;
 
 	*live = *dead = 0;
+	if (odd)
+		*odd = false;
 	end = end < limit ? end : limit;
 	if (start >= end)
 		return true;
 	if (read_slots(rt, s, &b)) {
 		*live = bytes_in(b.live, s, start, end);
 		*dead = bytes_in(b.alloc, s, start, end) - *live;
+		if (odd)
+			*odd = count_bits(b.alloc, 0, s->nelems) != s->alloccount;
 		return true;
 	}
 	limit = s->start + s->freeindex * s->elemsize;

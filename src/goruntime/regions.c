@@ -15,8 +15,8 @@ enum {
 	MAX_ARENAS = 1 << 22,
 	MAX_LIST = 1 << 20,
 	MAX_BUCKETS = 1 << 21,
-	MAX_SPMC = 256,
 	TRIES = 8,
+	SEQ_TABLE = 17,	     /* of memsrc_pages */
 	MAX_BLOCK = 64 << 10 /* persistentalloc takes more straight from sysAlloc */
 };
 
@@ -241,6 +241,18 @@ static int chains_read(const struct go_runtime *rt, const uint64_t *t, uint64_t 
 	return 0;
 }
 
+static bool is_swapped(const struct go_runtime *rt, uint64_t start, uint64_t end)
+{
+	range_vec pages = { 0 };
+	bool swapped =
+		memsrc_pages(rt->m, SEQ_TABLE, page_down(rt, start), page_up(rt, end), &pages) != 0;
+
+	for (size_t i = 0; i < pages.n; i++)
+		swapped |= !!(pages.v[i].flags & PAGE_SWAPPED);
+	vec_free(&pages);
+	return swapped;
+}
+
 /* The table, piece by piece: it is 1.4 MB, mostly empty. */
 static int table_read(const struct go_runtime *rt, uint64_t at, uint64_t size, go_region_vec *out,
 		      struct buckets *all)
@@ -248,18 +260,21 @@ static int table_read(const struct go_runtime *rt, uint64_t at, uint64_t size, g
 	enum { PIECE = 8192 };
 	_free_ uint64_t *t = malloc(PIECE * 8);
 	int r = t ? 0 : -ENOMEM;
+	bool sparse = false;
 
 	for (uint64_t have = 0; have < size && !r; have += PIECE) {
 		uint64_t n = size - have < PIECE ? size - have : PIECE;
 
 		r = rd(rt, PASS_BOOKS, at + have * 8, t, n * 8);
 		if (r == -ENODATA) {
-			all->all = false;
+			sparse = true;
 			r = 0;
 		}
 		if (!r)
 			r = chains_read(rt, t, n, out, all);
 	}
+	if (!r && sparse && is_swapped(rt, at, at + size * 8))
+		all->all = false;
 	return r;
 }
 
@@ -281,7 +296,7 @@ static int buckets_read(const struct go_runtime *rt, go_region_vec *out, uint64_
 	if (!r)
 		r = table_read(rt, at, size, out, &b);
 	if (r || !b.all || !rt->masks_bytes)
-		return r;
+		return r ? r : b.all ? 0 : -ENODATA;
 	r = rd_vars(rt, PASS_BOOKS, rt->g.memstats + l->f[GO_MSTATS_BUCKHASH_SYS], &charged, 8);
 	*moment = b.bytes + charged;
 	return !r && b.bytes + rt->masks_bytes != charged ? -ERANGE : r;
@@ -294,31 +309,32 @@ static int buckets_read(const struct go_runtime *rt, go_region_vec *out, uint64_
 static int mark_queues_read(const struct go_runtime *rt, go_region_vec *out, uint64_t *moment)
 {
 	const struct go_layout *l = rt->l;
-	uint64_t at, ring, n, bytes = 0, used;
+	uint64_t at, ring, bytes = 0, used;
+	uint32_t n;
 	int r;
 
-	if (!rt->g.work || !go_has(l, GO_WORK_SPMCS) || !go_has(l, GO_SIZE_SPMC) ||
-	    l->f[GO_SIZE_SPMC] > MAX_SPMC)
+	if (!rt->g.work || !go_has(l, GO_WORK_SPMCS) || !go_has(l, GO_SIZE_SPMC))
 		return 0;
 	r = rd_vars(rt, PASS_BOOKS, rt->g.work + l->f[GO_WORK_SPMCS], &at, 8);
 	for (unsigned int i = 0; !r && at; i++, bytes += l->f[GO_SIZE_SPMC]) {
-		uint8_t b[MAX_SPMC] = { 0 };
-
-		r = i == MAX_LIST ? -ELOOP : rd(rt, PASS_BOOKS, at, b, l->f[GO_SIZE_SPMC]);
-		n = get_u32(l, GO_SPMC_CAP, b, sizeof(b));
-		ring = get_u64(l, GO_SPMC_RING, b, sizeof(b));
-		if (!r && (!n || n * 8 % memsrc_page_size(rt->m) || !ring ||
+		r = i == MAX_LIST ? -ELOOP : rd(rt, PASS_BOOKS, at + l->f[GO_SPMC_CAP], &n, 4);
+		if (!r)
+			r = rd_u64(rt, PASS_BOOKS, at + l->f[GO_SPMC_RING], &ring);
+		if (!r && (!n || n * 8ULL % memsrc_page_size(rt->m) || !ring ||
 			   ring % memsrc_page_size(rt->m)))
 			r = -ERANGE;
 		if (!r)
-			r = put_pages(rt, out, ring, n * 8, GO_REGION_MARK_QUEUE);
-		at = get_u64(l, GO_SPMC_NEXT, b, sizeof(b));
+			r = put_pages(rt, out, ring, n * 8ULL, GO_REGION_MARK_QUEUE);
+		if (!r)
+			r = rd_u64(rt, PASS_BOOKS, at + l->f[GO_SPMC_NEXT], &at);
 	}
 	if (!r)
 		r = rd_vars(rt, PASS_BOOKS,
 			    rt->g.mheap + l->f[GO_MHEAP_SPMCALLOC] + l->f[GO_FIXALLOC_INUSE], &used,
 			    8);
 	*moment = r ? 0 : used + bytes;
+	if (r == -ENODATA && !rt->swapped) /* the list is as old as the variable */
+		r = -ERANGE;
 	return !r && used != bytes ? -ERANGE : r;
 }
 
@@ -361,7 +377,8 @@ int go_gcbits_read(const struct go_runtime *rt, go_region_vec *out)
 /*
  * Parts whose sum is known, *moment at each reading. They may be left out: what they lie in is
  * known anyway, less finely. Of a process that stands still that is done when the sum is another,
- * of one that moves it says nothing. What is swapped out is not there to be told apart.
+ * of one that moves it says nothing; nor of parts that are swapped out (-ENODATA): what is there is
+ * kept.
  */
 static int optional_read(const struct go_runtime *rt, go_region_vec *out,
 			 int (*read)(const struct go_runtime *, go_region_vec *, uint64_t *),
@@ -372,16 +389,18 @@ static int optional_read(const struct go_runtime *rt, go_region_vec *out,
 	bool moves = false;
 	int r = read(rt, out, &first);
 
+	if (r == -ENODATA)
+		return 0;
 	for (unsigned int i = 1; i < TRIES && r == -ERANGE; i++) {
 		rd_again(rt, i);
 		out->n = had;
 		r = read(rt, out, &moment);
-		moves |= moment != first;
+		moves |= r != -ENODATA && moment != first;
 	}
 	if (r == -ENOMEM || r == -ESRCH || !r || (r == -ERANGE && moves))
 		return r == -ERANGE ? 0 : r;
 	out->n = had;
-	if (e && r != -ENODATA)
+	if (e)
 		snprintf(e->text + n, sizeof(e->text) - n, "%s%s", n ? ", " : "", what);
 	return 0;
 }

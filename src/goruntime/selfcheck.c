@@ -13,8 +13,7 @@ enum {
 	MAX_ARENAS = 1 << 22,
 	SAMPLED_ARENAS = 64,
 	SAMPLED_PS = 4,
-	BITS_MAX = 1024,	 /* bytes of alloc bits: 8 KiB spans of 8-byte objects have 128 */
-	USER_ARENA_PAGES = 1024, /* userArenaChunkBytes, 8 MiB (arena.go) */
+	BITS_MAX = 1024, /* bytes of alloc bits: 8 KiB spans of 8-byte objects have 128 */
 	SAMPLED_GS = 64,
 	STATE_INUSE = 1,
 	CLASS_SHIFT = 1, /* spanClass = size class << 1 | noscan */
@@ -95,7 +94,7 @@ static void check_span(struct search *s, uint64_t l2, uint64_t at, const uint8_t
 
 	t->n++;
 	t->arena += !arena_knows(s, l2, get_u64(l, GO_MSPAN_STARTADDR, sp, n), at);
-	t->flag += arena > 1 || (arena && pages != USER_ARENA_PAGES);
+	t->flag += arena > 1 || (arena && pages != GO_USER_ARENA_PAGES);
 	if (arena)
 		return;
 	t->class += class >= l->nclasses || (class && l->class_size[class] != elem) ||
@@ -148,7 +147,7 @@ static int check_spans(struct search *s)
 		return search_refuse(s, "spans' sizes are not their classes'");
 	if (fails(t.flag, t.n))
 		return search_refuse(s, "marks of user arenas");
-	if (fails(t.bits, t.n) || t.badly > 1 + t.cut / 4)
+	if (fails(t.bits, t.n) || t.badly > t.cut / 4)
 		return search_refuse(s, "spans' counts are not their bits'");
 	return 0;
 }
@@ -163,7 +162,8 @@ static int check_arenas(struct search *s)
 
 	if (look(s, s->rt->g.mheap + l->f[GO_MHEAP_ARENAS], &l2) <= 0)
 		return 0;
-	if (r || !all.len || all.len > MAX_ARENAS)
+	if (r || !all.len || all.len > MAX_ARENAS || l2 % memsrc_page_size(s->rt->m) ||
+	    !search_readable(s, l2, (1ULL << 48) / l->f[GO_CONST_HEAPARENABYTES] * 8))
 		return search_refuse(s, "the list of arenas");
 	for (uint64_t i = 0; i < all.len && i < SAMPLED_ARENAS; i++) {
 		r = look(s, all.ptr + 8 * i, &idx);
@@ -193,6 +193,33 @@ static int check_fixallocs(struct search *s)
 	    caches / l->f[GO_SIZE_MCACHE] > MAX_PROCS)
 		return search_refuse(s, "the structures in use");
 	return 0;
+}
+
+/* The bits of every span lie in one of the lists. */
+static int check_gcbits(struct search *s)
+{
+	uint64_t size = s->rt->l->f[GO_CONST_GCBITSCHUNK], next = s->rt->l->f[GO_GCBITSARENA_NEXT];
+	uint64_t seen = 0, seen_old = 0, at;
+	unsigned int in;
+	int r;
+
+	for (int i = 1; i < 5 && s->rt->g.gcbits_arenas; i++) {
+		if (rd_vars(s->rt, PASS_DISCOVER, s->rt->g.gcbits_arenas + 8 * i, &at, 8))
+			return 0;
+		for (unsigned int n = 0; at && n < MAX_LIST; n++) {
+			for (unsigned int k = 0; k < s->nmark; k++)
+				seen |= (uint64_t)(s->markbits[k] - at < size) << k;
+			for (unsigned int k = 0; k < s->nold; k++)
+				seen_old |= (uint64_t)(s->oldbits[k] - at < size) << k;
+			r = look(s, at + next, &at);
+			if (r <= 0)
+				return r ? search_refuse(s, "the lists of mark bits") : 0;
+		}
+	}
+	in = __builtin_popcountll(seen) + __builtin_popcountll(seen_old);
+	return s->rt->g.gcbits_arenas && fails(s->nmark + s->nold - in, s->nmark + s->nold)
+		       ? search_refuse(s, "the lists of mark bits")
+		       : 0;
 }
 
 /* Statuses are statuses, and goroutines don't stay new. */
@@ -225,6 +252,8 @@ static int check_all(struct search *s)
 		r = check_arenas(s);
 	if (!r)
 		r = check_fixallocs(s);
+	if (!r)
+		r = check_gcbits(s);
 	return r ? r : check_goroutines(s);
 }
 
@@ -234,7 +263,9 @@ int selfcheck(struct search *s)
 
 	for (unsigned int i = 1; i < TRIES && r == -ENOENT; i++) {
 		rd_again(s->rt, i);
-		r = check_all(s);
+		r = find_samples(s);
+		if (!r)
+			r = check_all(s);
 	}
 	return r;
 }

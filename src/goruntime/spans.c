@@ -74,7 +74,7 @@ static bool span_objects(const struct go_layout *l, const uint8_t *p, uint32_t s
 	s->freeindex = get_uint(l, GO_MSPAN_FREEINDEX, GO_MSPAN_FREEINDEX_WIDTH, p, n);
 	s->spanclass = get_u8(l, GO_MSPAN_SPANCLASS, p, n);
 	if (s->kind == GO_SPAN_USERARENA)
-		return true;
+		return s->npages == GO_USER_ARENA_PAGES;
 	count = s->nelems;
 	if (!count || !s->elemsize || count * s->elemsize > (uint64_t)s->npages * GO_PAGE_SIZE ||
 	    s->freeindex > count || s->alloccount > count) {

@@ -64,7 +64,7 @@ static void check_range(struct fake *f, const struct go_runtime *rt, const struc
 		l += o == 'l';
 		d += o == 'd';
 	}
-	if (!go_span_divide(rt, s, start, end, &live, &dead) || live != l || dead != d)
+	if (!go_span_divide(rt, s, start, end, &live, &dead, NULL) || live != l || dead != d)
 		test_failed(__FILE__, __LINE__,
 			    "seed %" PRIu64 ": [%" PRIu64 ",%" PRIu64 ") of %u slots: %" PRIu64
 			    " live %" PRIu64 " dead, want %" PRIu64 " %" PRIu64,
@@ -121,10 +121,10 @@ TEST(span_objects_without_bitmaps)
 	f->m.ops = &ops;
 	f->m.page_size = 4096;
 	f->deaf = true;
-	CHECK(!go_span_divide(&rt, &s, s.start, s.start + GO_PAGE_SIZE, &live, &dead));
+	CHECK(!go_span_divide(&rt, &s, s.start, s.start + GO_PAGE_SIZE, &live, &dead, NULL));
 	CHECK_INT(live, 0);
 	CHECK_INT(dead, 3 * 1024);
-	CHECK(!go_span_divide(&rt, &s, s.start + 1000, s.start + 2000, &live, &dead));
+	CHECK(!go_span_divide(&rt, &s, s.start + 1000, s.start + 2000, &live, &dead, NULL));
 	CHECK_INT(dead, 1000);
 	vec_free(&f->m.holes);
 	free(f);
