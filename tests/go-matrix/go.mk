@@ -10,8 +10,9 @@ $(GO_TOOLS): $(OUTPUT)/tests/%: $(OUTPUT)/tests/%.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS)
 -include $(GO_TOOLS:=.d)
+targets: $(GO_TOOLS)
 
-check-go: $(PROG)
+check-go: $(PROG) $(GO_TOOLS)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' VARIANTS='$(VARIANTS)' bash tests/go-matrix/matrix.sh $(OUTPUT) $(GO_RELEASES)
 
 # Takes the captures of tests/captures/go-matrix anew.
