@@ -13,11 +13,13 @@ $(UNIT): $(UNIT_OBJ) $(LIB)
 check-unit: $(UNIT)
 	$(Q)$(UNIT)
 
+GO_PERTURB := $(OUTPUT)/tests/go-matrix/perturb
+
 # ---- replay: checked-in captures against checked-in reports. UPDATE=1 writes the reports anew.
-check-replay: $(PROG)
+check-replay: $(PROG) $(GO_PERTURB)
 	$(Q)UPDATE=$(UPDATE) sh tests/golden/replay.sh $(PROG)
 	$(Q)UPDATE_GOLDEN=$(UPDATE_GOLDEN) sh tests/golden/help.sh $(PROG)
-	$(Q)bash tests/go-matrix/replay.sh $(PROG)
+	$(Q)bash tests/go-matrix/replay.sh $(PROG) $(GO_PERTURB)
 
 # ---- targets that tests look at
 include tests/targets/targets.mk

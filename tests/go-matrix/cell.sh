@@ -49,6 +49,12 @@ run_cell() { # PROGRAM RELEASE
 	done
 	equal "go_version" "$(q .target.go_version | cut -d' ' -f1)" "$2"
 	balance "frozen"
+	equal "frozen: what does not add up" "$(q '[.missing[] | select(.path | startswith("ledger[go")) | .reason] | join("; ")')" ""
+	if [ -x "$OUTPUT/tests/go-matrix/perturb" ]; then
+		freeze "$TPID"
+		"$OUTPUT/tests/go-matrix/perturb" "$TPID" >"$TMP/perturb" 2>&1 || fail "wrong layouts: $(head -n 4 "$TMP/perturb" | tr '\n' ';')"
+		thaw "$TPID"
+	fi
 	stop "$TPID"
 	GOGC=off start_program "$1"
 	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * perturb PID|CAPTURE [-v]: a process that stands still, read with a layout of which one field was
- * moved by 8 bytes (sizes and constants too), for each field and both ways. Each time the runtime
- * must be refused, or a figure be missing by name or marked torn, or every figure stay the same.
- * Prints the fields of which none of that is true; status 1 when there are any.
+ * moved by 8 bytes (sizes and constants too), for each field and both ways; then with the layouts
+ * of all other releases. Each time the runtime must be refused, or a figure be missing by name or
+ * marked torn, or every figure stay the same. Prints what is none of that; status 1 when there are
+ * any.
  */
 #include <inttypes.h>
 
@@ -42,7 +43,7 @@ static void put(struct reading *r, const char *name, uint64_t v)
 static void notice(struct reading *r, const char *what)
 {
 	r->noticed = true;
-	snprintf(r->what, sizeof(r->what), "%s", what);
+	snprintf(r->what, sizeof(r->what), "%.199s", what);
 }
 
 static void read_metrics(const struct go_runtime *rt, struct reading *r)
@@ -74,6 +75,7 @@ static void read_heap(const struct go_runtime *rt, struct reading *r)
 	struct go_heap h;
 	struct err e = { 0 };
 	const char *what = "";
+	bool odd;
 
 	if (go_heap_read(rt, PASS_SPANS, &h, &e)) {
 		notice(r, e.text);
@@ -87,7 +89,9 @@ static void read_heap(const struct go_runtime *rt, struct reading *r)
 		if (s->kind != GO_SPAN_OBJECTS)
 			continue;
 		unread += !go_span_divide(rt, s, s->start, s->start + s->npages * GO_PAGE_SIZE, &a,
-					  &b);
+					  &b, &odd);
+		if (odd)
+			notice(r, "a span's objects");
 		live += a;
 		dead += b;
 	}
@@ -193,18 +197,79 @@ static bool differs(const struct reading *a, const struct reading *b, char *buf,
 	return found;
 }
 
+struct tally {
+	unsigned int refused, named, same, silent;
+	bool verbose;
+};
+
+static void try_one(struct target *t, const struct reading *base, const struct go_layout *l,
+		    const char *label, struct tally *n)
+{
+	struct reading now;
+	char diff[400];
+
+	if (read_all(t, l, &now)) {
+		n->refused++;
+	} else if (!differs(base, &now, diff, sizeof(diff))) {
+		n->same++;
+		if (n->verbose)
+			printf("same   %s\n", label);
+	} else if ((now.noticed && !base->noticed) || strcmp(now.absent, base->absent)) {
+		n->named++;
+		if (n->verbose)
+			printf("named  %s: %s\n", label, now.noticed ? now.what : now.absent);
+	} else {
+		n->silent++;
+		printf("SILENT %s: %s\n", label, diff);
+	}
+	vec_free(&now.v);
+}
+
+static void move_fields(struct target *t, const struct reading *base, const struct go_layout *own,
+			struct tally *n)
+{
+	char label[80];
+
+	for (int f = 0; f < GO_FIELD_COUNT; f++) {
+		for (int by = -8; by <= 8; by += 16) {
+			struct go_layout l = *own;
+
+			if (!go_has(&l, f) || (l.f[f] + by < 0 && l.f[f] > 0))
+				continue;
+			l.f[f] += by;
+			snprintf(label, sizeof(label), "%s %+d", names[f], by);
+			try_one(t, base, &l, label, n);
+		}
+	}
+}
+
+static void swap_layouts(struct target *t, const struct reading *base, const struct go_layout *own,
+			 struct tally *n)
+{
+	char label[80];
+
+	for (size_t i = 0; i < go_nlayouts; i++) {
+		const struct go_layout *l = &go_layouts[i];
+
+		if (l == own || strcmp(l->arch, own->arch) != 0)
+			continue;
+		snprintf(label, sizeof(label), "the layout of %.*s", (int)strcspn(l->releases, " "),
+			 l->releases);
+		try_one(t, base, l, label, n);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	bool verbose = argc > 2 && !strcmp(argv[2], "-v");
-	unsigned int refused = 0, named = 0, same = 0, silent = 0;
+	struct tally fields = { 0 }, layouts = { 0 };
 	struct target t = { 0 };
-	struct reading base, now;
+	struct reading base;
 	struct go_runtime rt;
 	struct err e = { 0 };
-	char diff[400];
 
 	if (argc < 2)
 		return 2;
+	fields.verbose = layouts.verbose = argc > 2 && !strcmp(argv[2], "-v");
 	target_open(&t, argv[1]);
 	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, &rt, &e) || read_all(&t, rt.l, &base)) {
 		fprintf(stderr, "%s: %s\n", argv[1], e.text);
@@ -212,35 +277,13 @@ int main(int argc, char **argv)
 	}
 	if (base.noticed)
 		printf("as it is: %s\n", base.what);
-	for (int f = 0; f < GO_FIELD_COUNT; f++) {
-		for (int by = -8; by <= 8; by += 16) {
-			struct go_layout l = *rt.l;
-
-			if (!go_has(&l, f) || (l.f[f] + by < 0 && l.f[f] > 0))
-				continue;
-			l.f[f] += by;
-			if (read_all(&t, &l, &now)) {
-				refused++;
-			} else if (!differs(&base, &now, diff, sizeof(diff))) {
-				same++;
-				if (verbose)
-					printf("same   %s %+d\n", names[f], by);
-			} else if ((now.noticed && !base.noticed) ||
-				   strcmp(now.absent, base.absent)) {
-				named++;
-				if (verbose)
-					printf("named  %s %+d: %s\n", names[f], by,
-					       now.noticed ? now.what : now.absent);
-			} else {
-				silent++;
-				printf("SILENT %s %+d: %s\n", names[f], by, diff);
-			}
-			vec_free(&now.v);
-		}
-	}
-	printf("%s: %u refused, %u named, %u without effect, %u silent\n", rt.layout, refused,
-	       named, same, silent);
+	move_fields(&t, &base, rt.l, &fields);
+	swap_layouts(&t, &base, rt.l, &layouts);
+	printf("%s: of fields %u refused, %u named, %u without effect, %u silent; of layouts %u, "
+	       "%u, %u, %u\n",
+	       rt.layout, fields.refused, fields.named, fields.same, fields.silent, layouts.refused,
+	       layouts.named, layouts.same, layouts.silent);
 	vec_free(&base.v);
 	target_close(&t);
-	return silent != 0;
+	return base.noticed || fields.silent || layouts.silent;
 }

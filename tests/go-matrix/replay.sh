@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# replay.sh PROGRAM: what a report says of each capture of tests/captures/go-matrix, without root,
-# against what the captured program said of itself; and the ledger's sum.
+# replay.sh PROGRAM PERTURB: what a report says of each capture of tests/captures/go-matrix, without
+# root, against what the captured program said of itself; the ledger's sum; and each with layouts that
+# are wrong in one place, or another release's (perturb.c).
 set -u
-program=$1
+program=$1 perturb=$2
 cd "$(dirname "$0")/../.." || exit 2
 for t in jq xz; do
 	command -v $t >/dev/null && continue
@@ -36,6 +37,7 @@ for capture in tests/captures/go-matrix/*.rsc.xz; do
 		   if .target.go_version != $t[0].go then "version \(.target.go_version)" else empty end]
 		| join(", ")' "$dir/report")
 	[ -z "$said" ] || wrong "$said"
+	"$perturb" "$dir/look.rsc" >"$dir/out" 2>&1 || wrong "wrong layouts: $(head -n 4 "$dir/out" | tr '\n' ';')"
 	[ $bad = 0 ] && passed=$((passed + 1)) || failed=$((failed + 1))
 done
 echo "$passed passed, $failed failed, 0 skipped"
