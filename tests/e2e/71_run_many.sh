@@ -13,7 +13,7 @@ SEED=${SEED:-$RANDOM}
 RANDOM=$SEED
 echo "SEED=$SEED RUNS=$RUNS"
 
-ledgers=0 go_ledgers=0 counted=0 worst=0
+ledgers=0 go_ledgers=0 counted=0 worst=0 CYCLES=0 MMAPS=0
 check() { # WANTED-STATUS KIB ENDED: the report in $TMP/r of a run whose status was RC
 	local end high tree by lost ledger sum scanned age wall go missing diff
 	equal "run $i: status of $CMD" $RC "$1"
