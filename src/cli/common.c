@@ -73,7 +73,7 @@ void cli_setup(void)
 			  NULL);
 	argp_err_exit_status = CLI_USAGE;
 	/* A look's tables come and go: what one gave back the next takes, without new faults. */
-	mallopt(M_MMAP_THRESHOLD, 16 << 20);
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 

@@ -330,6 +330,7 @@ static int look_memory(struct look *k, struct err *e)
 	if (!r && k->has_go && go_heap_again(&k->rt, &k->heap, &again, NULL))
 		r = report_missing(k->r, "ledger[].uncertainty", "a quieter moment",
 				   "the span table could not be read a second time");
+	vec_free(&k->heap.keys); /* nothing is read a third time */
 	if (!r && k->has_go)
 		go_gcbits_read(&k->rt, &bits); /* what was read until an error is right, too */
 	if (!r && k->has_go)

@@ -40,6 +40,15 @@ static inline uint64_t low(uint64_t n)
 	return (1ULL << n) - 1;
 }
 
+/* amd64's instruction is not in the base set, and the compiler's substitute is a call. */
+static inline uint64_t popcount(uint64_t x)
+{
+	x -= x >> 1 & 0x5555555555555555;
+	x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return x * 0x0101010101010101 >> 56;
+}
+
 /* Set bits among [from, to). */
 static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
 {
@@ -52,21 +61,32 @@ static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
 			x &= ~low(from % 64);
 		if (w == to / 64)
 			x &= low(to % 64);
-		n += __builtin_popcountll(x);
+		n += popcount(x);
 	}
 	return n;
+}
+
+/* What bytes_in gives for both maps and the whole of the span's slots. */
+static void bytes_in_all(const struct slots *b, const struct go_span *s, uint64_t *live,
+			 uint64_t *dead)
+{
+	uint64_t nlive = 0, nalloc = 0;
+
+	for (size_t w = 0; w * 64 < s->nelems; w++) {
+		nlive += popcount(b->live[w]);
+		nalloc += popcount(b->alloc[w]);
+	}
+	*live = nlive * s->elemsize;
+	*dead = (nalloc - nlive) * s->elemsize;
 }
 
 /* Bytes of [start, end), which lies below the span's tail, in slots whose bit is set. */
 static uint64_t bytes_in(const uint64_t *bits, const struct go_span *s, uint64_t start,
 			 uint64_t end)
 {
-	uint64_t first, last, sum;
+	uint64_t first = (start - s->start) / s->elemsize;
+	uint64_t last = (end - 1 - s->start) / s->elemsize, sum;
 
-	if (start == s->start && end == start + s->nelems * s->elemsize)
-		return count_bits(bits, 0, s->nelems) * s->elemsize;
-	first = (start - s->start) / s->elemsize;
-	last = (end - 1 - s->start) / s->elemsize;
 	if (first == last)
 		return bit(bits, first) ? slot_overlap(s, first, start, end) : 0;
 	sum = count_bits(bits, first + 1, last) * s->elemsize;
@@ -133,6 +153,10 @@ bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64
 	if (start >= end)
 		return true;
 	if (read_slots(rt, s, &b)) {
+		if (start == s->start && end == limit) {
+			bytes_in_all(&b, s, live, dead);
+			return true;
+		}
 		*live = bytes_in(b.live, s, start, end);
 		*dead = bytes_in(b.alloc, s, start, end) - *live;
 		if (odd)

@@ -169,7 +169,7 @@ static int walk(struct walk *w)
 static int take(struct walk *w, size_t i, const uint8_t *mspan)
 {
 	struct go_heap *h = w->h;
-	struct go_span s;
+	struct go_span *s = h->spans.v + h->spans.n; /* there is room for all */
 	enum shape shape;
 
 	h->keys.v[i] = (struct go_span_key){ .kind = NOWHERE };
@@ -178,14 +178,15 @@ static int take(struct walk *w, size_t i, const uint8_t *mspan)
 		h->bad += !!w->ptr[i];
 		return 0;
 	}
-	shape = span_shape(w->rt->l, mspan, &s);
+	shape = span_shape(w->rt->l, mspan, s);
 	h->bad += shape == SHAPE_BAD;
 	if (shape != SHAPE_SPAN)
 		return 0;
-	if (s.kind == GO_SPAN_OBJECTS || s.kind == GO_SPAN_USERARENA)
-		h->bad += !span_objects(w->rt->l, mspan, w->sweepgen, &s);
-	h->keys.v[i] = key_of(&s);
-	return vec_push(&h->spans, s);
+	if (s->kind == GO_SPAN_OBJECTS || s->kind == GO_SPAN_USERARENA)
+		h->bad += !span_objects(w->rt->l, mspan, w->sweepgen, s);
+	h->keys.v[i] = key_of(s);
+	h->spans.n++;
+	return 0;
 }
 
 /* In place, by cycles: v[k] becomes what v[from[k] & mask] was. Destroys from[]. */
@@ -293,6 +294,8 @@ int spans_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_hea
 	h->keys.n = r ? 0 : w.n;
 	if (!r)
 		r = walk(&w);
+	free(ptr); /* sorting needs as much again */
+	ptr = NULL;
 	if (!r)
 		r = spans_sort(h);
 	if (!r)

@@ -240,6 +240,8 @@ static void page_piece(struct sweep *s, uint64_t start, uint64_t end, enum categ
 	uint64_t ps = s->in->page_size, mask = ps - 1;
 	uint64_t head = start & mask ? ps - (start & mask) : 0, tail = end & mask;
 
+	if (!head && !tail)
+		return;
 	if (start / ps == (end - 1) / ps && end - start < ps) {
 		page_fill(s, start / ps, cat, end - start, mixed);
 		return;
