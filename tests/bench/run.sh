@@ -15,20 +15,38 @@ ms() { awk -v a="$1" 'BEGIN { printf "%.1f", a / 1000 }'; }
 available() { awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo; }
 
 echo "one report against reading /proc/PID/smaps of the same process; medians of $runs; ms"
-printf '%10s %10s %18s %18s %12s %12s %14s\n' 'Go heap' RSS 'smaps wall/cpu' 'report wall/cpu' 'wall ratio' 'cpu ratio' 'our peak RSS'
-for heap in ${HEAPS:-100 1024 4096}; do
-	if [ "$(available)" -lt $((heap * 3 / 2 + 300)) ]; then
-		echo "SKIP ${heap} MiB: only $(available) MiB of memory are free"
-		continue
+printf '%8s %7s %8s %8s  %-16s %-16s %10s %9s %12s\n' 'Go heap' objects RSS spans 'smaps wall/cpu' 'report wall/cpu' 'wall ratio' 'cpu ratio' 'our peak RSS'
+one() { # MiB OBJECTS
+	local rss sw sc rw rc rr spans
+	if [ "$(available)" -lt $(($1 * 3 / 2 + 300)) ]; then
+		echo "SKIP $1 MiB: only $(available) MiB of memory are free"
+		return
 	fi
-	start fixture-cgo-stripped -heap "$heap"
+	start fixture-cgo-stripped -heap "$1" -objects "$2"
 	rss=$(rollup "$TPID" Rss)
+	spans=$("$RSSCOPE" report --pid "$TPID" --json | jq .reports[0].go.spans)
 	read -r sw sc _ < <("$bench" read "$runs" "/proc/$TPID/smaps")
 	read -r rw rc rr < <("$bench" run "$runs" "$RSSCOPE" report --pid "$TPID" --json)
-	printf '%6d MiB %6d MiB %9s /%7s %9s /%7s %12s %12s %10d KiB\n' "$heap" $((rss / MIB)) "$(ms "$sw")" "$(ms "$sc")" \
-		"$(ms "$rw")" "$(ms "$rc")" "$(ratio "$rw" "$sw")" "$(ratio "$rc" "$sc")" "$rr"
+	printf '%4d MiB %7s %4d MiB %8s  %-16s %-16s %10s %9s %8d KiB\n' "$1" "$2" $((rss / MIB)) "$spans" "$(ms "$sw")/$(ms "$sc")" \
+		"$(ms "$rw")/$(ms "$rc")" "$(ratio "$rw" "$sw")" "$(ratio "$rc" "$sc")" "$rr"
 	stop "$TPID"
+}
+for heap in ${HEAPS:-100 1024 4096}; do
+	for objects in ${OBJECTS:-mixed large small}; do
+		one "$heap" "$objects"
+	done
 done
+
+echo
+echo "one capture of a Go heap of 1 GiB"
+if [ "$(available)" -ge 1800 ]; then
+	start fixture-cgo-stripped -heap 1024
+	read -r rw rc rr < <("$bench" run 5 "$RSSCOPE" capture --pid "$TPID" -o "$TMP/cap")
+	echo "wall $(ms "$rw") ms, cpu $(ms "$rc") ms, our peak RSS $rr KiB, file $(($(stat -c %s "$TMP/cap") / 1024)) KiB"
+	stop "$TPID"
+else
+	echo "SKIP only $(available) MiB of memory are free"
+fi
 
 echo
 echo "the time that a target needs for the same work (allocation, page faults, mmap): alone, while it is"
@@ -57,3 +75,22 @@ ask "work 60"
 work alone
 work "once a second" 1
 work "without a pause" 0
+stop "$TPID"
+
+echo
+echo "how long the kernel takes for a page of the target (fault) and for a mapping (mmap), ns: alone, and while"
+echo "it is reported on without a pause; Go heap of 1 GiB; on $(nproc) CPUs"
+if [ "$(available)" -ge 1800 ]; then
+	start fixture-cgo-stripped -heap 1024
+	latency() {
+		[ $# = 1 ] || background loop "$2"
+		ask "faults 400000"
+		[ $# = 1 ] || stop "$BPID"
+		echo "$1: fault p50 $(truth .fault_ns.p50) p99 $(truth .fault_ns.p99) p99.9 $(truth .fault_ns.p999)," \
+			"mmap p50 $(truth .map_ns.p50) p99 $(truth .map_ns.p99) p99.9 $(truth .map_ns.p999)"
+	}
+	latency alone
+	latency "without a pause" 0
+else
+	echo "SKIP only $(available) MiB of memory are free"
+fi
