@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # replay.sh PROGRAM PERTURB: what a report says of each capture of tests/captures/go-matrix, without
-# root, against what the captured program said of itself; the ledger's sum; and each with layouts that
+# root, against what the captured program said of itself; the ledger's sum; the table of doc/go-books.md; and each with layouts that
 # are wrong in one place, or another release's (perturb.c).
 set -u
 program=$1 perturb=$2
@@ -37,6 +37,8 @@ for capture in tests/captures/go-matrix/*.rsc.xz; do
 		   if .target.go_version != $t[0].go then "version \(.target.go_version)" else empty end]
 		| join(", ")' "$dir/report")
 	[ -z "$said" ] || wrong "$said"
+	said=$(jq -r --arg doc "$(cat doc/go-books.md)" -f tests/go-matrix/books.jq "$dir/report" 2>&1)
+	[ -z "$said" ] || wrong "doc/go-books.md: $said"
 	"$perturb" "$dir/look.rsc" >"$dir/out" 2>&1 || wrong "wrong layouts: $(head -n 4 "$dir/out" | tr '\n' ';')"
 	[ $bad = 0 ] && passed=$((passed + 1)) || failed=$((failed + 1))
 done
