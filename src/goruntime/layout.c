@@ -236,9 +236,23 @@ static int can_stand(const struct go_layout *l, int i, int k)
 	return l->f[i] != l->f[k];
 }
 
+/* heapStatsDelta: a count before each array of small ones; three of them, then gen (mstats.go,
+ * consistentHeapStats). Up to 1.18 nothing else repeats what the three add up to. */
+static int is_delta_sane(const struct go_layout *l)
+{
+	int64_t array = 8LL * l->nclasses;
+
+	if (!go_has(l, GO_SIZE_HEAPDELTA))
+		return 1;
+	return l->f[GO_HEAPDELTA_SMALLALLOCCOUNT] == l->f[GO_HEAPDELTA_LARGEALLOC] + 16 &&
+	       l->f[GO_HEAPDELTA_LARGEFREE] == l->f[GO_HEAPDELTA_SMALLALLOCCOUNT] + array &&
+	       l->f[GO_HEAPDELTA_SMALLFREECOUNT] == l->f[GO_HEAPDELTA_LARGEFREE] + 16 &&
+	       l->f[GO_HEAPSTATS_GEN] == l->f[GO_HEAPSTATS_STATS] + 3 * l->f[GO_SIZE_HEAPDELTA];
+}
+
 int go_layout_is_sane(const struct go_layout *l)
 {
-	if (!are_constants_sane(l))
+	if (!are_constants_sane(l) || !is_delta_sane(l))
 		return 0;
 	/* two uint32 side by side, two counters of an M, and two before the first array of
 	 * heapStatsDelta */

@@ -289,6 +289,35 @@ TEST(layout_sizes_and_offsets)
 }
 
 /* No reader can do without these: absent in one release, they were renamed there. */
+/* Each layout as it is, and none with a structure that is too small, two fields in one place, or
+ * neighbours apart. */
+TEST(layout_sane)
+{
+	const struct {
+		enum go_field f;
+		int64_t by;
+	} wrong[] = {
+		{ GO_SIZE_MSPAN, -4096 },     { GO_MSPAN_NPAGES, -8 },
+		{ GO_MSTATS_NUMFORCEDGC, 4 }, { GO_M_NCGO, 8 },
+		{ GO_SIZE_PALLOCDATA, 8 },    { GO_CONST_HEAPARENABYTES, 8 },
+		{ GO_GCBITSARENA_NEXT, 8 },
+	};
+
+	for (size_t i = 0; i < go_nlayouts; i++) {
+		if (!go_layout_is_sane(&go_layouts[i]))
+			test_failed(__FILE__, __LINE__, "%s %s", go_layouts[i].arch,
+				    go_layouts[i].releases);
+		for (size_t k = 0; k < ARRAY_SIZE(wrong); k++) {
+			struct go_layout l = go_layouts[i];
+
+			l.f[wrong[k].f] += wrong[k].by;
+			if (go_layout_is_sane(&l))
+				test_failed(__FILE__, __LINE__, "%s %s, wrong %zu", l.arch,
+					    l.releases, k);
+		}
+	}
+}
+
 TEST(layout_required)
 {
 	static const enum go_field required[] = {
