@@ -155,6 +155,8 @@ bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64
 	if (read_slots(rt, s, &b)) {
 		if (start == s->start && end == limit) {
 			bytes_in_all(&b, s, live, dead);
+			if (odd)
+				*odd = *live + *dead != s->alloccount * s->elemsize;
 			return true;
 		}
 		*live = bytes_in(b.live, s, start, end);

@@ -56,7 +56,9 @@ static char owner(const struct fake *f, const struct go_span *s, bool inline_mar
 static void check_range(struct fake *f, const struct go_runtime *rt, const struct go_span *s,
 			uint64_t start, uint64_t end, uint64_t seed)
 {
-	uint64_t live, dead, l = 0, d = 0;
+	uint64_t live, dead, l = 0, d = 0, n = 0;
+	struct go_span other = *s;
+	bool odd, one_more;
 
 	for (uint64_t a = start; a < end; a++) {
 		char o = owner(f, s, rt->inline_marks, a);
@@ -64,11 +66,21 @@ static void check_range(struct fake *f, const struct go_runtime *rt, const struc
 		l += o == 'l';
 		d += o == 'd';
 	}
-	if (!go_span_divide(rt, s, start, end, &live, &dead, NULL) || live != l || dead != d)
+	for (unsigned int i = 0; i < s->nelems; i++) {
+		char o = owner(f, s, rt->inline_marks, s->start + i * s->elemsize);
+
+		n += o == 'l' || o == 'd';
+	}
+	other.alloccount = n;
+	if (!go_span_divide(rt, &other, start, end, &live, &dead, &odd) || live != l || dead != d)
 		test_failed(__FILE__, __LINE__,
 			    "seed %" PRIu64 ": [%" PRIu64 ",%" PRIu64 ") of %u slots: %" PRIu64
 			    " live %" PRIu64 " dead, want %" PRIu64 " %" PRIu64,
 			    seed, start - s->start, end - s->start, s->nelems, live, dead, l, d);
+	other.alloccount = n + 1;
+	go_span_divide(rt, &other, start, end, &live, &dead, &one_more);
+	if (odd || (!one_more && start < s->start + s->nelems * s->elemsize && start < end))
+		test_failed(__FILE__, __LINE__, "seed %" PRIu64 ": %" PRIu64 " objects", seed, n);
 }
 
 TEST(span_objects_against_single_bytes)
