@@ -66,18 +66,15 @@ static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
 	return n;
 }
 
-/* What bytes_in gives for both maps and the whole of the span's slots. */
-static void bytes_in_all(const struct slots *b, const struct go_span *s, uint64_t *live,
-			 uint64_t *dead)
+/* Slots whose bit is set: of the live, and all. */
+static void count_slots(const struct slots *b, const struct go_span *s, uint64_t *live,
+			uint64_t *alloc)
 {
-	uint64_t nlive = 0, nalloc = 0;
-
+	*live = *alloc = 0;
 	for (size_t w = 0; w * 64 < s->nelems; w++) {
-		nlive += popcount(b->live[w]);
-		nalloc += popcount(b->alloc[w]);
+		*live += popcount(b->live[w]);
+		*alloc += popcount(b->alloc[w]);
 	}
-	*live = nlive * s->elemsize;
-	*dead = (nalloc - nlive) * s->elemsize;
 }
 
 /* Bytes of [start, end), which lies below the span's tail, in slots whose bit is set. */
@@ -153,16 +150,18 @@ bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64
 	if (start >= end)
 		return true;
 	if (read_slots(rt, s, &b)) {
+		uint64_t nlive, nalloc;
+
+		count_slots(&b, s, &nlive, &nalloc);
+		if (odd)
+			*odd = nalloc != s->alloccount;
 		if (start == s->start && end == limit) {
-			bytes_in_all(&b, s, live, dead);
-			if (odd)
-				*odd = *live + *dead != s->alloccount * s->elemsize;
+			*live = nlive * s->elemsize;
+			*dead = (nalloc - nlive) * s->elemsize;
 			return true;
 		}
 		*live = bytes_in(b.live, s, start, end);
 		*dead = bytes_in(b.alloc, s, start, end) - *live;
-		if (odd)
-			*odd = count_bits(b.alloc, 0, s->nelems) != s->alloccount;
 		return true;
 	}
 	limit = s->start + s->freeindex * s->elemsize;

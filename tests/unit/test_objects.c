@@ -117,6 +117,39 @@ TEST(span_objects_against_single_bytes)
 	}
 }
 
+/* The span's own count of what is allocated does not fit its bits: of a whole span, and of a part.
+ */
+TEST(span_objects_that_do_not_add_up)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+	struct go_runtime rt = { .m = &f->m };
+	struct go_span s = { .start = SPAN,
+			     .npages = 1,
+			     .elemsize = 1024,
+			     .nelems = 8,
+			     .freeindex = 3,
+			     .allocbits = ALLOC,
+			     .alloccount = 5 };
+	uint64_t live, dead;
+	bool odd;
+
+	f->m.ops = &ops;
+	f->m.page_size = 4096;
+	f->mem[0] = 0x61; /* slots 0, 5 and 6 */
+	for (uint64_t end = 4096; end <= GO_PAGE_SIZE; end += 4096) {
+		s.alloccount = 5;
+		CHECK(go_span_divide(&rt, &s, s.start, s.start + end, &live, &dead, &odd));
+		CHECK(!odd);
+		s.alloccount = 4;
+		CHECK(go_span_divide(&rt, &s, s.start, s.start + end, &live, &dead, &odd));
+		CHECK(odd);
+	}
+	CHECK_INT(live, 3 * 1024);
+	CHECK_INT(dead, 2 * 1024);
+	vec_free(&f->m.holes);
+	free(f);
+}
+
 /* Without its bitmaps, what lies below freeindex is allocated. */
 TEST(span_objects_without_bitmaps)
 {
