@@ -38,6 +38,14 @@ balance() { # WHAT
 	ledger_sane
 	thaw "$TPID"
 }
+# Every third object of each page kept: bytes are exact, page by page.
+objects() { # PROGRAM
+	[ -x "$OUTPUT/tests/go-matrix/objects" ] || return 0
+	start_program "$1" -third "$TMP/pages"
+	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
+	"$OUTPUT/tests/go-matrix/objects" "$TPID" "$TMP/pages" >"$TMP/objects" 2>&1 || fail "objects: $(tail -n 3 "$TMP/objects" | tr '\n' ';')"
+	stop "$TPID"
+}
 run_cell() { # PROGRAM RELEASE
 	local minor c
 	minor=$(minor_of "$2")
@@ -56,6 +64,7 @@ run_cell() { # PROGRAM RELEASE
 		thaw "$TPID"
 	fi
 	stop "$TPID"
+	objects "$1"
 	GOGC=off start_program "$1"
 	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
 	look "GOGC=off" "grow 4"

@@ -202,7 +202,12 @@ func run(word string, n uint64) {
 func main() {
 	publish := flag.String("publish", "", "file to map: own reads, all the time, under load")
 	small := flag.Bool("small", false, "for a capture: few objects")
+	pages := flag.String("third", "", "file to write: every third object of each page kept, which pages")
 	flag.Parse()
+	if *pages != "" {
+		keepThird(*pages)
+		return
+	}
 	if *small {
 		hold(8<<10, 300)
 		park(8, 1)
