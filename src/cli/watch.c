@@ -220,7 +220,7 @@ static int put_gctrace(struct watch *w, const struct event_gc *g)
 	size_t at = w->out.n;
 	int r = watch_gctrace(g, scans, &w->out);
 
-	if (!r && !w->told && memchr(w->out.p + at, '?', w->out.n - at)) {
+	if (!r && !w->told && w->t.has_go && memchr(w->out.p + at, '?', w->out.n - at)) {
 		w->told = true;
 		log_warn("what is not known of a cycle is a question mark: %s",
 			 w->t.no_words[0] ? w->t.no_words : "it has only now been found");
