@@ -54,7 +54,7 @@ static void read_code(struct words *w)
 	uint64_t *at[] = { &w->code.work, &w->code.controller, &w->code.init_time };
 
 	go_gc_code(w->t->go.bin, rt->l, rt->g.text - rt->bias, rt->g.noptrdata - rt->bias,
-		   rt->g.end - rt->bias, &w->code);
+		   rt->g.end - rt->bias, rt->g.memstats - rt->bias, &w->code);
 	for (size_t i = 0; i < ARRAY_LEN(at); i++)
 		if (*at[i])
 			*at[i] += rt->bias;
@@ -126,8 +126,9 @@ static uint64_t find_controller(struct words *w, uint64_t work)
 	return 0;
 }
 
-static void set_controller(struct watch_target *t, uint64_t controller)
+static void set_controller(struct words *w, uint64_t controller)
 {
+	struct watch_target *t = w->t;
 	const struct go_layout *l = t->rt.l;
 
 	set_word(t, GCV_ASSIST, controller, GO_GCC_ASSISTTIME, 8);
@@ -136,11 +137,8 @@ static void set_controller(struct watch_target *t, uint64_t controller)
 	set_word(t, GCV_IDLE, controller, GO_GCC_IDLETIME, 8);
 	set_word(t, GCV_HEAP_MARKED, controller, GO_GCC_HEAPMARKED, 8);
 	set_word(t, GCV_GLOBALS_SCAN, controller, GO_GCC_GLOBALSSCAN, 8);
-	/* What gctrace prints as stacks: 1.18, 1.19, later. */
-	set_word(t, GCV_STACK_SCAN, controller, GO_GCC_LASTSTACKSCAN, 8);
-	set_word(t, GCV_STACK_SCAN, controller, GO_GCC_STACKSCAN, 8);
-	if (!go_has(l, GO_WORK_CPUSTATS))
-		set_word(t, GCV_STACK_SCAN, controller, GO_GCC_MAXSTACKSCAN, 8);
+	if (w->code.stack_scan != GO_FIELD_COUNT)
+		set_word(t, GCV_STACK_SCAN, controller, w->code.stack_scan, 8);
 	if (!go_has(l, GO_WORK_HEAPGOAL)) /* from 1.19 */
 		set_word(t, GCV_GOAL, controller, GO_GCC_LASTHEAPGOAL, 8);
 }
@@ -199,9 +197,12 @@ void watch_words_set(struct watch_target *t)
 	t->controller = find_controller(&w, t->work);
 	init = find_init_time(&w);
 	set_word(t, GCV_CYCLE, t->rt.g.memstats, GO_MSTATS_NUMGC, 4);
-	set_word(t, GCV_CPU_FRACTION, t->rt.g.memstats, GO_MSTATS_GC_CPU_FRACTION, 8);
+	if (w.code.memstats)
+		set_word(t, GCV_CPU_FRACTION, t->rt.g.memstats, GO_MSTATS_GC_CPU_FRACTION, 8);
+	else
+		unknown(t, "memstats.gc_cpu_fraction: the code names another place");
 	if (t->controller)
-		set_controller(t, t->controller);
+		set_controller(&w, t->controller);
 	if (t->work)
 		set_work(t, t->work);
 	if (init)

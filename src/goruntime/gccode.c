@@ -51,15 +51,21 @@ static const struct ref *find(const struct refs *r, uint64_t addr)
 	return lo < r->v.n && r->v.v[lo].addr == addr ? &r->v.v[lo] : NULL;
 }
 
-/* RIP-relative operands that end their instruction. */
+/* RIP-relative operands that end their instruction, or stand before a byte that is compared or
+ * stored (80, 83, C6). */
 static int refs_amd64(const uint8_t *p, size_t n, uint64_t at, struct refs *r)
 {
 	int rc = 0;
 
-	for (size_t i = 2; i + 5 <= n && !rc; i++)
+	for (size_t i = 2; i + 6 <= n && !rc; i++) {
+		uint8_t op = p[i - 1];
+
 		if ((p[i] & 0xc7) == 5)
-			rc = ref_add(r, at + i + 5 + (int32_t)load_u32(p + i + 1),
-				     p[i - 1] == 0x89 && (p[i - 2] & 0xf8) == 0x48);
+			rc = ref_add(r,
+				     at + i + 5 + (op == 0x80 || op == 0x83 || op == 0xc6) +
+					     (int32_t)load_u32(p + i + 1),
+				     op == 0x89 && (p[i - 2] & 0xf8) == 0x48);
+	}
 	return rc;
 }
 
@@ -83,7 +89,7 @@ static int refs_arm64(const uint8_t *p, size_t n, uint64_t at, struct refs *r)
 					     ((z & 0xffc00000) == 0xf9000000 ? (z >> 10 & 0xfff) * 8
 									     : 0),
 				     (z & 0xffc00000) == 0xf9000000 && (z >> 5 & 31) == (y & 31));
-		else if ((y & 0x3f000000) == 0x39000000)
+		else if ((y & 0x3b000000) == 0x39000000) /* of integers and floats */
 			rc = ref_add(r, page + (imm << (y >> 30)), (y & 0xffc00000) == 0xf9000000);
 	}
 	return rc;
@@ -125,48 +131,64 @@ static int refs_of(struct bin *b, uint64_t text, const char *name, struct refs *
 
 /* ---- structures */
 
-/* Fields that the code of a cycle's end and of its start name, and how many it takes. */
+/* Fields that the code of a cycle's end names, all of them, and those that its start names, some.
+ */
 struct shape {
-	const enum go_field *end, *start;
-	size_t nend, nstart;
+	const enum go_field *end, *start, *beside; /* beside: not used, but neighbours */
+	size_t nend, nstart, nbeside;
 	unsigned int min;    /* of both together */
 	unsigned int margin; /* over any other place */
-	enum go_field size;
 };
 
 static const enum go_field work_at_end[] = {
 	GO_WORK_TSWEEPTERM, GO_WORK_TMARK,    GO_WORK_TMARKTERM, GO_WORK_TEND,
 	GO_WORK_PAUSENS,    GO_WORK_HEAP0,    GO_WORK_HEAP1,	 GO_WORK_HEAP2,
-	GO_WORK_USERFORCED, GO_WORK_STWPROCS, GO_WORK_MAXPROCS,
+	GO_WORK_USERFORCED, GO_WORK_STWPROCS, GO_WORK_MAXPROCS,	 GO_WORK_HEAPGOAL,
 };
 static const enum go_field work_at_start[] = {
 	GO_WORK_MODE,	    GO_WORK_USERFORCED, GO_WORK_CYCLES,	  GO_WORK_HEAP0,
 	GO_WORK_TSWEEPTERM, GO_WORK_STWPROCS,	GO_WORK_MAXPROCS, GO_WORK_PAUSENS,
 };
+static const enum go_field work_beside[] = {
+	GO_WORK_MODE,	   GO_WORK_CYCLES,	    GO_WORK_PAUSESTART,
+	GO_WORK_TOTALTIME, GO_WORK_INITIALHEAPLIVE, GO_WORK_CPUSTATS,
+};
 static const struct shape work_shape = {
+	.beside = work_beside,
+	.nbeside = ARRAY_LEN(work_beside),
 	.end = work_at_end,
 	.nend = ARRAY_LEN(work_at_end),
 	.start = work_at_start,
 	.nstart = ARRAY_LEN(work_at_start),
 	.min = 14,
 	.margin = 2,
-	.size = GO_SIZE_WORK,
 };
 
 static const enum go_field controller_at_end[] = {
 	GO_GCC_ASSISTTIME,   GO_GCC_DEDICATEDTIME, GO_GCC_FRACTIONALTIME, GO_GCC_IDLETIME,
 	GO_GCC_LASTHEAPGOAL, GO_GCC_GLOBALSSCAN,   GO_GCC_HEAPLIVE,
 };
+static const enum go_field memstats_at_end[] = { GO_MSTATS_NUMGC, GO_MSTATS_GC_CPU_FRACTION };
+static const enum go_field memstats_beside[] = {
+	GO_MSTATS_NUMFORCEDGC,	    GO_MSTATS_LAST_GC_UNIX,    GO_MSTATS_PAUSE_TOTAL_NS,
+	GO_MSTATS_LAST_GC_NANOTIME, GO_MSTATS_LAST_HEAP_INUSE, GO_MSTATS_ENABLEGC,
+};
 /* 1.15 and 1.16 fill it in in gcStart; later releases call its methods there: see score(). */
 static const enum go_field controller_at_start[] = { GO_GCC_MARKSTARTTIME, GO_GCC_HEAPLIVE };
+static const enum go_field controller_beside[] = {
+	GO_GCC_MARKSTARTTIME, GO_GCC_HEAPGOAL,	   GO_GCC_TRIGGERED,	 GO_GCC_HEAPSCAN,
+	GO_GCC_HEAPMARKED,    GO_GCC_LASTHEAPSCAN, GO_GCC_LASTSTACKSCAN, GO_GCC_MAXSTACKSCAN,
+	GO_GCC_STACKSCAN,     GO_GCC_LASTHEAPGOAL, GO_GCC_GLOBALSSCAN,
+};
 static const struct shape controller_shape = {
+	.beside = controller_beside,
+	.nbeside = ARRAY_LEN(controller_beside),
 	.end = controller_at_end,
 	.nend = ARRAY_LEN(controller_at_end),
 	.start = controller_at_start,
 	.nstart = ARRAY_LEN(controller_at_start),
 	.min = 5,
 	.margin = 1,
-	.size = GO_SIZE_GCCONTROLLER,
 };
 
 static unsigned int count(const struct refs *r, const struct go_layout *l, const enum go_field *f,
@@ -177,6 +199,28 @@ static unsigned int count(const struct refs *r, const struct go_layout *l, const
 	for (size_t i = 0; i < n; i++)
 		hits += go_has(l, f[i]) && find(r, base + go_off(l, f[i]));
 	return hits;
+}
+
+/*
+ * Whether the code names every field that the release has, and none of them lies where another one
+ * does, be it one of `beside`: so no offset of a layout is wrong by a field's size in silence.
+ */
+static bool names_all(const struct refs *r, const struct go_layout *l, const enum go_field *f,
+		      size_t n, const enum go_field *beside, size_t nbeside, uint64_t base)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!go_has(l, f[i]))
+			continue;
+		if (!find(r, base + go_off(l, f[i])))
+			return false;
+		for (size_t k = 0; k < i; k++)
+			if (go_off(l, f[k]) == go_off(l, f[i]))
+				return false;
+		for (size_t k = 0; k < nbeside; k++)
+			if (f[i] != beside[k] && go_off(l, beside[k]) == go_off(l, f[i]))
+				return false;
+	}
+	return true;
 }
 
 static unsigned int score(const struct refs *end, const struct refs *start,
@@ -219,7 +263,10 @@ static uint64_t fit(const struct refs *end, const struct refs *start, const stru
 				second = hits;
 			}
 		}
-	return best && most >= second + s->margin ? best : 0;
+	return best && most >= second + s->margin &&
+			       names_all(end, l, s->end, s->nend, s->beside, s->nbeside, best)
+		       ? best
+		       : 0;
 }
 
 static uint64_t init_time(const struct refs *end, const struct refs *init,
@@ -241,13 +288,22 @@ static uint64_t init_time(const struct refs *end, const struct refs *init,
 	return found;
 }
 
-int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t lo, uint64_t hi,
-	       struct go_gc_code *out)
+/* Which of the sizes of stacks gctrace prints: 1.18, 1.19, later. */
+static enum go_field stack_field(const struct go_layout *l)
 {
+	if (go_has(l, GO_GCC_STACKSCAN))
+		return GO_GCC_STACKSCAN;
+	return go_has(l, GO_WORK_CPUSTATS) ? GO_GCC_LASTSTACKSCAN : GO_GCC_MAXSTACKSCAN;
+}
+
+int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t lo, uint64_t hi,
+	       uint64_t memstats, struct go_gc_code *out)
+{
+	enum go_field stack = stack_field(l);
 	struct refs end = { .lo = lo, .hi = hi }, start = end, init = end;
 	int r;
 
-	*out = (struct go_gc_code){ 0 };
+	*out = (struct go_gc_code){ .stack_scan = GO_FIELD_COUNT };
 	r = refs_of(b, text, "runtime.gcMarkTermination", &end);
 	if (!r)
 		r = refs_of(b, text, "runtime.gcStart", &start);
@@ -258,6 +314,12 @@ int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t
 		if (out->work)
 			out->controller = fit(&end, &start, l, &controller_shape, out->work,
 					      go_off(l, GO_SIZE_WORK));
+		if (out->controller && go_has(l, stack) &&
+		    names_all(&end, l, &stack, 1, controller_beside, ARRAY_LEN(controller_beside),
+			      out->controller))
+			out->stack_scan = stack;
+		out->memstats = names_all(&end, l, memstats_at_end, ARRAY_LEN(memstats_at_end),
+					  memstats_beside, ARRAY_LEN(memstats_beside), memstats);
 		out->init_time = init_time(&end, &init, l, out);
 	}
 	vec_free(&end.v);

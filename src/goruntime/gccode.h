@@ -17,14 +17,17 @@ struct go_gc_code {
 	/* runtimeInitTime: 8 bytes that runtime.main writes and gcMarkTermination names. It is a
 	 * bare number: the caller looks at its value before believing it. */
 	uint64_t init_time;
+	enum go_field stack_scan; /* what of the controller gctrace prints as stacks;
+				     GO_FIELD_COUNT: not told, or the release prints none */
+	bool memstats; /* the fields of it that are used are named at the caller's address */
 };
 
 /*
  * runtime/mgc.go, gcMarkTermination and gcStart, and proc.go, main. text: see binary.h. [lo, hi):
- * where the runtime's variables are. -ENOENT: such a function is not there, or its code is for
- * another architecture than amd64 and arm64.
+ * where the runtime's variables are; memstats: its address. -ENOENT: such a function is not there,
+ * or its code is for another architecture than amd64 and arm64.
  */
 int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t lo, uint64_t hi,
-	       struct go_gc_code *out);
+	       uint64_t memstats, struct go_gc_code *out);
 
 #endif
