@@ -117,6 +117,8 @@ static __always_inline struct call_slot *call_begin(__u16 call, struct rsc_targe
 
 	if (!t)
 		return NULL;
+	if (t->memory_of)
+		who.tgid = t->memory_of;
 	slot = slot_of_thread();
 	if (!slot) {
 		count_lost(RSC_N_ENTRY_LOST);
@@ -236,6 +238,8 @@ static __always_inline int call_exit(__u16 call, __s64 ret)
 
 	if (!t)
 		return 0;
+	if (t->memory_of)
+		who.tgid = t->memory_of;
 	slot = bpf_map_lookup_elem(&calls, &tid);
 	if (!slot || !slot->busy || slot->rec.call != call) {
 		if (call == RSC_PRCTL) /* most are not ours */

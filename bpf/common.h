@@ -54,7 +54,7 @@ extern struct rss_state_map {
 
 /* Processes whose end has been told. */
 extern struct ended_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u32); /* tgid */
 	__type(value, __u32);
@@ -88,6 +88,14 @@ extern struct advice_map {
 	__type(key, struct rsc_advice_key);
 	__type(value, struct rsc_advice);
 } advice SEC(".maps");
+
+/* How many of the targets were forked by others. */
+extern struct followed_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} followed SEC(".maps");
 
 /* One zeroed slot: what a thread's first call starts from (too large for the BPF stack). */
 extern struct blank_map {

@@ -13,6 +13,7 @@ struct counters_map counters SEC(".maps");
 struct calls_map calls SEC(".maps");
 struct lost_regions_map lost_regions SEC(".maps");
 struct advice_map advice SEC(".maps");
+struct followed_map followed SEC(".maps");
 struct blank_map blank SEC(".maps");
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

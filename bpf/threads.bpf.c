@@ -17,22 +17,109 @@ static __always_inline struct rsc_rec_task *task_record(__u16 type, struct ids w
 	return r;
 }
 
+/* ---- processes that are forked */
+
+/* What it has at its start: its parent's pages, as the fork has copied their table. */
+static __always_inline void rss_of_child(__u32 tgid, const struct rsc_target *t, bool shares,
+					 struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct rsc_rss_state s = {};
+
+	for (int i = 0; i < 4; i++)
+		s.sizes[i] = shares ? 0 : compat_rss_pages(mm, i) * t->page_size;
+	s.sent = s.high = s.sizes[0] + s.sizes[1] + s.sizes[3];
+	s.swap_sent = s.sizes[2];
+	s.on = !shares;
+	bpf_map_update_elem(&rss_state, &tgid, &s, BPF_ANY);
+}
+
+static __always_inline bool put_child(struct rsc_target *t, __u32 parent, __u32 child, bool shares)
+{
+	struct rsc_region all = { .tgid = child, .region = RSC_REGION_ALL };
+	__u64 none = 0;
+	struct rsc_target *c;
+
+	if (bpf_map_update_elem(&targets, &child, t, BPF_ANY))
+		return false;
+	c = bpf_map_lookup_elem(&targets, &child);
+	if (!c)
+		return false;
+	c->forked = 1;
+	c->memory_of = 0;
+	if (!shares) {
+		c->groups = t->groups | t->at_exec;
+		bpf_map_update_elem(&lost_regions, &all, &none, BPF_ANY);
+		return true;
+	}
+	/* Until its exec what it maps is its parent's. */
+	c->memory_of = t->memory_of ? t->memory_of : parent;
+	c->at_exec = t->groups & RSC_FOLLOW ? t->groups | t->at_exec : 0;
+	c->groups &= RSC_GROUP_MAPPINGS | RSC_GROUP_MADVISE;
+	if (c->at_exec) {
+		c->groups |= RSC_GROUP_THREADS | RSC_FOLLOW;
+		bpf_map_update_elem(&lost_regions, &all, &none, BPF_ANY);
+	}
+	return true;
+}
+
+/* A new process becomes a target before it runs: none of its calls is missed. The flags of its
+ * record. */
+static __always_inline __u16 follow(struct rsc_target *t, __u32 parent, __u32 child,
+				    struct task_struct *task)
+{
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+	bool shares = BPF_CORE_READ(task, mm) == BPF_CORE_READ(current, mm);
+	__u16 flags = RSC_F_NEW_PROCESS | (shares ? RSC_F_SHARES_MM : 0);
+	bool full, wanted = t->groups & RSC_FOLLOW;
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&followed, &zero);
+
+	if (!child || !n || (!wanted && !shares))
+		return flags;
+	full = *n >= RSC_FOLLOW_MAX;
+	bpf_map_delete_elem(&ended, &child); /* of one that had its id before */
+	if (full || !put_child(t, parent, child, shares)) {
+		if (wanted)
+			count_one(RSC_N_UNFOLLOWED);
+		return flags;
+	}
+	rss_of_child(child, t, shares, task);
+	__sync_fetch_and_add(n, 1);
+	return wanted ? flags | RSC_F_FOLLOWED : flags;
+}
+
+/* It has ended, or is watched no more. */
+static __always_inline void leave(__u32 tgid)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&followed, &zero);
+
+	if (!bpf_map_delete_elem(&targets, &tgid) && n)
+		__sync_fetch_and_add(n, -1);
+}
+
 static __always_inline int task_start(struct ids who, struct ids child, struct task_struct *task)
 {
+	struct rsc_target *t = bpf_map_lookup_elem(&targets, &who.tgid);
+	__u16 flags = 0;
 	struct rsc_rec_task *r;
 
-	if (!target_of(who.tgid, RSC_GROUP_THREADS))
+	if (!t)
+		return 0;
+	if (task && child.tgid != who.tgid)
+		flags = follow(t, who.tgid, child.tgid, task);
+	if (!(t->groups & RSC_GROUP_THREADS))
 		return 0;
 	r = task_record(RSC_THREAD_START, child);
 	if (!r)
 		return 0;
 	r->by_tgid = who.tgid;
 	r->by_tid = who.tid;
-	if (child.tgid != who.tgid)
-		r->hdr.flags |= RSC_F_NEW_PROCESS;
+	r->hdr.flags |= flags;
 	if (task)
 		BPF_CORE_READ_STR_INTO(&r->comm, task, comm);
-	bpf_ringbuf_submit(r, 0);
+	bpf_ringbuf_submit(r, flags & RSC_F_FOLLOWED ? BPF_RB_FORCE_WAKEUP : 0);
 	return 0;
 }
 
@@ -66,17 +153,25 @@ static __always_inline int task_exit(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct ids who = ids_of_current();
+	struct rsc_target *t = bpf_map_lookup_elem(&targets, &who.tgid);
 	__u32 tid = bpf_get_current_pid_tgid();
+	bool last, told;
 	struct rsc_rec_task *r;
 
-	if (!target_of(who.tgid, RSC_GROUP_THREADS))
+	if (!t)
 		return 0;
+	told = t->groups & RSC_GROUP_THREADS;
 	bpf_map_delete_elem(&calls, &tid);
+	last = is_last(task, who.tgid);
+	if (last && t->forked)
+		leave(who.tgid);
+	if (!told)
+		return 0;
 	r = task_record(RSC_THREAD_EXIT, who);
 	if (!r)
 		return 0;
 	r->exit_code = BPF_CORE_READ(task, exit_code);
-	if (is_last(task, who.tgid))
+	if (last)
 		r->hdr.flags |= RSC_F_GROUP_DEAD;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	bpf_ringbuf_submit(r, r->hdr.flags & RSC_F_GROUP_DEAD ? BPF_RB_FORCE_WAKEUP : 0);
@@ -117,11 +212,31 @@ static __always_inline void rss_exec(struct ids who)
 	s->on = 1;
 }
 
+/* What was known of the program holds no more; one that lived in its parent's memory has its own.
+ */
+static __always_inline void new_program(struct rsc_target *t, __u32 tgid)
+{
+	if (t->memory_of && !t->at_exec) {
+		leave(tgid);
+		return;
+	}
+	if (t->memory_of)
+		t->groups = t->at_exec;
+	t->memory_of = 0;
+	t->go.on = 0;
+	for (int i = 0; i < RSC_WORDS_MAX; i++)
+		t->words[i].size = 0;
+}
+
 static __always_inline int task_exec(__u32 old_tid)
 {
 	struct ids who = ids_of_current();
+	struct rsc_target *t = bpf_map_lookup_elem(&targets, &who.tgid);
 	struct rsc_rec_task *r;
 
+	if (!t)
+		return 0;
+	new_program(t, who.tgid);
 	rss_exec(who);
 	if (!target_of(who.tgid, RSC_GROUP_THREADS))
 		return 0;

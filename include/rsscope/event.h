@@ -59,6 +59,8 @@ enum rsc_call {
 #define RSC_F_GROUP_DEAD   4  /* THREAD_EXIT: the last thread of the process */
 #define RSC_F_NEW_PROCESS  8  /* THREAD_START: a fork, not a thread */
 #define RSC_F_STACK_CUT	   16 /* CALL: deeper than fits */
+#define RSC_F_FOLLOWED	   32 /* THREAD_START of a process: it is watched, too */
+#define RSC_F_SHARES_MM	   64 /* THREAD_START of a process: in its parent's memory (vfork) */
 
 struct rsc_rec {
 	__u16 type; /* enum rsc_type */
@@ -142,9 +144,18 @@ struct rsc_gopath {
 	__u32 pad;
 };
 
+/* A process is watched from its fork on: the program at the fork puts it into `targets`. */
+#define RSC_FOLLOW     32 /* in rsc_target.groups: processes that it forks, too */
+#define RSC_FOLLOW_MAX 64 /* of these at once; those beyond are counted */
+
 struct rsc_target {
-	__u32 groups; /* RSC_GROUP_* */
+	__u32 groups; /* RSC_GROUP_*, RSC_FOLLOW */
 	__u32 page_size;
+	__u32 at_exec; /* RSC_GROUP_* and RSC_FOLLOW from its exec on; 0: it is watched no more */
+	/* It lives in the memory of this process, of which its calls are; 0: in its own. */
+	__u32 memory_of;
+	__u32 forked; /* it was put here by a program, and goes with its end */
+	__u32 pad;
 	__u64 rss_step; /* bytes of change that make a record */
 	struct rsc_gopath go;
 	struct rsc_word words[RSC_WORDS_MAX];
@@ -204,6 +215,8 @@ struct rsc_rss_state {
 	X(STACK, "stack_unreadable", 0, "mapping calls without a user stack")                      \
 	X(GO_STACK, "go_stack_unreadable", 0, "mapping calls whose Go stack is cut short")         \
 	X(ADVICE, "advice_uncounted", 0, "madvise calls that were not counted: too many kinds")    \
+	X(UNFOLLOWED, "children_unfollowed", 0,                                                    \
+	  "processes that were forked, beyond those followed")                                     \
 	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle")
 
 enum rsc_counter {
@@ -251,10 +264,12 @@ RSC_SIZE(struct rsc_word, 16);
 RSC_SIZE(struct rsc_gopath, 32);
 RSC_AT(struct rsc_gopath, g_m, 8);
 RSC_AT(struct rsc_gopath, on, 24);
-RSC_SIZE(struct rsc_target, 48 + 16 * RSC_WORDS_MAX);
-RSC_AT(struct rsc_target, rss_step, 8);
-RSC_AT(struct rsc_target, go, 16);
-RSC_AT(struct rsc_target, words, 48);
+RSC_SIZE(struct rsc_target, 64 + 16 * RSC_WORDS_MAX);
+RSC_AT(struct rsc_target, at_exec, 8);
+RSC_AT(struct rsc_target, memory_of, 12);
+RSC_AT(struct rsc_target, rss_step, 24);
+RSC_AT(struct rsc_target, go, 32);
+RSC_AT(struct rsc_target, words, 64);
 RSC_SIZE(struct rsc_region, 8);
 RSC_AT(struct rsc_region, region, 4);
 RSC_SIZE(struct rsc_advice_key, 8);

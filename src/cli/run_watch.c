@@ -84,7 +84,7 @@ static void follow_exec(struct run *r)
 		return;
 	memcpy(gc.path, path, sizeof(path));
 	r->look.want_gc = r->gc_late = true;
-	if (ev_set_gc(r->ev, &gc, &e))
+	if (ev_set_gc(r->ev, r->child.pid, &gc, &e))
 		snprintf(r->no_gc, sizeof(r->no_gc), "%.255s", e.text);
 }
 
@@ -237,7 +237,7 @@ static int take_ledger(struct run *r, bool wait)
 		return 0;
 	}
 	rest = r->look.cpu_ns * LOOK_SHARE;
-	if (r->look.has_gc && !ev_set_words(r->ev, r->look.gc.words))
+	if (r->look.has_gc && !ev_set_words(r->ev, r->child.pid, r->look.gc.words))
 		r->look.want_gc = false;
 	keep_ledger(&r->seen, &l);
 	r->next_look_ns = now + (rest > LOOK_GAP_MS * MS ? rest : LOOK_GAP_MS * MS);

@@ -15,6 +15,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/follow.h"
+#include "cli/watch.h"
 #include "collect/mapbook.h"
 #include "out/watch.h"
 
@@ -26,7 +28,8 @@ struct args {
 	bool no_report;
 	double duration, interval; /* seconds; 0: none */
 	bool gctrace, schema;
-	bool live; /* print what is known to be mapped at the end */
+	bool follow; /* children, too */
+	bool live;   /* print what is known to be mapped at the end */
 };
 
 enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE, KEY_SCHEMA };
@@ -39,6 +42,7 @@ static const struct argp_option options[] = {
 	{ "interval", 'i', "SEC", 0,
 	  "Print a sample of the sizes that often (default 10; 0: never)", 0 },
 	{ "events", KEY_EVENTS, "LIST", 0, "Only these: " EVENT_NAMES, 0 },
+	{ "follow", 'f', NULL, 0, "Processes that it forks, too, and those that they fork", 0 },
 	{ "gctrace", KEY_GCTRACE, NULL, 0, "GC cycles only, as gctrace=1 prints them", 0 },
 	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },
 	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
@@ -92,6 +96,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case 'i':
 		a->interval = cli_parse_seconds(arg, "interval", st);
 		return 0;
+	case 'f':
+		a->follow = true;
+		return 0;
 	case KEY_EVENTS:
 		parse_events(a, arg, st);
 		return 0;
@@ -142,6 +149,7 @@ static const struct argp argp = {
 struct watch {
 	const struct args *a;
 	struct watch_target t;
+	struct memsrc *own; /* of what the target has become by an exec; t.m is it then */
 	struct ev *ev;
 	struct watch_text text;
 	struct watch_sampler sampler;
@@ -150,6 +158,7 @@ struct watch {
 	struct watch_end end;
 	bool has_book;
 	struct mapbook book;
+	struct follow follow;
 	VEC(struct watch_advice) advice;
 	VEC(uint32_t) lost; /* by CPU: what its last record said */
 	uint64_t next_sample_ns;
@@ -185,24 +194,47 @@ static int note_lost(struct watch *w, const struct event *e)
 				       : watch_text_lost(&w->text, e, n, &w->out);
 }
 
+/* The target is another program, in another memory. Where it has ended since, names are missing. */
+static void take_exec(struct watch *w)
+{
+	struct memsrc *m = NULL, *old = w->own;
+	pid_t pid = memsrc_pid(w->t.m);
+
+	if (memsrc_open_live(pid, &m, NULL)) {
+		symbolizer_reset(w->t.names);
+		return;
+	}
+	w->own = m;
+	watch_target_exec(&w->t, m, w->ev);
+	w->book.m = m;
+	w->book.names = w->t.names;
+	w->has_book &= w->t.names != NULL;
+	memsrc_close(old);
+}
+
 static void count(struct watch *w, const struct event *e)
 {
 	enum event_kind k = event_kind(e);
 
 	w->end.events[k]++;
-	watch_sample_count(&w->sampler, e);
+	if (e->tgid == (uint32_t)memsrc_pid(w->t.m))
+		watch_sample_count(&w->sampler, e);
 	if (e->type == EVENT_CALL && event_call_errno(&e->call))
 		w->end.failed++;
 	if (k == KIND_EXIT && e->tgid == (uint32_t)memsrc_pid(w->t.m))
 		w->ended = true;
+	if (e->tgid != (uint32_t)memsrc_pid(w->t.m))
+		return;
 	if (k == KIND_EXEC) {
-		watch_target_exec(&w->t);
+		take_exec(w);
 		watch_look_free(&w->looks); /* of another program */
+		w->text.seen.gc = (struct gc_track){ 0 };
+		w->text.seen.brk = 0;
 	}
-	if (k == KIND_GC)
+	if (k == KIND_GC) {
 		watch_look_cycle(&w->looks, &e->gc);
-	if (k == KIND_GC && watch_target_learn(&w->t))
-		ev_set_words(w->ev, w->t.gc.words);
+		watch_target_tick(&w->t, w->ev);
+	}
 }
 
 static int write_out(struct watch *w)
@@ -228,25 +260,72 @@ static int put_gctrace(struct watch *w, const struct event_gc *g)
 	return r;
 }
 
+/* What it is now, after an exec. */
+static int put_program(struct watch *w, const struct watch_target *t, const struct event *e)
+{
+	struct watch_exec x = {
+		.pid = e->tgid,
+		.now_ns = e->exit_ns,
+		.comm = t->status.comm,
+		.exe = t->exe,
+		.go_version = t->go.bin ? bin_go(t->go.bin)->version : "",
+		.no_gc = t->go.bin && w->a->probes.groups & EV_GC ? t->no_gc : "",
+	};
+
+	return w->a->report.print.json ? watch_json_exec(&w->text.seen.clock, &x, &w->out)
+				       : watch_text_exec(&w->text, &x, &w->out);
+}
+
+/* `t` may be NULL: nothing is known of the process. */
+static int put_event(struct watch *w, const struct event *e, const struct watch_target *t)
+{
+	struct frame frames[EVENT_STACK_MAX];
+	size_t n = 0;
+	int r = note_lost(w, e);
+
+	if (e->type == EVENT_CALL && t && t->names)
+		n = symbolizer_stack(t->names, &e->call, frames);
+	if (!r)
+		r = w->a->report.print.json ? watch_json_event(&w->text.seen, e, frames, n, &w->out)
+					    : watch_text_event(&w->text, e, frames, n, &w->out);
+	if (!r && event_kind(e) == KIND_EXEC && t)
+		r = put_program(w, t, e);
+	return r;
+}
+
+static int on_child(struct watch *w, const struct event *e)
+{
+	struct follow_proc *p = follow_event(&w->follow, e);
+	struct watch_seen of_target = w->text.seen;
+	int r;
+
+	if (w->a->gctrace)
+		return 0;
+	if (p)
+		w->text.seen = p->seen;
+	r = put_event(w, e, p && p->m ? &p->t : NULL);
+	if (p)
+		p->seen = w->text.seen;
+	w->text.seen = of_target;
+	follow_done(&w->follow);
+	return r;
+}
+
 static int on_event(void *ctx, const struct event *e)
 {
 	struct watch *w = ctx;
-	struct frame frames[EVENT_STACK_MAX];
-	size_t n = 0;
 	int r;
 
 	count(w, e);
 	r = w->has_book ? mapbook_event(&w->book, e) : 0;
 	if (r)
 		return r;
-	if (w->a->gctrace)
-		return e->type == EVENT_GC ? put_gctrace(w, &e->gc) : 0;
-	if (e->type == EVENT_CALL)
-		n = symbolizer_stack(w->t.names, &e->call, frames);
-	r = note_lost(w, e);
-	if (!r)
-		r = w->a->report.print.json ? watch_json_event(&w->text.seen, e, frames, n, &w->out)
-					    : watch_text_event(&w->text, e, frames, n, &w->out);
+	if (e->tgid != (uint32_t)memsrc_pid(w->t.m))
+		r = on_child(w, e);
+	else if (w->a->gctrace)
+		r = e->type == EVENT_GC ? put_gctrace(w, &e->gc) : 0;
+	else
+		r = put_event(w, e, &w->t);
 	if (!r && w->out.n > 1 << 16)
 		r = write_out(w);
 	return r;
@@ -256,7 +335,7 @@ static int put_start(struct watch *w)
 {
 	struct watch_program p[EV_PROGRAMS_MAX];
 	const struct ev_program *programs;
-	const char *missing[4];
+	const char *missing[5];
 	char text[4][400];
 	struct watch_start s = {
 		.pid = memsrc_pid(w->t.m),
@@ -269,8 +348,11 @@ static int put_start(struct watch *w)
 	};
 	size_t n = ev_programs(w->ev, &programs);
 	uint32_t gone = w->a->probes.groups & ~ev_groups(w->ev);
+	const struct watch_target *t = &w->t;
 	struct ev_tax tax = { 0 };
 
+	if (t->no_gc[0])
+		gone |= w->a->probes.groups & EV_GC;
 	for (size_t i = 0; i < n && i < ARRAY_LEN(p); i++)
 		p[s.nprograms++] =
 			(struct watch_program){ programs[i].name, programs[i].target,
@@ -289,6 +371,11 @@ static int put_start(struct watch *w)
 		/* No GC in a program that is not Go is nothing missing. */
 		w->partial |= group_names[g].group != EV_GC || w->t.go.bin;
 	}
+	if (w->a->follow && !w->follow.ev) {
+		missing[s.nmissing++] = "children: following them needs the BTF tracepoints of "
+					"sched_process_fork, exec and exit";
+		w->partial = true;
+	}
 	s.has_tax = ev_syscall_tax(w->ev, &tax);
 	s.tax_ns = tax.any;
 	s.mapping_tax_ns = tax.mapping;
@@ -304,6 +391,7 @@ static int put_sample(struct watch *w, uint64_t now)
 
 	if (watch_sample_take(&w->sampler, &w->t, now, &s))
 		return 0; /* it ends */
+	w->text.pid = memsrc_pid(w->t.m);
 	return w->a->report.print.json ? watch_json_sample(&w->text.seen.clock, &s, &w->out)
 				       : watch_text_sample(&w->text, &s, &w->out);
 }
@@ -368,51 +456,12 @@ static int book_losses(struct watch *w)
 {
 	_free_ struct ev_region *g = NULL;
 	size_t n = 0;
-	int r = w->has_book ? ev_lost_regions(w->ev, &g, &n) : 0;
+	int r = w->has_book || w->follow.v.n ? ev_lost_regions(w->ev, &g, &n) : 0;
 
-	for (size_t i = 0; i < n && !r; i++)
-		r = mapbook_lost(&w->book, g[i].start, g[i].end, g[i].ns);
-	return r;
-}
-
-static int put_live(struct watch *w)
-{
-	const struct timeline *t = &w->book.t;
-	int r = timeline_flush(&w->book.t);
-
-	for (size_t i = 0; i < t->pieces.n && !r; i++) {
-		const struct tl_piece *p = &t->pieces.v[i];
-		const char prot[] = { p->flags & TL_R ? 'r' : '-', p->flags & TL_W ? 'w' : '-',
-				      p->flags & TL_X ? 'x' : '-', p->flags & TL_SHARED ? 's' : 'p',
-				      0 };
-
-		r = watch_json_mapping(p->start, p->end,
-				       p->flags & TL_UNKNOWN	     ? "unknown"
-				       : p->origin == ORIGIN_BEFORE  ? "before"
-				       : p->origin == ORIGIN_UNKNOWN ? "lost"
-								     : "seen",
-				       p->flags & TL_PROT_OPEN ? "?" : prot,
-				       mapbook_name(&w->book, p), &w->out);
-	}
-	return r;
-}
-
-static void tell_live(const struct timeline *t, const struct origins *o, struct watch_mappings *m)
-{
-	_free_ bool *seen = calloc(o->v.n + 1, sizeof(*seen));
-
-	for (size_t i = 0; i < t->pieces.n; i++) {
-		const struct tl_piece *p = &t->pieces.v[i];
-
-		if (p->flags & TL_UNKNOWN || !origins_get(o, p->origin))
-			continue;
-		m->ranges++;
-		m->bytes += p->end - p->start;
-		if (!seen || seen[p->origin - ORIGIN_FIRST])
-			continue;
-		seen[p->origin - ORIGIN_FIRST] = true;
-		m->stacks++;
-	}
+	for (size_t i = 0; i < n && !r && w->has_book; i++)
+		if (g[i].pid == memsrc_pid(w->t.m))
+			r = mapbook_lost(&w->book, g[i].start, g[i].end, g[i].ns);
+	return r ? r : follow_losses(&w->follow, g, n);
 }
 
 static int end_advice(struct watch *w)
@@ -429,39 +478,40 @@ static int end_advice(struct watch *w)
 	return r;
 }
 
-/* What is left at the end, and how it compares with the kernel's word. */
+/* A child that is still there. */
+static int put_child(struct watch *w, struct follow_proc *p, bool live)
+{
+	struct watch_child c = { .pid = p->pid,
+				 .now_ns = now_ns(CLOCK_MONOTONIC),
+				 .comm = p->t.status.comm,
+				 .exe = p->t.exe };
+	int r = 0;
+
+	if (!p->m || memsrc_alive(p->m))
+		return 0;
+	if (p->has_book && live)
+		r = watch_book_live(&p->book, &w->out);
+	if (p->has_book && !r)
+		r = watch_book_end(&p->book, &c.mappings);
+	if (r || w->a->gctrace)
+		return r;
+	return w->a->report.print.json ? watch_json_child(&w->text.seen.clock, &c, &w->out)
+				       : watch_text_child(&w->text, &c, &w->out);
+}
+
 static int end_book(struct watch *w)
 {
-	struct watch_mappings *m = &w->end.mappings;
-	const struct timeline_counts *n = &w->book.t.n;
-	const struct timeline_difference *off = &w->book.off;
-	int r;
+	bool live = w->a->live && w->a->report.print.json;
+	int r = 0;
 
-	if (!w->has_book)
-		return 0;
-	r = w->a->live && w->a->report.print.json ? put_live(w) : 0;
-	if (r)
-		return r;
-	m->known = true;
-	m->compared = !memsrc_alive(w->t.m) && !mapbook_settle(&w->book, NULL);
-	if (!m->compared)
-		r = timeline_flush(&w->book.t);
-	m->calls = n->calls;
-	m->reordered = n->reordered;
-	m->ambiguous = n->ambiguous;
-	m->unseen = n->unseen;
-	m->lost_regions = n->lost;
-	m->overflows = n->overflows;
-	m->settled = n->settled;
-	m->same = off->both;
-	m->only_here = off->here;
-	m->only_there = off->there;
-	m->unknown = off->unknown;
-	m->grown = off->grown;
-	m->kernel = off->kernel;
-	m->protection = off->protection;
-	m->protection_open = off->protection_open;
-	tell_live(&w->book.t, &w->book.o, m);
+	if (w->has_book && live)
+		r = watch_book_live(&w->book, &w->out);
+	if (w->has_book && !r)
+		r = watch_book_end(&w->book, &w->end.mappings);
+	w->end.followed = w->follow.followed;
+	w->end.children_ended = w->follow.ended;
+	for (size_t i = 0; i < w->follow.v.n && !r; i++)
+		r = put_child(w, w->follow.v.v[i], live);
 	return r;
 }
 
@@ -498,7 +548,11 @@ static int drain(struct watch *w)
 	int n, r;
 
 	do {
-		symbolizer_tick(w->t.names);
+		if (w->t.names)
+			symbolizer_tick(w->t.names);
+		if (!w->t.has_go)
+			watch_target_tick(&w->t, w->ev);
+		follow_turn(&w->follow);
 		n = ev_poll(w->ev, 0, on_event, w);
 		r = book_losses(w);
 	} while (!r && n >= 1 << 15 && !w->end.why);
@@ -560,6 +614,8 @@ static int open_events(struct watch *w, struct err *e)
 			 .shmem = st->rss_shmem },
 		.threads = st->threads,
 		.gc = w->t.gc,
+		.gc_later = true, /* it may exec a Go program */
+		.follow = w->a->follow,
 		.fallbacks = w->a->probes.fallbacks,
 	};
 
@@ -604,6 +660,8 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 		.style = cli_style(&w->a->report.print),
 	};
 	watch_words_track(&w->t, &w->text.seen.gc);
+	follow_open(&w->follow, w->ev, &w->text.seen.clock);
+	w->text.pids = w->follow.ev;
 	w->end.start_ns = now;
 	if (w->a->interval)
 		w->next_sample_ns = now + w->a->interval * 1e9;
@@ -640,6 +698,33 @@ static int report_at_end(struct watch *w)
 	return code;
 }
 
+/* Of those that it has forked and that are still there. */
+static int report_children(struct watch *w)
+{
+	int worst = CLI_OK;
+
+	for (size_t i = 0; i < w->follow.v.n && !w->a->no_report; i++) {
+		struct follow_proc *p = w->follow.v.v[i];
+		struct collect_opts co = { .pss = w->a->report.pss };
+		struct report rep;
+		int code;
+
+		if (!p->m || memsrc_alive(p->m))
+			continue;
+		if (p->has_book && mapbook_give(&p->book, &co))
+			return cli_fail(-ENOMEM, NULL);
+		memsrc_flush(p->m);
+		if (collect_report(p->m, &co, &rep, NULL)) {
+			report_free(&rep);
+			continue; /* it ends */
+		}
+		code = cli_print_report(&rep, &w->a->report);
+		worst = code ? code : worst;
+		report_free(&rep);
+	}
+	return worst;
+}
+
 static int watch_one(const struct args *a, struct memsrc *m)
 {
 	struct watch w = { .a = a };
@@ -654,10 +739,17 @@ static int watch_one(const struct args *a, struct memsrc *m)
 		code = CLI_OK;
 	else
 		code = report_at_end(&w);
+	if (!r && !w.write_rc && strcmp(w.end.why, "output closed")) {
+		int children = report_children(&w);
+
+		code = code ? code : children;
+	}
+	follow_close(&w.follow);
 	ev_close(w.ev);
 	mapbook_close(&w.book);
 	watch_look_free(&w.looks);
 	watch_target_close(&w.t);
+	memsrc_close(w.own);
 	text_free(&w.out);
 	vec_free(&w.lost);
 	vec_free(&w.advice);
@@ -681,6 +773,8 @@ int cmd_watch(int argc, char **argv)
 		code = cli_put_code(cli_put(watch_json_schema(), strlen(watch_json_schema())));
 		goto out;
 	}
+	if (a.follow)
+		a.probes.groups |= EV_THREADS;
 	code = cli_targets_check(&a.targets, "watch");
 	if (code)
 		goto out;

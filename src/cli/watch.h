@@ -30,6 +30,8 @@ struct watch_target {
 	uint64_t work, controller; /* where the words of a cycle are; 0: not known */
 	bool settled;	    /* what the words say has been held against what a cycle left behind */
 	unsigned int tries; /* to settle, after a GC cycle */
+	unsigned int opens; /* of a runtime that was not there yet */
+	uint64_t next_open_ns;
 	char no_gc[256];    /* why GC cycles can't be watched; "" when they can */
 	char no_words[512]; /* what of a cycle is not known, and why; "" when all is */
 };
@@ -38,6 +40,10 @@ struct watch_target {
  * failure. The caller ends it with watch_target_close in any case. */
 int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e);
 void watch_target_close(struct watch_target *t);
+
+/* Of a process that was just forked: its names alone. 0 or -errno; watch_target_close in any case.
+ */
+int watch_target_begin(struct memsrc *m, struct watch_target *t, struct err *e);
 
 /* The way from a thread to the goroutine it works for; off where it is not known. */
 void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out);
@@ -82,7 +88,13 @@ int watch_look_last(struct watch_looks *l, struct memsrc *m, const struct collec
 		    struct report *out, struct err *e);
 void watch_look_free(struct watch_looks *l);
 
-/* The process has called exec: names are looked up anew. */
-void watch_target_exec(struct watch_target *t);
+/* The process has called exec: all is looked up anew, with m, which was opened since (the old one
+ * is of a memory that is gone), and the probe of its cycles is set. Its runtime is not up yet:
+ * watch_target_tick finds that, and with it the figures of cycles and the way to goroutines. 0, or
+ * -errno: it has ended. */
+int watch_target_exec(struct watch_target *t, struct memsrc *m, struct ev *ev);
+
+/* Now and then, and after a cycle: watch_target_learn, told to the probes. */
+void watch_target_tick(struct watch_target *t, struct ev *ev);
 
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "proc/maps.h"
@@ -62,16 +63,22 @@ static int open_runtime(struct watch_target *t, const struct maps *maps, struct 
 	return 0;
 }
 
+int watch_target_begin(struct memsrc *m, struct watch_target *t, struct err *e)
+{
+	int r;
+
+	*t = (struct watch_target){ .m = m };
+	r = proc_status_read(m, 0, &t->status, e);
+	return r ? r : symbolizer_open(m, &t->names, e);
+}
+
 int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	struct err why = { 0 };
 	int r;
 
-	*t = (struct watch_target){ .m = m };
-	r = proc_status_read(m, 0, &t->status, e);
-	if (!r)
-		r = symbolizer_open(m, &t->names, e);
+	r = watch_target_begin(m, t, e);
 	if (!r)
 		r = maps_read(m, 0, &maps, e);
 	if (!r)
@@ -122,12 +129,25 @@ void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out)
 	};
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
 bool watch_target_learn(struct watch_target *t)
 {
-	enum { TRIES = 8 };
+	enum { TRIES = 8, OPENS = 32, OPEN_GAP_NS = 10000000 };
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	struct ev_gc before = t->gc;
 
+	if (!t->has_go && t->go.bin && t->opens < OPENS && now_ns() >= t->next_open_ns) {
+		t->next_open_ns = now_ns() + ++t->opens * OPEN_GAP_NS;
+		memsrc_flush(t->m);
+		return !maps_read(t->m, 0, &maps, NULL) && !open_runtime(t, &maps, NULL);
+	}
 	if (!t->has_go || t->settled || t->tries++ >= TRIES)
 		return false;
 	memsrc_flush(t->m);
@@ -138,8 +158,38 @@ bool watch_target_learn(struct watch_target *t)
 	return memcmp(&before, &t->gc, sizeof(before));
 }
 
-void watch_target_exec(struct watch_target *t)
+static void tell(struct watch_target *t, struct ev *ev)
 {
-	t->has_go = false;
-	symbolizer_reset(t->names);
+	struct ev_gopath go;
+
+	watch_target_gopath(t, &go);
+	ev_set_gopath(ev, memsrc_pid(t->m), &go);
+	ev_set_words(ev, memsrc_pid(t->m), t->gc.words);
+}
+
+void watch_target_tick(struct watch_target *t, struct ev *ev)
+{
+	if (watch_target_learn(t))
+		tell(t, ev);
+}
+
+int watch_target_exec(struct watch_target *t, struct memsrc *m, struct ev *ev)
+{
+	_cleanup_(maps_free) struct maps maps = { 0 };
+	struct err e = { 0 };
+	int r;
+
+	watch_target_close(t);
+	r = watch_target_begin(m, t, NULL);
+	if (!r)
+		r = maps_read(m, 0, &maps, NULL);
+	if (!r)
+		r = open_files(t, &maps);
+	if (r)
+		return r;
+	/* The probe first: its first cycles may come soon. The runtime is not up yet. */
+	find_gc(t);
+	if (ev_groups(ev) & EV_GC && ev_set_gc(ev, memsrc_pid(m), &t->gc, &e))
+		snprintf(t->no_gc, sizeof(t->no_gc), "%.255s", e.text);
+	return 0;
 }

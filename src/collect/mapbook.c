@@ -47,6 +47,20 @@ static bool is_kernels(const struct vma *v)
 	return !strcmp(v->name, "[vsyscall]");
 }
 
+/* Where other threads map and unmap at the same time the lines may overlap (show_map_vma is called
+ * for one mapping at a time): then they are read again. */
+static int read_maps(struct mapbook *b, struct maps *out, struct err *e)
+{
+	enum { TRIES = 16 };
+	int r = -EINVAL;
+
+	for (int i = 0; i < TRIES && r == -EINVAL; i++) {
+		memsrc_flush(b->m);
+		r = maps_read(b->m, 0, out, e);
+	}
+	return r;
+}
+
 /* The end of what is one segment with maps->vma.v[i]. */
 static uint64_t segment_end(const struct maps *maps, size_t i)
 {
@@ -68,8 +82,7 @@ static int read_start(struct mapbook *b, struct err *e)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	b->read_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
-	memsrc_flush(b->m);
-	r = maps_read(b->m, 0, &maps, e);
+	r = read_maps(b, &maps, e);
 	for (size_t i = 0; i < maps.vma.n && !r; i++) {
 		const struct vma *v = &maps.vma.v[i];
 
@@ -160,8 +173,7 @@ static uint64_t read_segment(struct mapbook *b, int32_t id, bool *sure)
 	uint64_t bytes = 0;
 
 	*sure = false;
-	memsrc_flush(b->m);
-	if (maps_read(b->m, 0, &maps, NULL))
+	if (read_maps(b, &maps, NULL))
 		return 0;
 	for (size_t i = 0; i < maps.vma.n && !*sure; i++) {
 		const struct vma *v = &maps.vma.v[i];
@@ -247,8 +259,7 @@ int mapbook_settle(struct mapbook *b, struct err *e)
 	range_vec now = { 0 };
 	int r;
 
-	memsrc_flush(b->m);
-	r = maps_read(b->m, 0, &maps, e);
+	r = read_maps(b, &maps, e);
 	for (size_t i = 0; i < maps.vma.n && !r; i++)
 		if (!is_kernels(&maps.vma.v[i]))
 			r = vec_push(&now, (struct range){ maps.vma.v[i].start, maps.vma.v[i].end,

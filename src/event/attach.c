@@ -239,22 +239,37 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 	return 0;
 }
 
-int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		 struct err *e)
+int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
+		   struct bpf_link **out, struct err *e)
 {
-	for (int i = 0; i < ROWS; i++) {
-		struct plan_row *row = &p->row[i];
-		int r;
+	int r;
 
-		if (!row->chosen || table[i].group != EV_GC)
+	*out = NULL;
+	for (int i = 0; i < ROWS && !*out; i++) {
+		if (!p->row[i].chosen || table[i].group != EV_GC)
 			continue;
-		bpf_link__destroy(row->link);
-		row->link = attach_gc(i, obj, pid, gc);
-		if (row->link)
+		*out = attach_gc(i, obj, pid, gc);
+		if (*out)
 			continue;
 		r = -errno;
 		return err_set(e, r, "%s did not attach: %s%s", table[i].target, strerror(-r),
 			       needs(&table[i], r));
+	}
+	return 0;
+}
+
+int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
+		 struct bpf_link **old, struct err *e)
+{
+	*old = NULL;
+	for (int i = 0; i < ROWS; i++) {
+		struct plan_row *row = &p->row[i];
+
+		if (!row->chosen || table[i].group != EV_GC)
+			continue;
+		*old = row->link;
+		row->link = NULL;
+		return gc->offset ? plan_attach_gc(p, obj, pid, gc, &row->link, e) : 0;
 	}
 	return 0;
 }

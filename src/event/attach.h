@@ -45,9 +45,14 @@ int plan_autoload(struct plan *p, struct bpf_object *obj);
  * need the same; returns its -errno. */
 int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e);
 
-/* Moves the probe of GC cycles. 0 or -errno; on failure it is nowhere. */
+/* Moves the probe of GC cycles; *old (may be NULL) is the caller's to destroy. 0 or -errno; on
+ * failure it is nowhere. */
 int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		 struct err *e);
+		 struct bpf_link **old, struct err *e);
+
+/* The same for a followed child: the link is the caller's. */
+int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
+		   struct bpf_link **out, struct err *e);
 
 /* Destroys the links. Idempotent. */
 void plan_detach(struct plan *p);

@@ -74,6 +74,8 @@ static int decode_task(struct cursor *c, uint16_t type, uint16_t flags, struct e
 	if (comm)
 		memcpy(e->task.comm, comm, RSC_COMM_LEN);
 	e->task.new_process = type == RSC_THREAD_START && flags & RSC_F_NEW_PROCESS;
+	e->task.followed = e->task.new_process && flags & RSC_F_FOLLOWED;
+	e->task.shares_memory = e->task.new_process && flags & RSC_F_SHARES_MM;
 	e->task.group_dead = type == RSC_THREAD_EXIT && flags & RSC_F_GROUP_DEAD;
 	return 0;
 }

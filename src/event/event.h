@@ -19,7 +19,7 @@
 #include "base/err.h"
 #include "model/event.h"
 
-enum { EV_POLL_MS = 100 };
+enum { EV_POLL_MS = 100, EV_CHILDREN_MAX = 64 };
 
 enum ev_group {
 	EV_MAPPINGS = 1, /* calls that change mappings, with callers; may tax every syscall */
@@ -64,6 +64,9 @@ struct ev_options {
 	bool at_exec;
 	/* With gc.offset 0, EV_GC is made ready: ev_set_gc attaches it. */
 	bool gc_later;
+	/* Processes that it forks are targets, too, from their first instruction on, and those that
+	 * they fork: EV_CHILDREN_MAX of them at once. Needs EV_THREADS, and BTF tracepoints. */
+	bool follow;
 	bool fallbacks; /* for tests: take the fallback of every program that has one */
 };
 
@@ -88,14 +91,23 @@ typedef int ev_fn(void *ctx, const struct event *e);
  * events, fn's value, or -errno (-ENODATA: a source that has ended). */
 int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx);
 
-/* Replaces the words that are read at a GC cycle, GCV_COUNT of them: when more becomes known of the
- * target. 0 or -errno; -ENOTSUP of a source that reads none. */
-int ev_set_words(struct ev *s, const struct ev_word *words);
+/* Replaces the words that are read at a GC cycle of a target, GCV_COUNT of them: when more becomes
+ * known of it. 0 or -errno; -ENOTSUP of a source that reads none; -ENOENT it has ended. */
+int ev_set_words(struct ev *s, pid_t pid, const struct ev_word *words);
 
-/* Moves the probe of GC cycles to another program, and replaces the words: after an exec, or when
- * EV_GC was left for later. Cycles in between are not seen. 0; -ENOTSUP the source has no EV_GC;
- * -errno of attaching. */
-int ev_set_gc(struct ev *s, const struct ev_gc *gc, struct err *e);
+/* Moves the probe of a target's GC cycles to another program, and replaces the words: after an
+ * exec, or when EV_GC was left for later. Cycles in between are not seen. 0; -ENOTSUP the source
+ * has no EV_GC; -ENOENT it has ended; -errno of attaching. */
+int ev_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct err *e);
+
+/* After an exec. As ev_set_words. */
+int ev_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go);
+
+/* A followed child has ended: gives up what is kept for it. */
+void ev_forget(struct ev *s, pid_t pid);
+
+/* Whether children are followed, as asked for. */
+bool ev_follows(const struct ev *s);
 
 /* The sizes as they last changed: after the target's end, as its memory was torn down. From Linux
  * 6.2 on they lag a little, as the kernel's own high water does. -ENOTSUP without EV_RSS; -EAGAIN
@@ -125,6 +137,7 @@ uint64_t ev_lost(const struct ev *s);
 struct ev_region {
 	uint64_t start, end; /* bytes */
 	uint64_t ns;	     /* exit of the last lost call, CLOCK_MONOTONIC */
+	pid_t pid;	     /* whose */
 };
 
 /* Those since the last call of it, or all the address space: a malloc'ed array for the caller to

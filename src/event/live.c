@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The source that is the kernel: BPF programs, their maps, the ring buffer. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -27,14 +28,21 @@ enum {
 	BATCH_MAX = 65536,
 };
 
+/* Of a followed child: the probe of its GC cycles. */
+struct child_probe {
+	pid_t pid;
+	struct bpf_link *link;
+};
+
 struct live {
 	struct ev base;
 	struct rsc_bpf *skel;
 	struct ring_buffer *ring;
 	struct plan plan;
-	struct rsc_target target; /* as in the map `targets` */
-	uint32_t key;		  /* there */
-	uint64_t regions_ns;	  /* what ev_lost_regions has told of so far */
+	uint32_t key; /* of the target in the map `targets`; those of its children are theirs */
+	VEC(struct child_probe) probes;
+	VEC(pthread_t) detaching;
+	uint64_t regions_ns; /* what ev_lost_regions has told of so far */
 	/* one poll's */
 	ev_record_fn *fn;
 	void *ctx;
@@ -74,8 +82,14 @@ static void live_stop(struct ev *s)
 {
 	struct live *l = (struct live *)s;
 
-	/* The programs know their target no more; calls under way end unseen. */
-	bpf_map__delete_elem(l->skel->maps.targets, &l->key, sizeof(l->key), 0);
+	int fd = bpf_map__fd(l->skel->maps.targets);
+	uint32_t key;
+
+	/* The programs know their target no more; calls under way end unseen. Then its children, of
+	 * which no more come. */
+	bpf_map_delete_elem(fd, &l->key);
+	for (int i = 0; i < 4 * EV_CHILDREN_MAX && !bpf_map_get_next_key(fd, NULL, &key); i++)
+		bpf_map_delete_elem(fd, &key);
 }
 
 static void live_counters(const struct ev *s, uint64_t *n)
@@ -126,6 +140,12 @@ static void live_close(struct ev *s)
 {
 	struct live *l = (struct live *)s;
 
+	for (size_t i = 0; i < l->probes.n; i++)
+		bpf_link__destroy(l->probes.v[i].link);
+	vec_free(&l->probes);
+	for (size_t i = 0; i < l->detaching.n; i++)
+		pthread_join(l->detaching.v[i], NULL);
+	vec_free(&l->detaching);
 	plan_detach(&l->plan);
 	ring_buffer__free(l->ring);
 	rsc_bpf__destroy(l->skel);
@@ -212,12 +232,6 @@ static int load_retrying(struct live *l, const struct ev_options *o, const struc
 	return r;
 }
 
-static int put_target(struct live *l)
-{
-	return bpf_map__update_elem(l->skel->maps.targets, &l->key, sizeof(l->key), &l->target,
-				    sizeof(l->target), BPF_ANY);
-}
-
 static void copy_words(struct rsc_target *t, const struct ev_word *words)
 {
 	for (int i = 0; i < GCV_COUNT; i++) {
@@ -226,22 +240,132 @@ static void copy_words(struct rsc_target *t, const struct ev_word *words)
 	}
 }
 
-static int live_set_words(struct ev *s, const struct ev_word *words)
+static void copy_gopath(struct rsc_target *t, const struct ev_gopath *go)
 {
-	struct live *l = (struct live *)s;
-
-	copy_words(&l->target, words);
-	return put_target(l);
+	t->go = (struct rsc_gopath){ .on = go->on,
+				     .tls_g = go->tls_g,
+				     .g_m = go->g_m,
+				     .m_curg = go->m_curg,
+				     .g_sched_pc = go->g_sched_pc,
+				     .g_sched_bp = go->g_sched_bp };
 }
 
-static int live_set_gc(struct ev *s, const struct ev_gc *gc, struct err *e)
+/* What the programs know of a target, changed: -ENOENT when it has ended. (The programs change it
+ * at an exec; what is lost between two such changes is set again after it.) */
+static int change_target(struct live *l, pid_t pid, const struct ev_word *words,
+			 const struct ev_gopath *go)
+{
+	int fd = bpf_map__fd(l->skel->maps.targets);
+	struct rsc_target t;
+	uint32_t key = pid;
+
+	if (bpf_map_lookup_elem(fd, &key, &t))
+		return -errno;
+	if (words)
+		copy_words(&t, words);
+	if (go)
+		copy_gopath(&t, go);
+	return bpf_map_update_elem(fd, &key, &t, BPF_EXIST) ? -errno : 0;
+}
+
+static int live_set_words(struct ev *s, pid_t pid, const struct ev_word *words)
+{
+	return change_target((struct live *)s, pid, words, NULL);
+}
+
+static int live_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go)
+{
+	return change_target((struct live *)s, pid, NULL, go);
+}
+
+static void *destroy_link(void *link)
+{
+	bpf_link__destroy(link);
+	return NULL;
+}
+
+/* Detaching waits for grace periods of the kernel, in which another process's first cycles would be
+ * missed: a thread does it. */
+static void detach_aside(struct live *l, struct bpf_link *link)
+{
+	pthread_t t;
+
+	for (size_t i = l->detaching.n; i--;)
+		if (!pthread_tryjoin_np(l->detaching.v[i], NULL))
+			l->detaching.v[i] = l->detaching.v[--l->detaching.n];
+	if (!link)
+		return;
+	if (vec_reserve(&l->detaching, l->detaching.n + 1) ||
+	    pthread_create(&t, NULL, destroy_link, link))
+		bpf_link__destroy(link);
+	else
+		l->detaching.v[l->detaching.n++] = t;
+}
+
+static void drop_probe(struct live *l, pid_t pid)
+{
+	for (size_t i = 0; i < l->probes.n; i++)
+		if (l->probes.v[i].pid == pid) {
+			detach_aside(l, l->probes.v[i].link);
+			l->probes.v[i] = l->probes.v[--l->probes.n];
+			return;
+		}
+}
+
+static int move_child_gc(struct live *l, pid_t pid, const struct ev_gc *gc, struct err *e)
+{
+	struct child_probe p = { .pid = pid };
+	int r;
+
+	drop_probe(l, pid);
+	if (!gc->offset)
+		return 0;
+	r = plan_attach_gc(&l->plan, l->skel->obj, pid, gc, &p.link, e);
+	if (!r && vec_push(&l->probes, p)) {
+		bpf_link__destroy(p.link);
+		r = err_set(e, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+static int live_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct err *e)
 {
 	struct live *l = (struct live *)s;
-	int r = plan_move_gc(&l->plan, l->skel->obj, l->key, gc, e);
+	struct bpf_link *old = NULL;
+	int r;
 
-	plan_describe(&l->plan);
-	copy_words(&l->target, gc->words);
-	return r ? r : put_target(l);
+	if (pid != (pid_t)l->key) {
+		r = move_child_gc(l, pid, gc, e);
+	} else {
+		r = plan_move_gc(&l->plan, l->skel->obj, l->key, gc, &old, e);
+		detach_aside(l, old);
+		plan_describe(&l->plan);
+	}
+	if (r)
+		return r;
+	r = change_target(l, pid, gc->words, NULL);
+	return r ? err_set(e, r, "process %d: %s", (int)pid, strerror(-r)) : 0;
+}
+
+static void live_forget(struct ev *s, pid_t pid)
+{
+	struct live *l = (struct live *)s;
+	int regions = bpf_map__fd(l->skel->maps.lost_regions);
+	int advice = bpf_map__fd(l->skel->maps.advice);
+	struct rsc_advice_key a = { .tgid = pid };
+	struct rsc_region at, next;
+	uint32_t key = pid;
+
+	drop_probe(l, pid);
+	bpf_map_delete_elem(bpf_map__fd(l->skel->maps.rss_state), &key);
+	for (a.advice = 0; a.advice < 128; a.advice++)
+		bpf_map_delete_elem(advice, &a);
+	/* The next one is asked for before this one goes. */
+	for (bool more = !bpf_map_get_next_key(regions, NULL, &at); more; at = next) {
+		more = !bpf_map_get_next_key(regions, &at, &next);
+		if (at.tgid == key)
+			bpf_map_delete_elem(regions, &at);
+	}
 }
 
 static int live_rss(const struct ev *s, struct event_rss *out)
@@ -281,13 +405,12 @@ static int live_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
 		struct ev_region g;
 
 		at = next;
-		if (bpf_map_lookup_elem(fd, &at, &ns) || ns + late <= l->regions_ns || !ns ||
-		    at.tgid != l->key)
+		if (bpf_map_lookup_elem(fd, &at, &ns) || ns + late <= l->regions_ns || !ns)
 			continue;
 		g = (struct ev_region){ (uint64_t)at.region << RSC_REGION_SHIFT,
-					(at.region + 1ULL) << RSC_REGION_SHIFT, ns };
+					(at.region + 1ULL) << RSC_REGION_SHIFT, ns, at.tgid };
 		if (at.region == RSC_REGION_ALL)
-			g = (struct ev_region){ 0, UINT64_MAX, ns };
+			g = (struct ev_region){ 0, UINT64_MAX, ns, at.tgid };
 		if (ns > newest)
 			newest = ns;
 		r = vec_push(&v, g);
@@ -326,11 +449,12 @@ static int live_advice(const struct ev *s, pid_t pid, struct ev_advice **out, si
 	return 0;
 }
 
-/* Whether a program sees the target's exec. */
-static bool sees_exec(const struct live *l)
+/* Whether a program is attached whose name begins so. */
+static bool sees(const struct live *l, const char *name)
 {
 	for (size_t i = 0; i < l->plan.n; i++)
-		if (l->plan.program[i].attached && !strncmp(l->plan.program[i].name, "exec_", 5))
+		if (l->plan.program[i].attached &&
+		    !strncmp(l->plan.program[i].name, name, strlen(name)))
 			return true;
 	return false;
 }
@@ -341,36 +465,37 @@ static int arm(struct live *l, const struct ev_options *o)
 	struct rsc_rss_state rss = {
 		.sizes = { o->rss.file, o->rss.anon, o->rss.swap, o->rss.shmem },
 		.swap_sent = o->rss.swap,
-		.on = !o->at_exec || !sees_exec(l),
+		.on = !o->at_exec || !sees(l, "exec_"),
 	};
 	struct rsc_region all = { .tgid = o->pid, .region = RSC_REGION_ALL };
+	struct rsc_target target = { 0 };
 	uint64_t none = 0;
 	int r;
 
 	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
 			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS &&
-			       EV_MADVISE == RSC_GROUP_MADVISE,
+			       EV_MADVISE == RSC_GROUP_MADVISE && EV_CHILDREN_MAX == RSC_FOLLOW_MAX,
 		       "groups are the programs' own");
 	rss.sent = rss.high = rss.sizes[0] + rss.sizes[1] + rss.sizes[3];
 	l->key = o->pid;
-	l->target = (struct rsc_target){
-		.groups = l->plan.groups,
-		.page_size = sysconf(_SC_PAGESIZE),
-		.rss_step = o->rss_step ? o->rss_step : RSS_STEP_DEFAULT,
-		.go = { .on = o->go.on,
-			.tls_g = o->go.tls_g,
-			.g_m = o->go.g_m,
-			.m_curg = o->go.m_curg,
-			.g_sched_pc = o->go.g_sched_pc,
-			.g_sched_bp = o->go.g_sched_bp },
-	};
-	copy_words(&l->target, o->gc.words);
+	target.groups = l->plan.groups;
+	if (o->follow && sees(l, "fork_btf")) {
+		target.groups |= RSC_FOLLOW;
+		l->base.follows = true;
+	}
+	target.page_size = sysconf(_SC_PAGESIZE);
+	target.rss_step = o->rss_step ? o->rss_step : RSS_STEP_DEFAULT;
+	copy_gopath(&target, &o->go);
+	copy_words(&target, o->gc.words);
 	r = bpf_map__update_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
 				 sizeof(rss), BPF_ANY);
 	if (!r)
 		r = bpf_map__update_elem(l->skel->maps.lost_regions, &all, sizeof(all), &none,
 					 sizeof(none), BPF_ANY);
-	return r ? r : put_target(l);
+	if (!r)
+		r = bpf_map__update_elem(l->skel->maps.targets, &l->key, sizeof(l->key), &target,
+					 sizeof(target), BPF_ANY);
+	return r;
 }
 
 static const struct ev_ops live_ops = {
@@ -378,6 +503,8 @@ static const struct ev_ops live_ops = {
 	.stop = live_stop,
 	.set_words = live_set_words,
 	.set_gc = live_set_gc,
+	.set_gopath = live_set_gopath,
+	.forget = live_forget,
 	.rss = live_rss,
 	.lost_regions = live_lost_regions,
 	.advice = live_advice,

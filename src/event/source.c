@@ -19,15 +19,28 @@ struct delivery {
  * twice in a row. */
 static bool is_repeated(struct ev *s, const struct event *e)
 {
+	uint64_t cycle = e->gc.v[GCV_CYCLE];
 	bool again;
 
 	if (e->type != EVENT_GC || !gc_has(&e->gc, GCV_CYCLE))
 		return false;
-	again = s->gc.seen && s->gc.tgid == e->tgid && s->gc.cycle == e->gc.v[GCV_CYCLE];
-	s->gc.seen = true;
-	s->gc.tgid = e->tgid;
-	s->gc.cycle = e->gc.v[GCV_CYCLE];
-	return again;
+	for (size_t i = 0; i < s->gc.n; i++) {
+		if (s->gc.v[i].tgid != e->tgid)
+			continue;
+		again = s->gc.v[i].cycle == cycle;
+		s->gc.v[i].cycle = cycle;
+		return again;
+	}
+	/* without memory for it a repetition is told */
+	(void)vec_push(&s->gc, (struct ev_cycle){ e->tgid, cycle });
+	return false;
+}
+
+static void forget_cycle(struct ev *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->gc.n; i++)
+		if (s->gc.v[i].tgid == (uint32_t)pid)
+			s->gc.v[i] = s->gc.v[--s->gc.n];
 }
 
 static int deliver(void *ctx, const void *rec, size_t len)
@@ -61,17 +74,34 @@ int ev_poll(struct ev *s, int timeout_ms, ev_fn *fn, void *ctx)
 	return r && !d.events ? r : d.events;
 }
 
-int ev_set_words(struct ev *s, const struct ev_word *words)
+int ev_set_words(struct ev *s, pid_t pid, const struct ev_word *words)
 {
-	return s->ops->set_words ? s->ops->set_words(s, words) : -ENOTSUP;
+	return s->ops->set_words ? s->ops->set_words(s, pid, words) : -ENOTSUP;
 }
 
-int ev_set_gc(struct ev *s, const struct ev_gc *gc, struct err *e)
+int ev_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct err *e)
 {
 	if (!s->ops->set_gc || !(s->groups & EV_GC))
 		return err_set(e, -ENOTSUP, "no probe for GC cycles");
-	s->gc.seen = false;
-	return s->ops->set_gc(s, gc, e);
+	forget_cycle(s, pid);
+	return s->ops->set_gc(s, pid, gc, e);
+}
+
+int ev_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go)
+{
+	return s->ops->set_gopath ? s->ops->set_gopath(s, pid, go) : -ENOTSUP;
+}
+
+void ev_forget(struct ev *s, pid_t pid)
+{
+	forget_cycle(s, pid);
+	if (s->ops->forget)
+		s->ops->forget(s, pid);
+}
+
+bool ev_follows(const struct ev *s)
+{
+	return s->follows;
 }
 
 int ev_rss(const struct ev *s, struct event_rss *out)
@@ -113,8 +143,10 @@ void ev_stop(struct ev *s)
 
 void ev_close(struct ev *s)
 {
-	if (s)
-		s->ops->close(s);
+	if (!s)
+		return;
+	vec_free(&s->gc);
+	s->ops->close(s);
 }
 
 int ev_fd(const struct ev *s)

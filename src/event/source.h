@@ -3,6 +3,7 @@
 #ifndef RSSCOPE_EVENT_SOURCE_H
 #define RSSCOPE_EVENT_SOURCE_H
 
+#include "base/vec.h"
 #include "event/event.h"
 
 #include <rsscope/event.h>
@@ -14,11 +15,14 @@ struct ev_ops {
 	/* Waits up to timeout_ms, then hands over what is there. 0, -ENODATA when the source has
 	 * ended, -errno. A stop by fn is 0. */
 	int (*poll)(struct ev *s, int timeout_ms, ev_record_fn *fn, void *ctx);
-	void (*stop)(struct ev *s);					      /* may be NULL */
-	int (*set_words)(struct ev *s, const struct ev_word *words);	      /* may be NULL */
-	int (*set_gc)(struct ev *s, const struct ev_gc *gc, struct err *e);   /* may be NULL */
-	int (*rss)(const struct ev *s, struct event_rss *out);		      /* may be NULL */
-	int (*lost_regions)(struct ev *s, struct ev_region **out, size_t *n); /* may be NULL */
+	void (*stop)(struct ev *s);						/* may be NULL */
+	int (*set_words)(struct ev *s, pid_t pid, const struct ev_word *words); /* may be NULL */
+	int (*set_gc)(struct ev *s, pid_t pid, const struct ev_gc *gc,
+		      struct err *e);						/* may be NULL */
+	int (*set_gopath)(struct ev *s, pid_t pid, const struct ev_gopath *go); /* may be NULL */
+	void (*forget)(struct ev *s, pid_t pid);				/* may be NULL */
+	int (*rss)(const struct ev *s, struct event_rss *out);			/* may be NULL */
+	int (*lost_regions)(struct ev *s, struct ev_region **out, size_t *n);	/* may be NULL */
 	int (*advice)(const struct ev *s, pid_t pid, struct ev_advice **out,
 		      size_t *n); /* may be NULL */
 	/* Fills n[0..RSC_N_COUNT) with the sums over the CPUs. */
@@ -28,18 +32,21 @@ struct ev_ops {
 	void (*close)(struct ev *s); /* frees s */
 };
 
+struct ev_cycle {
+	uint32_t tgid;
+	uint64_t cycle;
+};
+
 /* The part that all sources share; the first member of each. */
 struct ev {
 	const struct ev_ops *ops;
 	int fd; /* −1: none */
 	uint32_t groups;
+	bool follows;
 	uint64_t undecoded;  /* records that no decoder understands */
 	uint64_t duplicates; /* GC records of a cycle that was already told */
-	struct {
-		bool seen;
-		uint32_t tgid;
-		uint64_t cycle;
-	} gc;
+	/* The last cycle that was told, by process. */
+	VEC(struct ev_cycle) gc;
 	const struct ev_program *programs;
 	size_t nprograms;
 	bool has_tax;

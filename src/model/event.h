@@ -108,6 +108,8 @@ static inline bool gc_has(const struct event_gc *g, enum gc_value i)
 struct event_task {
 	uint32_t by_tgid, by_tid; /* start: the creator; exec: by_tid is the id before */
 	bool new_process;	  /* start: a fork, not a thread */
+	bool followed;		  /* start of a process: its events come, too */
+	bool shares_memory;	  /* start of a process: with its parent, until it execs or ends */
 	bool group_dead;	  /* exit: the process ends with it */
 	uint32_t exit_code;	  /* as in wait(2) */
 	char comm[17];

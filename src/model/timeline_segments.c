@@ -48,9 +48,9 @@ int tl_shmat(struct timeline *t, const struct tl_call *c)
 	if (!s.segment)
 		return -ENOMEM;
 	r = tl_place(t, &s, c->args[2] & SHM_OVER ? PLACE_FIXED : PLACE_FREE, c->origin, flags);
-	/* Not to be found any more: it is detached by now, and what it had covered is not known. */
+	/* Where its size is not known it is detached by now, or nobody tells. */
 	if (!r && !c->length)
-		r = tl_doubt(t, s.start, c->args[2] & SHM_OVER ? UINT64_MAX : s.end);
+		r = tl_doubt(t, s.start, UINT64_MAX);
 	return r;
 }
 

@@ -89,6 +89,23 @@ struct watch_end {
 	struct watch_mappings mappings;
 	const struct watch_advice *advice; /* borrowed */
 	size_t nadvice;
+	uint64_t followed, children_ended; /* processes that were forked */
+};
+
+/* A process that has become another program. Strings may be NULL or "". */
+struct watch_exec {
+	uint32_t pid;
+	uint64_t now_ns; /* CLOCK_MONOTONIC */
+	const char *comm, *exe, *go_version;
+	const char *no_gc; /* why its GC cycles are not watched */
+};
+
+/* A process that was followed and is there at the end. */
+struct watch_child {
+	uint32_t pid;
+	uint64_t now_ns; /* CLOCK_MONOTONIC */
+	const char *comm, *exe;
+	struct watch_mappings mappings;
 };
 
 /* What an event is held against: those before. */
@@ -103,6 +120,8 @@ struct watch_seen {
 struct watch_text {
 	struct watch_seen seen;
 	struct text_style style;
+	bool pids;    /* each line tells whose it is: */
+	uint32_t pid; /* of the line under way */
 };
 
 int watch_text_start(struct watch_text *w, const struct watch_start *s, struct text *out);
@@ -112,6 +131,8 @@ int watch_text_event(struct watch_text *w, const struct event *e, const struct f
 int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct text *out);
 /* `n` events of that CPU are missing between its last event and this one. */
 int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, struct text *out);
+int watch_text_exec(struct watch_text *w, const struct watch_exec *x, struct text *out);
+int watch_text_child(struct watch_text *w, const struct watch_child *c, struct text *out);
 int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out);
 
 /* A line as GODEBUG=gctrace=1 has it; "?" for what is not known. scans: with the sizes of stacks
@@ -127,8 +148,10 @@ int watch_json_sample(const struct watch_clock *c, const struct watch_sample *s,
 int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t n,
 		    struct text *out);
 /* One live mapping as it is known, before it is compared: for tests. prot: as in /proc/PID/maps. */
-int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, const char *prot,
-		       const char *name, struct text *out);
+int watch_json_mapping(uint32_t pid, uint64_t start, uint64_t stop, const char *origin,
+		       const char *prot, const char *name, struct text *out);
+int watch_json_exec(const struct watch_clock *c, const struct watch_exec *x, struct text *out);
+int watch_json_child(const struct watch_clock *c, const struct watch_child *p, struct text *out);
 int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out);
 
 #endif

@@ -409,6 +409,10 @@ static void put_task(struct line *l, const struct event *e)
 	case KIND_FORK:
 		put_u64(l, "by_pid", e->task.by_tgid);
 		put_u64(l, "by_tid", e->task.by_tid);
+		if (e->task.new_process) {
+			put_bool(l, "followed", e->task.followed);
+			put_bool(l, "shares_memory", e->task.shares_memory);
+		}
 		break;
 	case KIND_EXIT:
 		if (e->task.exit_code & 0x7f)
@@ -524,13 +528,14 @@ int watch_json_lost(const struct watch_clock *c, const struct event *e, uint32_t
 	return end(&l);
 }
 
-int watch_json_mapping(uint64_t start, uint64_t stop, const char *origin, const char *prot,
-		       const char *name, struct text *out)
+int watch_json_mapping(uint32_t pid, uint64_t start, uint64_t stop, const char *origin,
+		       const char *prot, const char *name, struct text *out)
 {
 	struct line l = { .out = out };
 
 	put(&l, "{", 1);
 	put_string(&l, "type", "mapping");
+	put_u64(&l, "pid", pid);
 	put_addr(&l, "start", start);
 	put_addr(&l, "end", stop);
 	put_string(&l, "origin", origin);
@@ -580,6 +585,30 @@ static void put_advice(struct line *l, const struct watch_advice *a, size_t n)
 	close_with(l, "]");
 }
 
+int watch_json_exec(const struct watch_clock *c, const struct watch_exec *x, struct text *out)
+{
+	struct line l = begin(out, "program", c, x->now_ns);
+
+	put_u64(&l, "pid", x->pid);
+	put_known(&l, "comm", x->comm);
+	put_known(&l, "exe", x->exe);
+	put_known(&l, "go_version", x->go_version);
+	put_known(&l, "no_gc", x->no_gc);
+	return end(&l);
+}
+
+int watch_json_child(const struct watch_clock *c, const struct watch_child *p, struct text *out)
+{
+	struct line l = begin(out, "child", c, p->now_ns);
+
+	put_u64(&l, "pid", p->pid);
+	put_known(&l, "comm", p->comm);
+	put_known(&l, "exe", p->exe);
+	if (p->mappings.known)
+		put_mappings(&l, &p->mappings);
+	return end(&l);
+}
+
 int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out)
 {
 	struct line l = begin(out, "end", c, e->now_ns);
@@ -596,6 +625,10 @@ int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struc
 	for (size_t i = 0; i < e->losses.n; i++)
 		put_u64(&l, e->losses.v[i].name, e->losses.v[i].v);
 	close_with(&l, "}");
+	if (e->followed) {
+		put_u64(&l, "children_followed", e->followed);
+		put_u64(&l, "children_ended", e->children_ended);
+	}
 	if (e->mappings.known) {
 		put_mappings(&l, &e->mappings);
 		put_advice(&l, e->advice, e->nadvice);

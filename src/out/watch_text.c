@@ -71,6 +71,9 @@ static int begin(const struct watch_text *w, uint64_t mono_ns, const char *kind,
 
 	if (localtime_r(&s, &tm))
 		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	if (w->pids && w->pid)
+		return text_printf(out, "%s.%03u  %7" PRIu32 "  %-8s", clock,
+				   (unsigned int)(ns % 1000000000 / 1000000), w->pid, kind);
 	return text_printf(out, "%s.%03u  %-8s", clock, (unsigned int)(ns % 1000000000 / 1000000),
 			   kind);
 }
@@ -269,6 +272,8 @@ static int put_gc(struct watch_text *w, const struct event_gc *g, struct text *o
 
 	gc_track_next(&w->seen.gc, g, &c);
 	trigger = gc_trigger_name(c.trigger);
+	if (!g->have)
+		r = text_printf(out, "%10s  a cycle; its figures are not known yet", "");
 	if (gc_has(g, GCV_CYCLE))
 		r = text_printf(out, "%10" PRIu64, g->v[GCV_CYCLE]);
 	if (!r && trigger)
@@ -378,7 +383,10 @@ static const char *label(const struct event *e)
 int watch_text_event(struct watch_text *w, const struct event *e, const struct frame *frames,
 		     size_t n, struct text *out)
 {
-	int r = begin(w, e->exit_ns, label(e), out);
+	int r;
+
+	w->pid = e->tgid;
+	r = begin(w, e->exit_ns, label(e), out);
 
 	if (r)
 		return r;
@@ -460,6 +468,23 @@ static int put_limit(const struct watch_text *w, const struct watch_limit *l, ui
 	return r ? r : text_add(out, "\n", 1);
 }
 
+int watch_text_exec(struct watch_text *w, const struct watch_exec *x, struct text *out)
+{
+	int r;
+
+	w->pid = x->pid;
+	r = begin(w, x->now_ns, "program", out);
+	if (!r)
+		r = text_printf(out, "%10s  ", "");
+	if (!r)
+		r = put_name(w, x->exe && *x->exe ? x->exe : "?", out);
+	if (!r && x->go_version && *x->go_version)
+		r = text_printf(out, " (%s)", x->go_version);
+	if (!r && x->no_gc && *x->no_gc)
+		r = text_printf(out, "; its GC cycles are not watched: %s", x->no_gc);
+	return r ? r : text_add(out, "\n", 1);
+}
+
 int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct text *out)
 {
 	char rss[32];
@@ -515,6 +540,22 @@ static int put_mappings(const struct watch_text *w, const struct watch_mappings 
 	return r ? r : text_add(out, "\n", 1);
 }
 
+int watch_text_child(struct watch_text *w, const struct watch_child *c, struct text *out)
+{
+	int r;
+
+	w->pid = c->pid;
+	r = text_printf(out, "child %" PRIu32 " ", c->pid);
+	if (!r)
+		r = put_name(w, c->comm ? c->comm : "", out);
+	if (!r && c->mappings.known)
+		r = text_printf(out, ": ");
+	if (!r)
+		r = c->mappings.known ? put_mappings(w, &c->mappings, out)
+				      : text_add(out, " is still there\n", 16);
+	return r;
+}
+
 /* "madvise: DONTNEED 120 times for 34.0 MiB, ..." */
 static int put_advice(const struct watch_text *w, const struct watch_advice *a, size_t n,
 		      struct text *out)
@@ -552,6 +593,9 @@ int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text 
 		r = text_printf(out, " no events");
 	if (!r && e->failed)
 		r = text_printf(out, ", %" PRIu64 " of the calls failed", e->failed);
+	if (!r && e->followed)
+		r = text_printf(out, ", of %" PRIu64 " children too, %" PRIu64 " of which ended",
+				e->followed, e->children_ended);
 	if (!r)
 		r = text_printf(out, "; lost: %" PRIu64, e->lost);
 	for (size_t i = 0; i < e->losses.n && !r; i++)

@@ -187,7 +187,7 @@ TEST(event_source_drops_repeated_cycles_and_counts_garbage)
 	CHECK_INT(c[n - 1].n, 1);
 	CHECK_INT(ev_lost(ev), 1);
 	CHECK_INT(ev_fd(ev), -1);
-	CHECK_INT(ev_set_words(ev, NULL), -ENOTSUP);
+	CHECK_INT(ev_set_words(ev, 1, NULL), -ENOTSUP);
 	ev_stop(ev);
 	ev_close(ev);
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `--follow`: the processes that a target has forked, and those that they have, while they live. */
+#ifndef RSSCOPE_CLI_FOLLOW_H
+#define RSSCOPE_CLI_FOLLOW_H
+
+#include "cli/watch.h"
+#include "collect/mapbook.h"
+
+struct follow_proc {
+	pid_t pid;
+	struct memsrc *m; /* owned; NULL: it had ended when it was looked for */
+	struct watch_target t;
+	bool has_book;
+	struct mapbook book;
+	struct watch_seen seen; /* what was printed of it last */
+	bool ended;
+};
+
+struct follow {
+	struct ev *ev; /* borrowed; NULL: nothing is followed, and all below is of no effect */
+	struct watch_clock clock;
+	VEC(struct follow_proc *) v;
+	uint64_t followed, ended;
+};
+
+void follow_open(struct follow *f, struct ev *ev, const struct watch_clock *clock);
+void follow_close(struct follow *f); /* safe on a zeroed struct */
+
+/* Takes in what an event of a process other than the target tells; the process, or NULL: it is not
+ * one of those followed. Borrowed until follow_done. */
+struct follow_proc *follow_event(struct follow *f, const struct event *e);
+
+/* When the event has been printed: gives up what has ended. */
+void follow_done(struct follow *f);
+
+/* Regions in which calls were lost, of any process. 0 or -ENOMEM. */
+int follow_losses(struct follow *f, const struct ev_region *g, size_t n);
+
+/* Between batches of events. */
+void follow_turn(struct follow *f);
+
+/* ---- what is told of mappings at the end (watch_book.c) */
+
+/* Appends a line of JSON for each piece, as events left it. 0 or -ENOMEM. */
+int watch_book_live(struct mapbook *b, struct text *out);
+
+/* What they came to, and how they compare with the kernel's word. 0 or -ENOMEM. */
+int watch_book_end(struct mapbook *b, struct watch_mappings *m);
+
+#endif
