@@ -223,7 +223,9 @@ static __always_inline void call_send(struct call_slot *slot)
 		n = RSC_STACK_MAX;
 	n = __builtin_offsetof(struct rsc_rec_call, stack) + 8 * n;
 	slot->rec.hdr.size = n;
-	if (bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n))) {
+	/* The last eighth is left to what is rare and can't be missed: forks, execs, ends. */
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) + n > cfg_wake_bytes / 2 * 7 ||
+	    bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n))) {
 		count_lost(RSC_N_RING_CALL);
 		lose_call(&slot->rec);
 	}

@@ -22,7 +22,7 @@
 
 /* Inode of the observer's pid namespace when it is not the initial one, else 0. */
 extern const volatile __u32 cfg_pidns;
-/* Bytes of unread records that wake the reader. */
+/* Bytes of unread records that wake the reader: a quarter of the ring. */
 extern const volatile __u64 cfg_wake_bytes;
 
 /* A call under way, by thread: the record itself, completed at the exit. The slot stays with the

@@ -124,10 +124,16 @@ struct follow_proc *follow_event(struct follow *f, const struct event *e)
 		}
 		return p;
 	}
-	i = k == KIND_FORK ? -1 : find(f, e->tgid);
-	if (i < 0)
+	if (k == KIND_FORK)
 		return NULL;
-	p = f->v.v[i];
+	i = find(f, e->tgid);
+	if (i < 0 && k == KIND_THREAD_EXIT) /* beside the last one, whose end was told */
+		return NULL;
+	p = i >= 0 ? f->v.v[i] : add(f, e->tgid);
+	if (!p)
+		return NULL;
+	if (i < 0 && k != KIND_EXEC && k != KIND_EXIT) /* its fork was lost */
+		exec(f, p);
 	if (k == KIND_EXEC)
 		exec(f, p);
 	else if (k == KIND_GC && p->m)
