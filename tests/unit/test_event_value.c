@@ -214,12 +214,14 @@ TEST(event_lines_of_all_kinds)
 			if (type == EVENT_CALL) {
 				e.call.call = i % CALL_COUNT;
 				e.call.nstack = e.call.ngo = 0;
+				e.call.name[EVENT_NAME_MAX - 1] = 0;
 				e.call.stack_failed = e.call.go_failed = e.call.stack_cut = i & 1;
 			}
 			if (type == EVENT_THREAD_START || type == EVENT_THREAD_EXIT ||
 			    type == EVENT_EXEC) {
 				e.task.comm[16] = 0;
 				e.task.new_process = e.task.group_dead = i & 1;
+				e.task.followed = e.task.shares_memory = i & 2;
 			}
 			j = line_of(&e, NULL, 0);
 			REQUIRE(j);
@@ -296,4 +298,51 @@ TEST(event_stream_begins_and_ends)
 	CHECK(strstr(c.p, "not watched: gc: no\n"));
 	REQUIRE(!watch_text_end(&w, &end, &c));
 	CHECK(strstr(c.p, "watched for 2.0 s (signal): 4 gc; lost: 3\n"));
+}
+
+TEST(event_stream_of_children)
+{
+	struct watch_exec x = { .pid = 8,
+				.now_ns = 7,
+				.comm = "c",
+				.exe = "/x/c",
+				.go_version = "go1.99",
+				.no_gc = "no" };
+	struct watch_child p = { .pid = 9, .comm = "d\x1b[2J", .mappings = { .known = true } };
+	struct watch_advice advice = { .advice = 4, .calls = 3, .failed = 1, .bytes = 8192 };
+	struct watch_end end = { .why = "exit",
+				 .mappings = { .known = true, .compared = true, .grown = 4096 },
+				 .advice = &advice,
+				 .nadvice = 1,
+				 .followed = 5,
+				 .children_ended = 4 };
+	struct watch_text w = { .seen.clock = epoch, .pids = true };
+	_text_ struct text t = { 0 };
+	json_t *j;
+
+	REQUIRE(!watch_json_exec(&epoch, &x, &t));
+	json_decref(parse_line(t.p));
+	t.n = 0;
+	REQUIRE(!watch_json_child(&epoch, &p, &t));
+	json_decref(parse_line(t.p));
+	t.n = 0;
+	REQUIRE(!watch_json_mapping(9, 4096, 8192, "seen", "rw-p", "Go: heap", &t));
+	json_decref(parse_line(t.p));
+	t.n = 0;
+	REQUIRE(!watch_json_end(&epoch, &end, &t));
+	j = parse_line(t.p);
+	CHECK_INT(json_integer_value(json_object_get(j, "children_followed")), 5);
+	CHECK_STR(json_string_value(json_object_get(
+			  json_array_get(json_object_get(j, "madvise"), 0), "advice")),
+		  "MADV_DONTNEED");
+	json_decref(j);
+	t.n = 0;
+	REQUIRE(!watch_text_exec(&w, &x, &t));
+	CHECK(strstr(t.p, "        8  program ") && strstr(t.p, "/x/c (go1.99); its GC cycles"));
+	REQUIRE(!watch_text_child(&w, &p, &t));
+	CHECK(!strchr(t.p, '\x1b'));
+	REQUIRE(!watch_text_end(&w, &end, &t));
+	CHECK(strstr(t.p, "of 5 children too, 4 of which ended; lost: 0\n"));
+	CHECK(strstr(t.p, "4.0 KiB came without a call"));
+	CHECK(strstr(t.p, "madvise: DONTNEED 3 times for 8.0 KiB (1 failed)\n"));
 }
