@@ -2,15 +2,15 @@
 /*
  * perturb PID|CAPTURE [-v]: a process that stands still, read with a layout of which one field was
  * moved by 8 bytes (sizes and constants too), for each field and both ways; then with the layouts
- * of all other releases. Each time the runtime must be refused, or a figure be missing by name or
- * marked torn, or every figure stay the same. Prints what is none of that; status 1 when there are
- * any.
+ * of all other releases; then as if the program named another release. Each time the runtime must
+ * be refused, or a figure be missing by name or marked torn, or every figure stay the same. Prints
+ * what is none of that; status 1 when there are any.
  */
 #include <inttypes.h>
 
 #include "target.h"
 
-static const char *const names[] = {
+static const char *const field_names[] = {
 #define SIZE(id, s)	[GO_SIZE_##id] = "SIZE_" #id,
 #define FIELD(id, s, f) [GO_##id] = #id,
 #define WIDTH(id, s, f) [GO_##id] = #id,
@@ -152,7 +152,8 @@ static void read_rest(const struct go_runtime *rt, struct reading *r)
 }
 
 /* 0, or why the runtime was refused. */
-static int read_all(struct target *t, const struct go_layout *l, struct reading *out)
+static int read_all(struct target *t, const struct go_layout *const *l, size_t n,
+		    struct reading *out)
 {
 	struct go_runtime rt;
 	struct err e = { 0 };
@@ -160,7 +161,7 @@ static int read_all(struct target *t, const struct go_layout *l, struct reading 
 
 	*out = (struct reading){ 0 };
 	memsrc_flush(t->m);
-	r = go_runtime_try(t->m, t->bin, t->bias, &t->maps, &l, 1, &rt, &e);
+	r = go_runtime_try(t->m, t->bin, t->bias, &t->maps, l, n, &rt, &e);
 	if (r)
 		return r;
 	if (rt.missing[0])
@@ -202,13 +203,13 @@ struct tally {
 	bool verbose;
 };
 
-static void try_one(struct target *t, const struct reading *base, const struct go_layout *l,
-		    const char *label, struct tally *n)
+static void try_some(struct target *t, const struct reading *base, const struct go_layout *const *l,
+		     size_t nl, const char *label, struct tally *n)
 {
 	struct reading now;
 	char diff[400];
 
-	if (read_all(t, l, &now)) {
+	if (read_all(t, l, nl, &now)) {
 		n->refused++;
 	} else if (!differs(base, &now, diff, sizeof(diff))) {
 		n->same++;
@@ -225,6 +226,12 @@ static void try_one(struct target *t, const struct reading *base, const struct g
 	vec_free(&now.v);
 }
 
+static void try_one(struct target *t, const struct reading *base, const struct go_layout *l,
+		    const char *label, struct tally *n)
+{
+	try_some(t, base, &l, 1, label, n);
+}
+
 static void move_fields(struct target *t, const struct reading *base, const struct go_layout *own,
 			struct tally *n)
 {
@@ -237,7 +244,7 @@ static void move_fields(struct target *t, const struct reading *base, const stru
 			if (!go_has(&l, f) || (l.f[f] + by < 0 && l.f[f] > 0))
 				continue;
 			l.f[f] += by;
-			snprintf(label, sizeof(label), "%s %+d", names[f], by);
+			snprintf(label, sizeof(label), "%s %+d", field_names[f], by);
 			try_one(t, base, &l, label, n);
 		}
 	}
@@ -259,9 +266,29 @@ static void swap_layouts(struct target *t, const struct reading *base, const str
 	}
 }
 
+/* Layouts in the order in which a program that names another release gets them. */
+static void misname(struct target *t, const struct reading *base, const struct go_layout *own,
+		    struct tally *n)
+{
+	const struct go_layout *order[64];
+	char label[80], version[32];
+
+	for (size_t i = 0; i < go_nlayouts; i++) {
+		if (strcmp(go_layouts[i].arch, own->arch) != 0)
+			continue;
+		snprintf(version, sizeof(version), "%.*s",
+			 (int)strcspn(go_layouts[i].releases, " "), go_layouts[i].releases);
+		snprintf(label, sizeof(label), "named %s", version);
+		try_some(t, base, order,
+			 go_layout_candidates(version, own->arch, order,
+					      sizeof(order) / sizeof(order[0])),
+			 label, n);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct tally fields = { 0 }, layouts = { 0 };
+	struct tally fields = { 0 }, layouts = { 0 }, names = { 0 };
 	struct target t = { 0 };
 	struct reading base;
 	struct go_runtime rt;
@@ -269,9 +296,10 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
-	fields.verbose = layouts.verbose = argc > 2 && !strcmp(argv[2], "-v");
+	fields.verbose = layouts.verbose = names.verbose = argc > 2 && !strcmp(argv[2], "-v");
 	target_open(&t, argv[1]);
-	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, &rt, &e) || read_all(&t, rt.l, &base)) {
+	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, &rt, &e) ||
+	    read_all(&t, &rt.l, 1, &base)) {
 		fprintf(stderr, "%s: %s\n", argv[1], e.text);
 		return 2;
 	}
@@ -279,11 +307,13 @@ int main(int argc, char **argv)
 		printf("as it is: %s\n", base.what);
 	move_fields(&t, &base, rt.l, &fields);
 	swap_layouts(&t, &base, rt.l, &layouts);
+	misname(&t, &base, rt.l, &names);
 	printf("%s: of fields %u refused, %u named, %u without effect, %u silent; of layouts %u, "
-	       "%u, %u, %u\n",
+	       "%u, %u, %u; named otherwise %u, %u, %u, %u\n",
 	       rt.layout, fields.refused, fields.named, fields.same, fields.silent, layouts.refused,
-	       layouts.named, layouts.same, layouts.silent);
+	       layouts.named, layouts.same, layouts.silent, names.refused, names.named, names.same,
+	       names.silent);
 	vec_free(&base.v);
 	target_close(&t);
-	return base.noticed || fields.silent || layouts.silent;
+	return base.noticed || fields.silent || layouts.silent || names.silent;
 }
