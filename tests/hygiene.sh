@@ -28,6 +28,9 @@ check() {
 		files '*' | xargs -r grep -nIE -e "(^|[^[:alnum:]_./-])(/work|$home/[a-z]+|/Users)/" \
 			-e "^$(pwd)/" /dev/null | sed 's/$/   <- a local path/' |
 			grep -v -e '^tests/hygiene.sh:' -e "[\" ]$home/dev/"
+		# Kernels have public names, without the suffix of one provider. (Captures are what they are.)
+		files '*' | grep -v '^\(\./\)\?tests/captures/' | xargs -r grep -nIE '[0-9]+\.[0-9]+\.[0-9]+-fc-v?[0-9]' /dev/null |
+			cut -c1-200 | sed 's/$/   <- the kernel of a local machine/'
 		# exit() belongs to the commands: what is below returns an error.
 		files 'src/*.c' | grep -vE '^(\./)?src/(cli/|main\.c)' |
 			xargs -r grep -nE '(^|[^[:alnum:]_])(_exit|exit|abort)\(' /dev/null |
@@ -58,6 +61,7 @@ self_test() {
 	offend src/base/a.h "$spdx
 /* see /work/notes */"
 	offend doc/a.md "see $(printf '/home')/somebody/notes"
+	offend tests/a.json "$(printf '{"kernel":"6.1.2-%s"}' fc-v3)"
 	offend src/base/a.c "$spdx
 	exit(1);"
 	mkdir -p "$dir/good/src/base"
