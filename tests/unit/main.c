@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdarg.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,17 @@ static struct test {
 	test_fn *fn;
 } tests[2048];
 static int ntests, failures;
+static char scratch[] = "/tmp/rsscope-unit-XXXXXX";
+
+const char *test_dir(void)
+{
+	return scratch;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
 
 void test_register(const char *file, const char *name, test_fn *fn)
 {
@@ -82,6 +94,10 @@ int main(int argc, char **argv)
 {
 	int passed = 0, failed = 0, skipped = 0, verbose = argc > 1 && !strcmp(argv[1], "-v");
 
+	if (!mkdtemp(scratch)) {
+		perror(scratch);
+		return 1;
+	}
 	for (int i = 0; i < ntests; i++) {
 		bool want = argc <= 1 + verbose;
 		int rc;
@@ -102,6 +118,8 @@ int main(int argc, char **argv)
 		else if (verbose)
 			printf("%s %s\n", rc ? "skip" : "ok  ", tests[i].name);
 	}
+	/* what a test that failed left behind, too */
+	nftw(scratch, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

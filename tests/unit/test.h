@@ -18,6 +18,9 @@ void test_register(const char *file, const char *name, test_fn *fn);
 void test_failed(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void test_skip(const char *why) __attribute__((noreturn));
+/* A directory for what tests write; gone at the end, whatever happened. Names are the tests' own.
+ */
+const char *test_dir(void);
 
 #define TEST(name)                                                                                 \
 	static void test_##name(void);                                                             \

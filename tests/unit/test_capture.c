@@ -144,7 +144,7 @@ struct scratch {
 
 static void scratch_make(struct scratch *s)
 {
-	strcpy(s->dir, "/tmp/rsscope-unit-XXXXXX");
+	snprintf(s->dir, sizeof(s->dir), "%s/XXXXXX", test_dir());
 	REQUIRE(mkdtemp(s->dir));
 	snprintf(s->path, sizeof(s->path), "%s/capture", s->dir);
 }

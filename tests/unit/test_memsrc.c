@@ -66,9 +66,10 @@ static void child(struct fixture *f, int ready)
 
 static void fixture_start(struct fixture *f)
 {
-	char path[] = "/tmp/rsscope-unit-XXXXXX", byte;
+	char path[64], byte;
 	int ready[2];
 
+	snprintf(path, sizeof(path), "%s/XXXXXX", test_dir());
 	f->page = getpagesize();
 	f->checkered = map_anon(PAGES, PROT_READ | PROT_WRITE);
 	f->untouched = map_anon(PAGES, PROT_READ | PROT_WRITE);
