@@ -13,6 +13,7 @@ void run_stream_open(struct run_stream *s, const struct run_args *a, FILE *out)
 	*s = (struct run_stream){ .on = a->events, .json = a->print.json, .f = out };
 	s->text.seen.clock.offset_ns = wall.tv_sec * 1000000000LL + wall.tv_nsec - run_now();
 	s->text.style = cli_style_fd(fileno(out), &a->print);
+	gc_track_begin(&s->text.seen.gc, 0, 0); /* from the first instruction */
 }
 
 void run_stream_flush(struct run_stream *s)

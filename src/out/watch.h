@@ -117,6 +117,15 @@ struct watch_seen {
 	uint64_t brk; /* the break as last seen, 0: not yet */
 };
 
+/* Another program starts at its own beginning. */
+static inline void seen_task(struct watch_seen *w, const struct event *e)
+{
+	if (e->type != EVENT_EXEC)
+		return;
+	gc_track_begin(&w->gc, 0, 0);
+	w->brk = 0;
+}
+
 struct watch_text {
 	struct watch_seen seen;
 	struct text_style style;

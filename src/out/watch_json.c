@@ -449,6 +449,7 @@ int watch_json_event(struct watch_seen *w, const struct event *e, const struct f
 		put_gc(&l, &w->gc, &e->gc);
 		break;
 	default:
+		seen_task(w, e);
 		put_task(&l, e);
 	}
 	return end(&l);

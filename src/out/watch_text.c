@@ -403,6 +403,7 @@ int watch_text_event(struct watch_text *w, const struct event *e, const struct f
 		r = put_gc(w, &e->gc, out);
 		break;
 	default:
+		seen_task(&w->seen, e);
 		r = put_task(w, e, out);
 	}
 	return r ? r : text_add(out, "\n", 1);
