@@ -25,6 +25,7 @@ void follow_close(struct follow *f)
 	for (size_t i = 0; i < f->v.n; i++)
 		proc_free(f->v.v[i]);
 	vec_free(&f->v);
+	f->ev = NULL;
 }
 
 static void drop(struct follow *f, size_t i)

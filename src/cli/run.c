@@ -17,6 +17,7 @@ static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "The report goes to FILE instead of standard error", 0 },
 	{ "interval", 'i', "SEC", 0,
 	  "A ledger at least that often, beside those at growth (default 10; 0: none)", 0 },
+	{ "follow", 'f', NULL, 0, "Processes that it forks, too, and those that they fork", 0 },
 	{ "events", KEY_EVENTS, NULL, 0, "Events as they come, too, before the report", 0 },
 	{ 0 },
 };
@@ -39,6 +40,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		return 0;
 	case 'i':
 		a->interval = cli_parse_seconds(arg, "interval", st);
+		return 0;
+	case 'f':
+		a->follow = true;
 		return 0;
 	case KEY_EVENTS:
 		a->events = true;
@@ -140,6 +144,7 @@ static void run_free(struct run *r)
 	run_look_close(&r->look);
 	run_book_close(&r->book);
 	run_stream_close(&r->stream);
+	follow_close(&r->follow);
 	ev_close(r->ev);
 	run_ledger_free(&r->seen.last);
 	run_ledger_free(&r->seen.peak);

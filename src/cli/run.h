@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 
 #include "cli/cli.h"
+#include "cli/follow.h"
 #include "collect/mapbook.h"
 #include "event/event.h"
 #include "model/report.h"
@@ -23,7 +24,7 @@ struct run_args {
 	const char *user, *output;
 	struct cli_print print;
 	struct cli_probes probes;
-	bool events;
+	bool events, follow;
 	double interval; /* seconds between ledgers at most; 0: only at growth */
 };
 
@@ -93,7 +94,8 @@ struct run_book {
 void run_book_open(struct run_book *b, pid_t pid);
 void run_book_close(struct run_book *b); /* safe on a zeroed struct; no look may be under way */
 void run_book_event(struct run_book *b, const struct event *e);
-void run_book_turn(struct run_book *b, struct ev *ev); /* between batches of events */
+/* Between batches of events: g are the regions in which calls were lost. */
+void run_book_turn(struct run_book *b, const struct ev_region *g, size_t n);
 
 /* What is known, for a look: borrowed until the next call of it. */
 void run_book_give(struct run_book *b, struct collect_opts *o);
@@ -146,6 +148,8 @@ void run_stream_open(struct run_stream *s, const struct run_args *a, FILE *out);
 void run_stream_close(struct run_stream *s);
 /* names may be NULL. */
 void run_stream_event(struct run_stream *s, struct symbolizer *names, const struct event *e);
+/* Of a followed child; p may be NULL: nothing is known of it. */
+void run_stream_child(struct run_stream *s, struct follow_proc *p, const struct event *e);
 void run_stream_flush(struct run_stream *s); /* now and then, and before a report */
 
 /* ---- what was seen (run_watch.c) */
@@ -172,6 +176,7 @@ struct run {
 	struct run_look look;
 	struct run_book book;
 	struct run_stream stream;
+	struct follow follow;
 	struct ev *ev;
 	FILE *out; /* of the report */
 	bool has_binary, is_go, stripped, pie, cgo;
@@ -188,6 +193,14 @@ struct run {
 int run_watch_open(struct run *r, int program_fd, struct err *e);
 /* From the exec to the end: fills r->seen. */
 void run_watch(struct run *r);
+
+/* ---- children (run_children.c) */
+
+void run_children_event(struct run *r, const struct event *e);
+
+/* Of those that are there: a malloc'ed array for the caller to free, its reports too. Their number.
+ */
+size_t run_children_reports(struct run *r, struct report **out);
 
 /* ---- the report (run_report.c) */
 

@@ -25,18 +25,14 @@ void run_book_event(struct run_book *b, const struct event *e)
 		b->on = false; /* out of memory: the rest would be wrong without it */
 }
 
-void run_book_turn(struct run_book *b, struct ev *ev)
+void run_book_turn(struct run_book *b, const struct ev_region *g, size_t n)
 {
-	_free_ struct ev_region *g = NULL;
-	size_t n = 0;
-
 	if (!b->on)
 		return;
 	symbolizer_tick(b->names);
-	if (ev_lost_regions(ev, &g, &n))
-		b->on = false;
 	for (size_t i = 0; i < n && b->on; i++)
-		b->on = !mapbook_lost(&b->book, g[i].start, g[i].end, g[i].ns);
+		if (g[i].pid == memsrc_pid(b->m))
+			b->on = !mapbook_lost(&b->book, g[i].start, g[i].end, g[i].ns);
 }
 
 void run_book_give(struct run_book *b, struct collect_opts *o)

@@ -62,6 +62,10 @@ static int add_missing(const struct run *r, struct report *rep)
 	}
 	if (!rc && r->is_go && ev_groups(r->ev) & EV_GC && r->no_gc[0])
 		rc = report_missing(rep, "run.gc_cycles", "", "%s", r->no_gc);
+	if (!rc && r->a->follow && !ev_follows(r->ev))
+		rc = report_missing(
+			rep, "run.children", "BTF tracepoints",
+			"following them needs sched_process_fork, exec and exit by BTF");
 	if (!rc && !(r->a->probes.groups & EV_MAPPINGS))
 		rc = report_missing(rep, "run.events.mmap", "--no-mappings left out",
 				    "system calls were left alone");
@@ -228,10 +232,16 @@ static int print(const struct run *r, const struct report *const *rep, size_t n)
 void run_report(struct run *r)
 {
 	struct run_seen *s = &r->seen;
-	const struct report *list[2];
+	struct report *children = NULL;
+	size_t n = 0, nchildren = run_children_reports(r, &children);
+	_free_ const struct report **list = calloc(2 + nchildren, sizeof(*list));
 	struct report none = { 0 };
-	size_t n = 0;
 	int rc;
+
+	if (!list) {
+		log_error("the report could not be written: out of memory");
+		goto out;
+	}
 
 	if (s->last.has) {
 		rc = complete(r, &s->last, "last", &s->last.r);
@@ -246,9 +256,15 @@ void run_report(struct run *r)
 		rc = complete(r, &s->peak, "peak", &s->peak.r);
 		list[n++] = &s->peak.r;
 	}
+	for (size_t i = 0; i < nchildren; i++)
+		list[n++] = &children[i];
 	if (!rc)
 		rc = print(r, list, n);
 	if (rc && rc != -EPIPE)
 		log_error("the report could not be written: %s", strerror(-rc));
 	report_free(&none);
+out:
+	for (size_t i = 0; i < nchildren; i++)
+		report_free(&children[i]);
+	free(children);
 }

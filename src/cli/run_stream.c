@@ -42,6 +42,31 @@ void run_stream_event(struct run_stream *s, struct symbolizer *names, const stru
 		run_stream_flush(s);
 }
 
+void run_stream_child(struct run_stream *s, struct follow_proc *p, const struct event *e)
+{
+	struct watch_seen own = s->text.seen;
+	struct symbolizer *names = p && p->m ? p->t.names : NULL;
+	struct watch_exec x = { .pid = e->tgid, .now_ns = e->exit_ns };
+
+	if (!s->on)
+		return;
+	if (p)
+		s->text.seen = p->seen;
+	run_stream_event(s, names, e);
+	if (p)
+		p->seen = s->text.seen;
+	s->text.seen = own;
+	if (event_kind(e) != KIND_EXEC || !names)
+		return;
+	x.comm = p->t.status.comm;
+	x.exe = p->t.exe;
+	x.go_version = p->t.go.bin ? bin_go(p->t.go.bin)->version : "";
+	x.no_gc = p->t.go.bin ? p->t.no_gc : "";
+	if (s->json ? watch_json_exec(&own.clock, &x, &s->out)
+		    : watch_text_exec(&s->text, &x, &s->out))
+		s->on = false;
+}
+
 void run_stream_close(struct run_stream *s)
 {
 	text_free(&s->out);

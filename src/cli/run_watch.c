@@ -98,6 +98,7 @@ int run_watch_open(struct run *r, int program_fd, struct err *e)
 		.threads = 1,
 		.at_exec = true,
 		.gc_later = true,
+		.follow = r->a->follow,
 		.fallbacks = r->a->probes.fallbacks,
 	};
 	_text_ struct text stat = { 0 };
@@ -152,8 +153,10 @@ static int on_event(void *ctx, const struct event *e)
 	struct run_seen *s = &r->seen;
 	enum event_kind k = event_kind(e);
 
-	if (e->tgid != (uint32_t)r->child.pid && k != KIND_FORK)
+	if (e->tgid != (uint32_t)r->child.pid) {
+		run_children_event(r, e);
 		return 0;
+	}
 	run_stream_event(&r->stream, r->book.names, e);
 	if (k == KIND_EXEC && !r->execed) { /* it becomes the program */
 		r->execed = true;
@@ -176,12 +179,27 @@ static int on_event(void *ctx, const struct event *e)
 	return 0;
 }
 
+static void turn(struct run *r)
+{
+	_free_ struct ev_region *g = NULL;
+	size_t n = 0;
+
+	if ((r->book.on || r->follow.v.n) && ev_lost_regions(r->ev, &g, &n)) {
+		r->book.on = false; /* out of memory: the rest would be wrong without it */
+		follow_close(&r->follow);
+	}
+	run_book_turn(&r->book, g, n);
+	if (follow_losses(&r->follow, g, n))
+		follow_close(&r->follow);
+	follow_turn(&r->follow);
+}
+
 static void drain(struct run *r)
 {
 	enum { MANY = 1 << 15 };
 
 	do
-		run_book_turn(&r->book, r->ev);
+		turn(r);
 	while (ev_poll(r->ev, 0, on_event, r) >= MANY);
 	run_stream_flush(&r->stream);
 }
@@ -328,6 +346,8 @@ void run_watch(struct run *r)
 	uint64_t now = r->seen.start_ns = run_now();
 	bool ended = false;
 
+	follow_open(&r->follow, r->ev, &r->stream.text.seen.clock);
+	r->stream.text.pids = r->follow.ev;
 	if (!sees_exec(r)) {
 		r->execed = true;
 		follow_exec(r);

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# run --follow: a shell that starts two Go programs, one of which outlives it: their events from
+# their fork on, their ends with their status, a report of the one that is still there. The shell's
+# status is run's. Without --follow children are told, and no more.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/watch.sh"
+need_probes
+need_go
+need_tool jq
+
+cat >"$TMP/shell" <<'END'
+$T/run -mib 8 -ms 300 -gc 3 -status 9 >/dev/null
+$T/run -mib 30 -ms 60000 -gc 2 >/dev/null 2>&1 &
+echo $! >$TMP/pid
+sleep 1
+exit 5
+END
+export T TMP
+once() { # ARG…
+	rm -f "$TMP/pid"
+	rs run --json --events -o "$TMP/r" "$@" -- sh "$TMP/shell"
+	CHILDREN+=("$(cat "$TMP/pid")")
+	LEFT=$(cat "$TMP/pid")
+	equal "status with $*" $RC 5
+	kill -0 "$LEFT" || fail "the child has ended with run $*"
+	WOUT=$TMP/r
+}
+once --follow
+equal "messages" "$(cat "$TMP/err")" ""
+equal "forks followed" "$(jq -r 'select(.type == "fork" and .followed) | .pid' "$WOUT" | wc -l)" 3
+first=$(jq -r "select(.type == \"program\" and .comm == \"run\" and .pid != $LEFT) | .pid" "$WOUT")
+equal "its end" "$(events exit "select(.pid == $first) | .status")" 9
+equal "its Go" "$(events program "select(.pid == $first) | .go_version" | cut -c1-2)" go
+[ "$(jq -r "select(.pid == $first and .type == \"mmap\") | .type" "$WOUT" | wc -l)" -gt 20 ] || fail "few calls of the first child"
+[ "$(events gc "select(.pid == $first) | .pid" | wc -l)" -ge 1 ] || fail "no GC cycle of the first child"
+# the report is of the shell, then of what it has left
+equal "reports" "$(events report '.reports[0].target | "\(.comm) \(.pid)"' | tail -n 1)" "run $LEFT"
+between "resident of what is left" $((30 * MIB)) "$(events report "select(.reports[0].target.pid == $LEFT) | .reports[0].rss.scanned")" $((60 * MIB))
+equal "its sum" "$(events report "select(.reports[0].target.pid == $LEFT) | .reports[0] | ([.ledger[].resident] | add) == .rss.scanned")" true
+[ "$(events report "select(.reports[0].target.pid == $LEFT) | .reports[0].origins | length")" -gt 3 ] || fail "no origins of what is left"
+equal "losses" "$(events report 'select(.reports[0].run) | [.reports[0].losses[]] | add' | tail -n 1)" 0
+stop "$LEFT"
+once
+equal "forks told without --follow" "$(events fork .followed | sort | uniq -c | tr -s ' ')" " 3 false"
+equal "events of others" "$(jq -r "select(.tid and .type != \"fork\") | .pid" "$WOUT" | sort -u | wc -l)" 1
+equal "reports without --follow" "$(events report '.reports[0].target.comm' | sort -u)" sh
+finish "children of a shell under run"
