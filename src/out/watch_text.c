@@ -340,7 +340,7 @@ static int put_rss(struct watch_text *w, const struct event_rss *e, struct text 
 		r = text_printf(out, "  (");
 	if (!r)
 		r = put_kinds(w, e->anon, e->file, e->shmem, out);
-	return r ? r : text_printf(out, ")  highest %s", size(w, buf, sizeof(buf), e->high));
+	return r ? r : text_printf(out, ")  max %s", size(w, buf, sizeof(buf), e->high));
 }
 
 static int put_task(const struct watch_text *w, const struct event *e, struct text *out)

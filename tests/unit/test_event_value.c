@@ -255,7 +255,7 @@ TEST(event_text)
 	REQUIRE(!ev_decode(&r, sizeof(r), &e));
 	check_text(&e, &f, 1, "failed: ENOMEM");
 	e = (struct event){ .type = EVENT_RSS, .rss = { .file = 1 << 20, .anon = 3 << 20 } };
-	check_text(&e, NULL, 0, "4.0 MiB  (anon 3.0, file 1.0, shm 0.0 MiB)  highest");
+	check_text(&e, NULL, 0, "4.0 MiB  (anon 3.0, file 1.0, shm 0.0 MiB)  max");
 	e = (struct event){ .type = EVENT_GC, .gc = { .have = 1, .v = { 17 } } };
 	check_text(&e, NULL, 0, "17\n"); /* what is not known is not there */
 }

@@ -251,7 +251,7 @@ TEST(watch_lines_for_people)
 	REQUIRE(!watch_text_event(&w, &e, NULL, 0, &t));
 	CHECK_STR(t.p + 14,
 		  "rss       11.8 MiB  +8.0 MiB anon, -256.0 KiB file  (anon 11.0, file 0.8, "
-		  "shm 0.0 MiB)  highest 12.0 MiB\n");
+		  "shm 0.0 MiB)  max 12.0 MiB\n");
 	CHECK(t.n <= 121);
 	s.limits[0] =
 		(struct watch_limit){ "cgroup", 128 << 20, 512 << 20, OPT(1 << 20), OPT(384) };
