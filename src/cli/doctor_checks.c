@@ -209,7 +209,7 @@ static int check_rollup(struct doctor *d)
 		r->state = DOCTOR_FALLBACK;
 		doctor_say(r->found, "/proc/PID/statm lags");
 		doctor_say(r->instead, "RSS before and after from smaps_rollup: slower");
-		doctor_say(r->get, "Linux 6.17");
+		doctor_say(r->get, "Linux 6.17; 6.12 of Debian 13 has it, too");
 	}
 	if (doctor_add(d, AREA_REPORT, "smaps_rollup", &r))
 		return -ENOMEM;
