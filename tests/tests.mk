@@ -24,6 +24,7 @@ check-replay: $(PROG) $(GO_PERTURB)
 # ---- targets that tests look at
 include tests/targets/targets.mk
 include tests/go-matrix/go.mk
+include tests/packages/packages.mk
 -include tests/vm/vm.mk
 
 # ---- fuzzing: `make fuzz FUZZ_SECONDS=600`. With clang's libFuzzer, else with a driver of ours.

@@ -97,6 +97,18 @@ int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_fun
  * address ask for pc − 1. file is borrowed from b. -ENOENT, also for padding between functions. */
 int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, uint32_t *line);
 
+/*
+ * The functions that pc is in, innermost first: those inlined there, then the one that holds the
+ * code. file and line are where each was written or made its call. Fills up to max, *n tells how
+ * many. In a PIE of Go 1.17 and older the inlined ones are not told. -ENOENT as above.
+ */
+struct bin_frame {
+	const char *func, *file; /* borrowed from b */
+	uint32_t line;
+};
+int bin_go_frames(struct bin *b, uint64_t text, uint64_t pc, struct bin_frame *out, size_t max,
+		  size_t *n);
+
 /* The ELF symbol (.symtab, else .dynsym) that covers addr; name borrowed. -ENOENT. */
 int bin_symbol(struct bin *b, uint64_t addr, const char **name, uint64_t *start);
 /* A defined ELF symbol by name. -ENOENT. */

@@ -18,7 +18,13 @@ enum {
 	FUNC_NAME = 0,
 	FUNC_PCFILE = 4,
 	FUNC_PCLN = 5,
+	FUNC_NPCDATA = 6,
 	FUNC_CU = 7,
+	/* internal/abi/symtab.go; up to 1.15 one FUNCDATA more came before */
+	PCDATA_INLTREE = 2,
+	FUNCDATA_INLTREE = 3,
+	FUNCDATA_INLTREE_115 = 4,
+	INLINED_MAX = 64, /* calls in one another */
 };
 
 static int tab_read(const struct bin *b, uint64_t at, void *buf, size_t n)
@@ -114,7 +120,7 @@ static int table_ready(struct bin *b, uint64_t *text)
 	if (!*text && !p->text && !p->tried_text) {
 		p->tried_text = true;
 		io_allow(b->io, 2 * io_size(b->io));
-		moduledata_text(b, p, &p->text);
+		moduledata_text(b, p, &p->text, NULL);
 	}
 	if (!*text)
 		*text = p->text;
@@ -345,29 +351,26 @@ static int file_name(struct bin *b, uint64_t func, int32_t no, uint64_t *out)
 	return r;
 }
 
-int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, uint32_t *line)
+/* File and line of pc in f. */
+static int line_of(struct bin *b, const struct func *f, uint64_t pc, const char **file,
+		   uint32_t *line)
 {
 	uint32_t pcfile, pcln;
 	int32_t no, ln;
-	struct func f;
 	const char *s;
 	uint64_t at;
-	int r = table_ready(b, &text);
+	int r = func_field(b, f->at, FUNC_PCFILE, &pcfile);
 
 	if (!r)
-		r = find_func(b, text, pc, &f);
+		r = func_field(b, f->at, FUNC_PCLN, &pcln);
 	if (!r)
-		r = func_field(b, f.at, FUNC_PCFILE, &pcfile);
+		r = pc_value(b, pcfile, f->entry, pc, &no);
 	if (!r)
-		r = func_field(b, f.at, FUNC_PCLN, &pcln);
-	if (!r)
-		r = pc_value(b, pcfile, f.entry, pc, &no);
-	if (!r)
-		r = pc_value(b, pcln, f.entry, pc, &ln);
+		r = pc_value(b, pcln, f->entry, pc, &ln);
 	if (!r && ln < 0)
 		r = -ENOENT;
 	if (!r)
-		r = file_name(b, f.at, no, &at);
+		r = file_name(b, f->at, no, &at);
 	if (!r)
 		r = intern_get(&b->names, b->io, at, b->pcln.off + b->pcln.size, &s);
 	if (r)
@@ -375,4 +378,120 @@ int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, ui
 	*file = s;
 	*line = ln;
 	return 0;
+}
+
+int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, uint32_t *line)
+{
+	struct func f;
+	int r = table_ready(b, &text);
+
+	if (!r)
+		r = find_func(b, text, pc, &f);
+	return r ? r : line_of(b, &f, pc, file, line);
+}
+
+/* ---- what was inlined */
+
+static int func_name(struct bin *b, uint32_t at, const char **out)
+{
+	const struct pcln *p = &b->pcln;
+
+	return intern_get(&b->names, b->io, p->off + p->funcname + at, p->off + p->size, out);
+}
+
+/* Length of _func: 1.15 has no cuOffset, from 1.20 there is startLine. */
+static unsigned int func_size(const struct pcln *p)
+{
+	return p->magic == PCLN_12 || p->magic == PCLN_118 ? 40 : 44;
+}
+
+/* Where the calls lie that were inlined into a function, and the pc-value table that says which of
+ * them a pc is in. -ENOENT: nothing was inlined, or it can't be told. */
+static int inline_tree(struct bin *b, const struct func *f, uint32_t *index, uint64_t *tree)
+{
+	struct pcln *p = &b->pcln;
+	unsigned int which = p->magic == PCLN_12 ? FUNCDATA_INLTREE_115 : FUNCDATA_INLTREE;
+	uint64_t at = f->at + func_size(p), text;
+	uint32_t npcdata, off;
+	uint8_t nfuncdata;
+	int r = func_field(b, f->at, FUNC_NPCDATA, &npcdata);
+
+	if (!r)
+		r = tab_read(b, at - 1, &nfuncdata, 1);
+	if (r || npcdata <= PCDATA_INLTREE || npcdata > UINT8_MAX || nfuncdata <= which)
+		return r ? r : -ENOENT;
+	r = tab_u32(b, at + 4 * PCDATA_INLTREE, index);
+	at += 4 * npcdata;
+	if (r || !*index)
+		return r ? r : -ENOENT;
+	if (p->wide) {
+		at += (p->vaddr + at) & 4; /* pointers, aligned */
+		r = bin_is_pie(b) ? -ENOENT : tab_read(b, at + 8 * which, tree, 8);
+		return r || *tree ? r : -ENOENT;
+	}
+	if (!p->tried_gofunc) {
+		p->tried_gofunc = true;
+		io_allow(b->io, 2 * io_size(b->io));
+		moduledata_text(b, p, &text, &p->gofunc);
+	}
+	r = tab_u32(b, at + 4 * which, &off);
+	*tree = p->gofunc + off;
+	return r ? r : p->gofunc && off != UINT32_MAX ? 0 : -ENOENT;
+}
+
+/*
+ * runtime/symtabinl.go, inlinedCall: from 1.20 {funcID, nameOff, parentPc, startLine}, before
+ * {parent and funcID, file, line, func_, parentPc}, 4 bytes each.
+ */
+static int inlined_call(struct bin *b, uint64_t tree, int32_t i, uint32_t *name, uint32_t *parent)
+{
+	bool is_new = b->pcln.magic == PCLN_120;
+	uint32_t w[5];
+	int r = bin_read(b, tree + (uint64_t)i * (is_new ? 16 : 20), w, is_new ? 16 : 20);
+
+	*name = w[is_new ? 1 : 3];
+	*parent = w[is_new ? 2 : 4];
+	return r;
+}
+
+static int add_frame(struct bin *b, const struct func *f, uint64_t pc, uint32_t name,
+		     struct bin_frame *out)
+{
+	int r = func_name(b, name, &out->func);
+
+	if (!r && line_of(b, f, pc, &out->file, &out->line)) {
+		out->file = NULL;
+		out->line = 0;
+	}
+	return r;
+}
+
+int bin_go_frames(struct bin *b, uint64_t text, uint64_t pc, struct bin_frame *out, size_t max,
+		  size_t *n)
+{
+	uint32_t index, name, own, parent;
+	uint64_t tree;
+	struct func f;
+	int32_t i;
+	int r = table_ready(b, &text);
+
+	*n = 0;
+	if (!r)
+		r = find_func(b, text, pc, &f);
+	if (!r)
+		r = func_field(b, f.at, FUNC_NAME, &own);
+	if (r || !max)
+		return r;
+	if (inline_tree(b, &f, &index, &tree))
+		index = 0;
+	/* the position of each call leads to the calls around it */
+	while (index && *n + 1 < max && *n < INLINED_MAX && !pc_value(b, index, f.entry, pc, &i) &&
+	       i >= 0 && !inlined_call(b, tree, i, &name, &parent) && parent < f.end - f.entry &&
+	       !add_frame(b, &f, pc, name, &out[*n])) {
+		(*n)++;
+		pc = f.entry + parent;
+	}
+	r = add_frame(b, &f, pc, own, &out[*n]);
+	*n += !r;
+	return r;
 }

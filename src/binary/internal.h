@@ -34,9 +34,11 @@ struct pcln {
 	uint8_t quantum; /* PC deltas count in these */
 	bool wide;	 /* ftab holds 8-byte addresses (≤1.17), else 4-byte offsets from text */
 	uint64_t nfunc, nfile;
-	uint64_t text; /* 1.18–1.25: the header's textStart; 0 unknown */
+	uint64_t text;	 /* 1.18–1.25: the header's textStart; 0 unknown */
+	uint64_t gofunc; /* from 1.18: what FUNCDATA offsets count from; 0 unknown */
 	uint64_t funcname, cutab, filetab, pctab, funcdata, ftab;
-	bool tried_text;   /* moduledata was looked for */
+	bool tried_text; /* moduledata was looked for */
+	bool tried_gofunc;
 	uint64_t *entries; /* wide and PIE: nfunc + 1 entries with relocations applied, lazily */
 };
 
@@ -104,8 +106,9 @@ int version_search(struct bin *b);
 
 /* ---- pclntab.c */
 int pclntab_find(struct bin *b);
-/* moduledata.text of the file whose pclntab is p. -ENOENT. */
-int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text);
+/* moduledata.text of the file whose pclntab is p, and (may be NULL) gofunc, 0 before 1.18.
+ * -ENOENT. */
+int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text, uint64_t *gofunc);
 
 /* ---- symbols.c */
 /* Whether .dynsym has a symbol that only cgo makes. Reads a bounded part, while recording. */

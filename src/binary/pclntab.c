@@ -19,6 +19,7 @@ enum {
 	NFUNC_MAX = 1 << 22, /* the largest programs have some 500,000 */
 	TRIES_MAX = 64,	     /* look-alikes that a scan examines */
 	MD_WORDS = 24,	     /* of moduledata, as far as etext */
+	MD_MORE = 44,	     /* as far as gofunc */
 };
 
 static int parse_12(struct bin *b, struct pcln *p)
@@ -98,8 +99,24 @@ static int parse(struct bin *b, uint64_t vaddr, uint64_t max, struct pcln *p)
 struct md_search {
 	const struct bin *b;
 	const struct pcln *p;
-	uint64_t text;
+	uint64_t text, gofunc;
+	bool more; /* gofunc is wanted */
 };
+
+/*
+ * gofunc follows rodata. Behind etext (23) lie noptrdata … enoptrbss; from 1.20 covctrs, ecovctrs;
+ * end, gcdata, gcbss; types, etypes; from 1.27 typedesclen between these, which is no address, and
+ * itaboffset, itabsize behind them.
+ */
+static void read_gofunc(struct md_search *s, uint64_t vaddr)
+{
+	unsigned int types = s->p->magic == PCLN_118 ? 35 : 37;
+	uint64_t w[MD_MORE];
+
+	if (!s->more || s->p->wide || image_words(s->b, vaddr, w, MD_MORE))
+		return;
+	s->gofunc = w[types + 1] >= w[types] ? w[types + 3] : w[types + 6];
+}
 
 /*
  * Is vaddr the moduledata of the table? Its first word points at the table; then slices of 24
@@ -134,17 +151,20 @@ static int is_moduledata(void *ctx, uint64_t vaddr, uint64_t value, uint64_t off
 	if (io_note(s->b->io, off, len))
 		return 0;
 	s->text = text;
+	read_gofunc(s, vaddr);
 	return 1;
 }
 
-int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text)
+int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text, uint64_t *gofunc)
 {
-	struct md_search s = { .b = b, .p = p };
+	struct md_search s = { .b = b, .p = p, .more = gofunc };
 	int r = image_pointers(b, p->vaddr, p->vaddr + 1, is_moduledata, &s);
 
 	if (r != 1)
 		return r < 0 ? r : -ENOENT;
 	*text = s.text;
+	if (gofunc)
+		*gofunc = s.gofunc;
 	return 0;
 }
 
@@ -172,7 +192,7 @@ static int scan_magic(void *ctx, uint64_t off, const uint8_t *p, size_t n)
 			continue;
 		/* A program may carry another program's table (embedded files): its own is the one
 		 * that its moduledata points to. */
-		if (!moduledata_text(s->b, &pc, &text)) {
+		if (!moduledata_text(s->b, &pc, &text, NULL)) {
 			s->b->pcln = pc;
 			return 1;
 		}

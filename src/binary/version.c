@@ -125,8 +125,9 @@ static int check_header(void *ctx, uint64_t vaddr, uint64_t value, uint64_t off,
 		return 0;
 	text[n] = 0;
 	k = version_len(text, n, &minor, &patch);
-	/* behind the number only experiments may stand: "go1.26.8 X:name" */
-	if (!k || (k < n && text[k] != ' ') || (s->best[0] && (s->best_patch || !patch)))
+	/* behind the number only experiments may stand: "go1.24.4 X:name", "go1.26.8-X:name" */
+	if (!k || (k < n && text[k] != ' ' && strncmp(text + k, "-X:", 3)) ||
+	    (s->best[0] && (s->best_patch || !patch)))
 		return 0;
 	for (; k < n; k++)
 		if (!isprint((unsigned char)text[k]))

@@ -90,8 +90,14 @@ static void judge_special(const struct vma *v, struct verdict *d)
 	}
 }
 
-static void judge_anon(const struct vma *v, struct verdict *d)
+static void judge_anon(const struct look *k, const struct vma *v, struct verdict *d)
 {
+	if (k->race && look_is_race_shadow(v)) {
+		*d = (struct verdict){ .cat = CAT_NATIVE_MMAP,
+				       .kind = ROW_ORIGIN,
+				       .name = "the race detector's shadow" };
+		return;
+	}
 	*d = (struct verdict){ .cat = CAT_NATIVE_MMAP, .kind = ROW_ORIGIN, .unexplained = true };
 	if (v->end - v->start >= NAMED_ANON)
 		snprintf(d->name, sizeof(d->name), "anonymous %" PRIx64 "-%" PRIx64, v->start,
@@ -107,7 +113,7 @@ static void judge(const struct look *k, const struct vma *v, struct verdict *d)
 		return;
 	}
 	if (!v->inode && !v->name[0]) {
-		judge_anon(v, d);
+		judge_anon(k, v, d);
 		return;
 	}
 	*d = (struct verdict){ .kind = ROW_FILE };

@@ -26,6 +26,7 @@ struct look {
 	VEC(uint64_t) tmpfs; /* devices, major << 32 | minor */
 
 	bool has_go;
+	bool race; /* built with the race detector, which keeps its shadow at fixed addresses */
 	struct go_runtime rt;
 	struct go_heap heap;
 	struct go_sums sums;	/* the runtime's own, before heap was read */
@@ -44,6 +45,9 @@ struct look {
 int look_target(struct look *k, struct err *e);
 /* The Go runtime, in whichever of these files. */
 int look_runtime(struct look *k);
+
+/* Whether the race detector puts its shadow memory there. */
+bool look_is_race_shadow(const struct vma *v);
 
 /* claims.c: what the kernel's mappings and the ELF files say; C's structures. */
 int look_claim_vmas(struct look *k);

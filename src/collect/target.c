@@ -2,6 +2,7 @@
 /* Who the target is: identity, host, executable. */
 #include "collect/look.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,29 @@ static bool has_cgo(struct look *k, struct bin *b)
 	return memsrc_note(k->m, "cgo", &cgo) ? bin_go(b)->cgo : cgo;
 }
 
+/* compiler-rt's tsan_platform.h, for Go: shadow and meta shadow; up to LLVM 14 traces, too. */
+bool look_is_race_shadow(const struct vma *v)
+{
+	return (v->start >= 0x200000000000 && v->end <= 0x340000000000) ||
+	       (v->start >= 0x600000000000 && v->end <= 0x620000000000);
+}
+
+/* A Go function that no other build has. Looked for only where there is something to explain. */
+static bool has_race(struct look *k, struct bin *b)
+{
+	struct bin_func f;
+	uint64_t race = 0;
+	bool shadow = false;
+
+	for (size_t i = 0; i < k->maps.vma.n && !shadow; i++)
+		shadow = vma_is_anon(&k->maps.vma.v[i]) && look_is_race_shadow(&k->maps.vma.v[i]);
+	if (!shadow)
+		return false;
+	if (memsrc_kind(k->m) != MEMSRC_CAPTURE)
+		race = !bin_go_lookup(b, 0, "runtime.raceinit", &f);
+	return !memsrc_note(k->m, "race", &race) && race;
+}
+
 static int describe_go(struct look *k, const struct go_file *f)
 {
 	struct report_target *t = &k->r->target;
@@ -170,6 +194,38 @@ static int name_others(struct look *k, const struct go_file *f, size_t n, size_t
 	return 0;
 }
 
+/* Where a packer has put a program: code in anonymous memory, and an ELF header in front of it. */
+static bool is_unpacked(struct look *k)
+{
+	for (size_t i = 0; i < k->maps.vma.n; i++) {
+		const struct vma *v = &k->maps.vma.v[i];
+		char magic[SELFMAG];
+		size_t low = i;
+
+		if (v->inode || v->name[0] || !(v->flags & VMA_X))
+			continue;
+		while (low && !k->maps.vma.v[low - 1].inode && !k->maps.vma.v[low - 1].name[0] &&
+		       k->maps.vma.v[low - 1].end == k->maps.vma.v[low].start)
+			low--;
+		for (; low <= i; low++)
+			if (!memsrc_read(k->m, PASS_DISCOVER, k->maps.vma.v[low].start, magic,
+					 SELFMAG) &&
+			    !memcmp(magic, ELFMAG, SELFMAG))
+				return true;
+	}
+	return false;
+}
+
+static int name_packed(struct look *k)
+{
+	if (!is_unpacked(k))
+		return 0;
+	k->r->partial = true;
+	return report_missing(k->r, "go", "the unpacked program (upx -d)",
+			      "the executable is packed: its program lies in anonymous memory, "
+			      "where a Go runtime is not looked for");
+}
+
 int look_runtime(struct look *k)
 {
 	struct go_file f[GO_FILES_MAX];
@@ -178,8 +234,9 @@ int look_runtime(struct look *k)
 	int r = 0;
 
 	if (!n)
-		return 0;
+		return name_packed(k);
 	k->r->target.cgo = has_cgo(k, f[0].bin);
+	k->race = has_race(k, f[0].bin);
 	for (i = 0; i < n; i++) {
 		struct err e = { 0 };
 

@@ -214,12 +214,43 @@ int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct 
 	return r;
 }
 
+/* Experiments that move what the layouts say, in the releases where they are not the default: only
+ * then a version names them ("go1.24.4 X:nospinbitmutex", from 1.26 "go1.26.8-X:…"). */
+static const char *moving_experiment(const char *version)
+{
+	static const char *const moving[] = { "greenteagc",	  "nogreenteagc",
+					      "noallocheaders",	  "noexectracer2",
+					      "nospinbitmutex",	  "pagetrace",
+					      "staticlockranking" };
+	const char *x = strstr(version, "X:");
+
+	for (x = x ? x + 2 : ""; *x; x += *x == ',') {
+		size_t n = strcspn(x, ", ");
+
+		for (size_t i = 0; i < ARRAY_LEN(moving); i++)
+			if (strlen(moving[i]) == n && !memcmp(x, moving[i], n))
+				return moving[i];
+		x += n;
+		if (*x == ' ')
+			break;
+	}
+	return NULL;
+}
+
 int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
 		    struct go_runtime *out, struct err *e)
 {
+	const char *moved = moving_experiment(bin_go(b)->version);
+
 	const char *arch = bin_arch(b) == BIN_ARCH_ARM64 ? "arm64" : "amd64";
 	const struct go_layout *try[64];
 	size_t n = go_layout_candidates(bin_go(b)->version, arch, try, ARRAY_LEN(try));
 
+	if (moved)
+		return err_set(
+			e, -ENOENT,
+			"%s: built with GOEXPERIMENT=%s, which lays the runtime's structures "
+			"out as no table here tells; only the kernel's view is shown",
+			bin_go(b)->version, moved);
 	return go_runtime_try(m, b, bias, maps, try, n, out, e);
 }

@@ -73,6 +73,7 @@ static bool is_limiter(struct search *s, uint64_t base)
 	return get_u32(l, GO_LIMITER_NPROCS, b, n) == s->ps.n &&
 	       capacity == s->ps.n * 1000000000ULL &&
 	       get_u64(l, GO_LIMITER_FILL, b, n) <= capacity &&
+	       get_u32(l, GO_LIMITER_LASTENABLED, b, n) <= s->numgc + 1 &&
 	       get_u64(l, GO_LIMITER_LASTUPDATE, b, n) >> 62 == 0 &&
 	       get_u64(l, GO_LIMITER_LASTUPDATE, b, n) != 0;
 }

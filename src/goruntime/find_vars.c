@@ -310,7 +310,10 @@ static bool is_old_gccontroller(struct search *s, uint64_t base)
 	if (!is_heap_minimum(get_u64(l, GO_GCC_HEAPMINIMUM, b, n), percent) ||
 	    (percent < 0) != (goal == UINT64_MAX))
 		return false;
-	return marked && marked <= goal && trigger <= goal && marked <= most &&
+	/* no heap was marked before the first cycle: 1.18 leaves 0, 1.17 a guess */
+	if (!marked && (s->numgc || goal != get_u64(l, GO_GCC_HEAPMINIMUM, b, n)))
+		return false;
+	return marked <= goal && trigger <= goal && marked <= most &&
 	       get_u64(l, GO_GCC_HEAPLIVE, b, n) <= most;
 }
 
