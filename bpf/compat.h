@@ -54,6 +54,26 @@ static __always_inline long compat_rss_pages(struct mm_struct *mm, unsigned int 
 	return n < 0 ? 0 : n;
 }
 
+/* All kinds, bytes. The loops are in the branches: around them, compilers move the question where a
+ * field is before the one whether it is there, which verifiers refuse. */
+static __always_inline void compat_rss_sizes(struct mm_struct *mm, __u64 page_size, __u64 *sizes)
+{
+	__builtin_memset(sizes, 0, 4 * sizeof(*sizes));
+	if (compat_rss_percpu()) {
+		__u32 stride = bpf_core_type_size(struct percpu_counter);
+		void *at = (void *)&mm->rss_stat[0].count;
+
+		for (int i = 0; i < 4; i++, at += stride)
+			bpf_probe_read_kernel(&sizes[i], sizeof(*sizes), at);
+	} else if (compat_rss_atomic()) {
+		struct mm_struct___v61 *old = (void *)mm;
+
+		bpf_probe_read_kernel(sizes, 4 * sizeof(*sizes), &old->rss_stat.count);
+	}
+	for (int i = 0; i < 4; i++)
+		sizes[i] = (__s64)sizes[i] < 0 ? 0 : sizes[i] * page_size;
+}
+
 /* mm_struct.owner exists with CONFIG_MEMCG only. */
 static __always_inline struct task_struct *compat_mm_owner(struct mm_struct *mm)
 {

@@ -26,8 +26,8 @@ static __always_inline void rss_of_child(__u32 tgid, const struct rsc_target *t,
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct rsc_rss_state s = {};
 
-	for (int i = 0; i < 4; i++)
-		s.sizes[i] = shares ? 0 : compat_rss_pages(mm, i) * t->page_size;
+	if (!shares)
+		compat_rss_sizes(mm, t->page_size, s.sizes);
 	s.sent = s.high = s.sizes[0] + s.sizes[1] + s.sizes[3];
 	s.swap_sent = s.sizes[2];
 	s.on = !shares;
@@ -202,8 +202,7 @@ static __always_inline void rss_exec(struct ids who)
 
 	if (!t || !s)
 		return;
-	for (int i = 0; i < 4; i++)
-		s->sizes[i] = compat_rss_pages(mm, i) * t->page_size;
+	compat_rss_sizes(mm, t->page_size, s->sizes);
 	sum = s->sizes[0] + s->sizes[1] + s->sizes[3];
 	s->sent = sum;
 	s->swap_sent = s->sizes[2];
