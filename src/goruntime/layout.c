@@ -254,10 +254,11 @@ int go_layout_is_sane(const struct go_layout *l)
 {
 	if (!are_constants_sane(l) || !is_delta_sane(l))
 		return 0;
-	/* two uint32 side by side, two counters of an M, and two before the first array of
-	 * heapStatsDelta */
+	/* two uint32 side by side, two counters of an M, ends of a P's queue, and two before the
+	 * first array of heapStatsDelta */
 	if (l->f[GO_MSTATS_NUMFORCEDGC] != l->f[GO_MSTATS_NUMGC] + 4 ||
 	    l->f[GO_M_NCGO] != l->f[GO_M_NCGOCALL] + 8 ||
+	    l->f[GO_P_RUNQTAIL] != l->f[GO_P_RUNQHEAD] + 4 ||
 	    (go_has(l, GO_HEAPDELTA_TINYALLOCCOUNT) &&
 	     l->f[GO_HEAPDELTA_TINYALLOCCOUNT] != l->f[GO_HEAPDELTA_LARGEALLOC] - 8))
 		return 0;

@@ -185,7 +185,8 @@ static bool does_count_agree(const struct sched *s, uint64_t all)
 {
 	uint64_t spare = s->extra;
 
-	if (s->odd)
+	if (s->odd ||
+	    (go_has(s->l, GO_SCHED_NGSYSCALLNOP) && s->outside + s->runnable + s->running > all))
 		return false;
 
 	if (!go_has(s->l, GO_M_ISEXTRA) && s->rt->cgo)
