@@ -277,19 +277,23 @@ int mapbook_settle(struct mapbook *b, struct err *e)
 /* Names a stack. The goroutine's part is taken on trust from memory: it must be code, and Go's. */
 static int name_stack(struct mapbook *b, const struct origin *o)
 {
-	size_t first = b->frames.n;
+	size_t first = b->frames.n, own = first;
 	bool go = !o->ngo;
 
 	for (size_t i = 0; i < o->n; i++) {
-		struct frame f;
+		struct frame f[SYMBOLIZER_INLINED];
+		size_t n = symbolizer_frames(b->names, o->addr[i], f, SYMBOLIZER_INLINED);
 
-		symbolizer_frame(b->names, o->addr[i], &f);
-		go |= i >= (size_t)o->n - o->ngo && f.go;
-		if (vec_push(&b->frames, f))
-			return -ENOMEM;
+		for (size_t k = 0; k < n; k++) {
+			go |= i >= (size_t)o->n - o->ngo && f[k].go;
+			if (vec_push(&b->frames, f[k]))
+				return -ENOMEM;
+		}
+		if (i < (size_t)o->n - o->ngo)
+			own = b->frames.n;
 	}
 	if (!go)
-		b->frames.n = first + o->n - o->ngo;
+		b->frames.n = own;
 	return vec_push(&b->stacks, (struct collect_origin){ NULL, b->frames.n - first });
 }
 

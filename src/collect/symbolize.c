@@ -25,6 +25,13 @@ struct file {
 	bool is_exe;
 };
 
+/* What an address stands for, innermost first. */
+struct names {
+	uint64_t addr;
+	size_t n; /* 0: free */
+	struct frame f[SYMBOLIZER_INLINED];
+};
+
 struct symbolizer {
 	struct memsrc *m;
 	struct maps maps;
@@ -32,8 +39,7 @@ struct symbolizer {
 	uint64_t go_text;
 	char exe[4096];
 	VEC(struct file) files;
-	struct frame cache[CACHE_SIZE];
-	bool full[CACHE_SIZE];
+	struct names cache[CACHE_SIZE];
 };
 
 static void forget(struct symbolizer *s)
@@ -43,7 +49,7 @@ static void forget(struct symbolizer *s)
 		free(s->files.v[i].path);
 	}
 	vec_free(&s->files);
-	memset(s->full, 0, sizeof(s->full));
+	memset(s->cache, 0, sizeof(s->cache));
 }
 
 static bool is_same_file(const struct file *f, const struct vma *v)
@@ -134,35 +140,42 @@ static const struct vma *find_vma(struct symbolizer *s, uint64_t addr)
 	return maps_find(&s->maps, addr);
 }
 
-static void name_in_file(struct symbolizer *s, const struct file *f, uint64_t pc, struct frame *out)
+static void name_in_file(struct symbolizer *s, const struct file *f, uint64_t pc, struct names *out)
 {
 	uint64_t text = f->is_exe ? s->go_text : 0, at = pc - f->bias, start;
-	struct bin_func fn;
+	struct bin_frame fn[SYMBOLIZER_INLINED];
+	size_t n;
 
-	out->module = f->path;
+	out->f[0].module = f->path;
 	if (!f->bin)
 		return;
-	if (bin_go(f->bin)->is_go && !bin_go_func(f->bin, text, at, &fn)) {
-		out->go = true;
-		out->func = fn.name;
-		bin_go_line(f->bin, text, at, &out->file, &out->line);
+	if (!bin_go(f->bin)->is_go || bin_go_frames(f->bin, text, at, fn, SYMBOLIZER_INLINED, &n) ||
+	    !n) {
+		bin_symbol(f->bin, at, &out->f[0].func, &start);
 		return;
 	}
-	bin_symbol(f->bin, at, &out->func, &start);
+	for (size_t i = 0; i < n; i++)
+		out->f[i] = (struct frame){ .addr = out->addr,
+					    .func = fn[i].func,
+					    .file = fn[i].file,
+					    .line = fn[i].line,
+					    .module = f->path,
+					    .go = true };
+	out->n = n;
 }
 
-static void name_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
+static void name_frames(struct symbolizer *s, uint64_t addr, struct names *out)
 {
 	/* The call lies before the address that it returns to, which may be another function's. */
 	uint64_t pc = addr ? addr - 1 : 0;
 	const struct vma *v = find_vma(s, pc);
 	const struct file *f;
 
-	*out = (struct frame){ .addr = addr };
+	*out = (struct names){ .addr = addr, .n = 1, .f = { { .addr = addr } } };
 	if (!v)
 		return;
 	if (!v->inode) {
-		out->module = !strcmp(v->name, "[vdso]") ? "[vdso]" : NULL;
+		out->f[0].module = !strcmp(v->name, "[vdso]") ? "[vdso]" : NULL;
 		return;
 	}
 	f = file_of(s, v);
@@ -170,30 +183,39 @@ static void name_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
 		name_in_file(s, f, pc, out);
 }
 
-void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
+size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max)
 {
-	size_t i = (addr * 0x9e3779b97f4a7c15ULL) >> 52;
+	struct names *c = &s->cache[(addr * 0x9e3779b97f4a7c15ULL) >> 52];
+	size_t n;
 
 	_Static_assert(CACHE_SIZE == 1 << 12, "the hash gives 12 bits");
-	if (!s->full[i] || s->cache[i].addr != addr) {
-		name_frame(s, addr, &s->cache[i]);
-		/* What could not be named may be tomorrow, when its mapping is known. */
-		s->full[i] = s->cache[i].module;
-	}
-	*out = s->cache[i];
+	/* What could not be named may be tomorrow, when its mapping is known. */
+	if (!c->n || c->addr != addr || !c->f[0].module)
+		name_frames(s, addr, c);
+	n = c->n < max ? c->n : max;
+	memcpy(f, c->f, n * sizeof(*f));
+	return n;
+}
+
+void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
+{
+	symbolizer_frames(s, addr, out, 1);
 }
 
 size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f)
 {
-	size_t n = event_call_depth(c);
-	bool go = n == c->nstack;
+	size_t depth = event_call_depth(c), n = 0, own;
+	bool go = depth == c->nstack;
 
-	for (size_t i = 0; i < n; i++)
-		symbolizer_frame(s, c->stack[i], &f[i]);
+	for (size_t i = 0; i < c->nstack; i++)
+		n += symbolizer_frames(s, c->stack[i], &f[n], EVENT_STACK_MAX - n);
+	own = n;
 	/* The goroutine's part is taken on trust from memory: it must be code, and Go's. */
-	for (size_t i = c->nstack; i < n; i++)
+	for (size_t i = c->nstack; i < depth; i++)
+		n += symbolizer_frames(s, c->stack[i], &f[n], EVENT_STACK_MAX - n);
+	for (size_t i = own; i < n; i++)
 		go |= f[i].go;
-	return go ? n : c->nstack;
+	return go ? n : own;
 }
 
 int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
@@ -225,7 +247,7 @@ void symbolizer_close(struct symbolizer *s)
 void symbolizer_set_go_text(struct symbolizer *s, uint64_t text)
 {
 	s->go_text = text;
-	memset(s->full, 0, sizeof(s->full));
+	memset(s->cache, 0, sizeof(s->cache));
 }
 
 void symbolizer_tick(struct symbolizer *s)

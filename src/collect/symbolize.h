@@ -27,12 +27,17 @@ void symbolizer_tick(struct symbolizer *s);
 /* The process has called exec: nothing that was known holds. Frames given before become invalid. */
 void symbolizer_reset(struct symbolizer *s);
 
-/* Names the code before a return address (or the address after a system call). Always fills *out;
- * its strings live until symbolizer_reset or _close. */
+/* Names the code before a return address (or the address after a system call): the functions that
+ * were inlined there, innermost first, then the one that holds it, all of the same address. Fills
+ * at least one and up to max, returns how many. Strings live until symbolizer_reset or _close. */
+enum { SYMBOLIZER_INLINED = 5 };
+size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max);
+
+/* Only the innermost. */
 void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out);
 
-/* The same of a call's stack: fills f[0..n) as event_call_depth counts, without a goroutine's part
- * that is no Go code. Returns n. f has room for EVENT_STACK_MAX. */
+/* The same of a call's stack, as far as event_call_depth counts, without a goroutine's part that is
+ * no Go code. Returns how many. f has room for EVENT_STACK_MAX: what does not fit is left out. */
 size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f);
 
 #endif

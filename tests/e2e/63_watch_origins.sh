@@ -23,6 +23,9 @@ for program in origins origins-pie; do
 	}
 	functions='[.stack[].func // "?"] | join(" ")'
 	equal "$program: caller of syscall.Mmap" "$(by_size mmap $((3 * MIB)) .caller)" main.mapAnon
+	# syscall.Mmap is inlined there: its own lines are another function's.
+	equal "$program: place of that call" "$(by_size mmap $((3 * MIB)) '.stack[] | select(.func == "main.mapAnon") | "\(.file | sub(".*/"; "")):\(.line)"')" \
+		"main.go:$(grep -n 'syscall.Mmap(' "$ROOT/tests/targets/origins/main.go" | cut -d: -f1)"
 	equal "$program: caller of malloc" "$(by_size mmap $((5 * MIB)) .caller)" main.cacheLoad
 	equal "$program: file and line of malloc's caller" "$(by_size mmap $((5 * MIB)) '.stack[] | select(.func == "main.cacheLoad") | .file' | sed 's,.*/,,')" main.go
 	equal "$program: caller of sbrk" "$(events brk 'select(.args[0] != "0x0") | .caller' | sort -u)" main.moveBreak

@@ -16,11 +16,16 @@ static void look(struct bin *b, uint64_t text, uint64_t pc)
 	struct bin_func f;
 	const char *file;
 	uint32_t line;
+	struct bin_frame frame[8];
+	size_t n;
 
 	if (!bin_go_func(b, text, pc, &f) &&
 	    (f.entry > pc || f.end <= pc || strlen(f.name) > 1 << 20))
 		abort();
 	if (!bin_go_line(b, text, pc, &file, &line) && strlen(file) > 1 << 20)
+		abort();
+	if (!bin_go_frames(b, text, pc, frame, ARRAY_LEN(frame), &n) &&
+	    (n == 0 || n > ARRAY_LEN(frame)))
 		abort();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* frames FILE <ADDRESSES: for each hexadecimal address a line, the Go functions that it is in,
- * innermost first, as NAME FILE:LINE. */
+ * innermost first, as NAME, tab, FILE:LINE. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 		if (r)
 			printf("%s", strerror(-r));
 		for (size_t i = 0; i < n; i++)
-			printf("%s%s %s:%u", i ? " " : "", f[i].func, f[i].file ? f[i].file : "?",
+			printf("%s%s\t%s:%u", i ? "\t" : "", f[i].func, f[i].file ? f[i].file : "?",
 			       f[i].line);
 		printf("\n");
 	}
