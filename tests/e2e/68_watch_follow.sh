@@ -90,7 +90,7 @@ between "cycles of a child" 15 "$(events gc "select(.pid == $(name gcloop)) | .p
 equal "its last cycle" "$(events gc "select(.pid == $(name gcloop)) | .cycle" | tail -n 1)" "$cycles"
 # The exec of the target: the same process, another program, whose cycles are told.
 equal "exec of the target" "$(events exec "select(.pid == $TARGET) | .old_tid")" "$TARGET"
-equal "what it is then" "$(events program "select(.pid == $TARGET) | .exe")" "$T/gcloop"
+equal "what it is then" "$(events program "select(.pid == $TARGET) | .exe")" "$(realpath "$T/gcloop")"
 between "its cycles" 7 "$(events gc "select(.pid == $TARGET) | .pid" | wc -l)" 20
 
 # ---- children that are there at the end: what is mapped, what is resident, their reports

@@ -13,7 +13,7 @@ cat >"$TMP/shell" <<'END'
 $T/run -mib 8 -ms 300 -gc 3 -status 9 >/dev/null
 $T/run -mib 30 -ms 60000 -gc 2 >/dev/null 2>&1 &
 echo $! >$TMP/pid
-sleep 1
+{ sleep 0.5; echo; sleep 0.3; echo; } | $T/gcloop -cycles 2 >/dev/null
 exit 5
 END
 export T TMP
@@ -28,12 +28,16 @@ once() { # ARG…
 }
 once --follow
 equal "messages" "$(cat "$TMP/err")" ""
-equal "forks followed" "$(jq -r 'select(.type == "fork" and .followed) | .pid' "$WOUT" | wc -l)" 3
+forks=$(events fork .pid | wc -l)
+between "forks" 4 "$forks" 8
+equal "forks followed" "$(events fork 'select(.followed) | .pid' | wc -l)" "$forks"
 first=$(jq -r "select(.type == \"program\" and .comm == \"run\" and .pid != $LEFT) | .pid" "$WOUT")
 equal "its end" "$(events exit "select(.pid == $first) | .status")" 9
 equal "its Go" "$(events program "select(.pid == $first) | .go_version" | cut -c1-2)" go
 [ "$(jq -r "select(.pid == $first and .type == \"mmap\") | .type" "$WOUT" | wc -l)" -gt 20 ] || fail "few calls of the first child"
-[ "$(events gc "select(.pid == $first) | .pid" | wc -l)" -ge 1 ] || fail "no GC cycle of the first child"
+# it waits before each, in which time the probe gets there
+paced=$(jq -r 'select(.type == "program" and .comm == "gcloop") | .pid' "$WOUT")
+equal "GC cycles of a child" "$(events gc "select(.pid == $paced) | .pid" | wc -l)" 2
 # the report is of the shell, then of what it has left
 equal "reports" "$(events report '.reports[0].target | "\(.comm) \(.pid)"' | tail -n 1)" "run $LEFT"
 between "resident of what is left" $((30 * MIB)) "$(events report "select(.reports[0].target.pid == $LEFT) | .reports[0].rss.scanned")" $((60 * MIB))
@@ -42,7 +46,7 @@ equal "its sum" "$(events report "select(.reports[0].target.pid == $LEFT) | .rep
 equal "losses" "$(events report 'select(.reports[0].run) | [.reports[0].losses[]] | add' | tail -n 1)" 0
 stop "$LEFT"
 once
-equal "forks told without --follow" "$(events fork .followed | sort | uniq -c | tr -s ' ')" " 3 false"
+equal "forks told without --follow" "$(events fork .followed | sort -u)" false
 equal "events of others" "$(jq -r "select(.tid and .type != \"fork\") | .pid" "$WOUT" | sort -u | wc -l)" 1
 equal "reports without --follow" "$(events report '.reports[0].target.comm' | sort -u)" sh
 finish "children of a shell under run"
