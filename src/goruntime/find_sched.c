@@ -65,11 +65,14 @@ static bool is_limiter(struct search *s, uint64_t base)
 	const struct go_layout *l = s->rt->l;
 	size_t n = l->f[GO_SIZE_LIMITER];
 	uint8_t b[128];
-	uint64_t capacity;
+	uint64_t capacity, at;
 
 	if (n > sizeof(b) || base < s->rt->g.noptrdata || rd_vars(s->rt, PASS_DISCOVER, base, b, n))
 		return false;
 	capacity = get_u64(l, GO_LIMITER_CAPACITY, b, n);
+	at = get_u64(l, GO_LIMITER_LASTUPDATE, b, n); /* since boot; tables have addresses there */
+	if (at >= s->rt->g.text && at < s->rt->g.end)
+		return false;
 	return get_u32(l, GO_LIMITER_NPROCS, b, n) == s->ps.n &&
 	       capacity == s->ps.n * 1000000000ULL &&
 	       get_u64(l, GO_LIMITER_FILL, b, n) <= capacity &&
