@@ -11,12 +11,22 @@ need_go
 need_tool jq gcc
 G=$OUTPUT/guests
 mkdir -p "$G"
-cells=0
+cells=0 absent=0
 
 # The matrix's questions, but for its own readers of layouts and objects: they look at the executable.
+# In some starts of a C program the scheduler's variables are not told from others: then the figures
+# are absent, not wrong, and another start is asked. Said in the last line; a wrong figure fails.
 cell() { # WHAT RELEASE PROGRAM…
-	NO_PERTURB=1 NO_OBJECTS=1 bash "$ROOT/tests/go-matrix/cell.sh" "$OUTPUT" "${@:3}" "$2" >"$TMP/cell" 2>&1 ||
-		fail "$1 $2: $(head -n 6 "$TMP/cell")"
+	local i
+	for i in 1 2 3; do
+		NO_PERTURB=1 NO_OBJECTS=1 bash "$ROOT/tests/go-matrix/cell.sh" "$OUTPUT" "${@:3}" "$2" >"$TMP/cell" 2>&1 && break
+		[ $i -lt 3 ] && [ -z "$(grep '^FAIL' "$TMP/cell" | grep -v 'checks failed$' | sed 's/^FAIL [^:]*: //' |
+			tr ';' '\n' | grep -v -e '^$' -e '^/\(cgo\|sched\)/[^ ]* absent, want ')" ] || {
+			fail "$1 $2: $(head -n 6 "$TMP/cell")"
+			break
+		}
+		absent=$((absent + 1))
+	done
 	echo "$1 $2: $(tail -n 1 "$TMP/cell")"
 	cells=$((cells + 1))
 }
@@ -178,4 +188,4 @@ equal "two runtimes: go_file" "$(q .target.go_file)" null
 q '[.missing[] | select(.path == "go") | .reason] | join(";")' | grep -qF "another Go runtime, $release in $lib" ||
 	fail "two runtimes: the other one is not named: $(q -c .missing)"
 thaw "$TPID"
-finish "$cells programs equal what they say"
+finish "$cells programs equal what they say; $absent starts without the scheduler's figures"
