@@ -5,7 +5,7 @@
 .report as $r | .before as $b | .after as $a
 | ($r.go.metrics // {}) as $m
 | ([$r.missing[] | select(.path == "go.metrics") | .reason] | join(" ")) as $named
-| [$b | keys[] | select($b[.] != $a[.])] as $moved
+| [$b | keys[] | select($b[.] != $a[.] and (test("^/sched/goroutines/(running|waiting):") | not))] as $moved
 # "Off", "no limit" and a goal that follows from no limit have no figure.
 | def none: . >= 4611686018427387904;
 # Figures that need a symbol table, if the report names them as missing.
