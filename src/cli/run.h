@@ -207,6 +207,4 @@ size_t run_children_reports(struct run *r, struct report **out);
 /* Writes it: as of now, or of the end. A write error is told. */
 void run_report(struct run *r);
 
-uint64_t run_now(void); /* CLOCK_MONOTONIC, ns */
-
 #endif

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "cli/run.h"
 #include "cli/watch.h"
 #include "collect/collect.h"
@@ -20,11 +20,10 @@ static void *look(void *arg)
 {
 	struct run_look *l = arg;
 	struct memsrc *m = NULL;
-	struct timespec cpu;
 	uint64_t one = 1;
 
 	l->err = (struct err){ 0 };
-	l->ledger = (struct run_ledger){ .at_ns = run_now() };
+	l->ledger = (struct run_ledger){ .at_ns = mono_ns() };
 	l->has_gc = false;
 	l->rc = memsrc_open_live(l->pid, &m, &l->err);
 	if (!l->rc) {
@@ -41,8 +40,7 @@ static void *look(void *arg)
 		watch_target_close(&t);
 	}
 	memsrc_close(m);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu); /* the thread is as old as the look */
-	l->cpu_ns = cpu.tv_sec * 1000000000ULL + cpu.tv_nsec;
+	l->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID); /* the thread is as old as the look */
 	(void)!write(l->done_fd, &one, sizeof(one));
 	return NULL;
 }

@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/run.h"
 #include "out/json.h"
@@ -125,7 +125,7 @@ static int complete(const struct run *r, const struct run_ledger *l, const char 
 		    struct report *rep)
 {
 	const struct run_seen *s = &r->seen;
-	uint64_t end = s->end_ns ? s->end_ns : run_now();
+	uint64_t end = s->end_ns ? s->end_ns : mono_ns();
 	struct report_run *o = &rep->run;
 	const struct ev_program *p;
 	size_t n = ev_programs(r->ev, &p);
@@ -176,13 +176,11 @@ static int without_ledger(const struct run *r, struct report *rep)
 {
 	const char *base = strrchr(r->a->cmd[0], '/');
 	struct utsname u;
-	struct timespec now;
 	int rc;
 
 	report_init(rep);
-	clock_gettime(CLOCK_REALTIME, &now);
 	rep->no_ledger = rep->partial = true;
-	rep->time_unix_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	rep->time_unix_ns = clock_ns(CLOCK_REALTIME);
 	rep->host.page_size = sysconf(_SC_PAGESIZE);
 	if (!uname(&u)) {
 		snprintf(rep->host.kernel, sizeof(rep->host.kernel), "%s", u.release);

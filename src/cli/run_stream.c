@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* --events: what happens as it happens, before the report and to where that goes. */
 #include <errno.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "cli/run.h"
 
 void run_stream_open(struct run_stream *s, const struct run_args *a, FILE *out)
 {
-	struct timespec wall;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
 	*s = (struct run_stream){ .on = a->events, .json = a->print.json, .f = out };
-	s->text.seen.clock.offset_ns = wall.tv_sec * 1000000000LL + wall.tv_nsec - run_now();
+	s->text.seen.clock.offset_ns = clock_ns(CLOCK_REALTIME) - mono_ns();
 	s->text.style = cli_style_fd(fileno(out), &a->print);
 	gc_track_begin(&s->text.seen.gc, 0, 0); /* from the first instruction */
 }

@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/run.h"
 #include "cli/watch.h"
@@ -29,14 +29,6 @@ enum {
 	AGE_SHARE = 8,
 	RSS_STEP = 1 << 20,
 };
-
-uint64_t run_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 /* ---- GC cycles: where the probe goes */
 
@@ -245,7 +237,7 @@ static int take_ledger(struct run *r, bool wait)
 {
 	struct run_ledger l = { 0 };
 	int rc = run_look_take(&r->look, wait, &l);
-	uint64_t now = run_now(), rest;
+	uint64_t now = mono_ns(), rest;
 
 	if (rc == -EAGAIN)
 		return rc;
@@ -281,7 +273,7 @@ static uint64_t next_due(const struct run *r, uint64_t now)
 
 static void look_if_due(struct run *r)
 {
-	uint64_t now = run_now(), high;
+	uint64_t now = mono_ns(), high;
 
 	if (r->look.busy || (!r->asked && now < r->next_look_ns))
 		return;
@@ -300,7 +292,7 @@ static void look_if_due(struct run *r)
 
 static int due_in(const struct run *r)
 {
-	uint64_t now = run_now(), at = now + EV_POLL_MS * (uint64_t)MS;
+	uint64_t now = mono_ns(), at = now + EV_POLL_MS * (uint64_t)MS;
 
 	if (r->a->interval && r->next_due_ns < at)
 		at = r->next_due_ns;
@@ -343,7 +335,7 @@ static void reap(struct run *r)
 
 void run_watch(struct run *r)
 {
-	uint64_t now = r->seen.start_ns = run_now();
+	uint64_t now = r->seen.start_ns = mono_ns();
 	bool ended = false;
 
 	follow_open(&r->follow, r->ev, &r->stream.text.seen.clock);
@@ -369,7 +361,7 @@ void run_watch(struct run *r)
 			run_report(r);
 		}
 	}
-	now = run_now();
+	now = mono_ns();
 	ev_stop(r->ev);
 	drain(r);
 	take_ledger(r, true);

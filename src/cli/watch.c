@@ -4,19 +4,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/follow.h"
-#include "cli/watch.h"
 #include "collect/mapbook.h"
 #include "out/watch.h"
 
@@ -166,14 +164,6 @@ struct watch {
 	bool ended, partial;
 	bool told; /* why figures of a cycle are missing */
 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 /* Says where records of a CPU are missing. */
 static int note_lost(struct watch *w, const struct event *e)
@@ -424,7 +414,7 @@ static const char *wait_for(struct watch *w, const struct waiting *q)
 		{ q->pidfd, POLLIN, 0 },
 		{ STDOUT_FILENO, 0, 0 }, /* POLLERR: nobody reads any more */
 	};
-	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	uint64_t now = mono_ns();
 
 	if (poll(p, ARRAY_LEN(p), due_in(w, q, now)) < 0 && errno != EINTR)
 		return "poll failed";
@@ -434,7 +424,7 @@ static const char *wait_for(struct watch *w, const struct waiting *q)
 		return "exit";
 	if (p[3].revents & (POLLERR | POLLNVAL))
 		return "output closed";
-	now = now_ns(CLOCK_MONOTONIC);
+	now = mono_ns();
 	if (q->end_ns && now >= q->end_ns)
 		return "duration";
 	return NULL;
@@ -442,7 +432,7 @@ static const char *wait_for(struct watch *w, const struct waiting *q)
 
 static int sample_if_due(struct watch *w)
 {
-	uint64_t now = now_ns(CLOCK_MONOTONIC), step = w->a->interval * 1e9;
+	uint64_t now = mono_ns(), step = w->a->interval * 1e9;
 
 	if (!w->next_sample_ns || now < w->next_sample_ns)
 		return 0;
@@ -481,10 +471,9 @@ static int end_advice(struct watch *w)
 /* A child that is still there. */
 static int put_child(struct watch *w, struct follow_proc *p, bool live)
 {
-	struct watch_child c = { .pid = p->pid,
-				 .now_ns = now_ns(CLOCK_MONOTONIC),
-				 .comm = p->t.status.comm,
-				 .exe = p->t.exe };
+	struct watch_child c = {
+		.pid = p->pid, .now_ns = mono_ns(), .comm = p->t.status.comm, .exe = p->t.exe
+	};
 	int r = 0;
 
 	if (!p->m || memsrc_alive(p->m))
@@ -527,7 +516,7 @@ static int put_end(struct watch *w)
 	r = end_advice(w);
 	if (r)
 		return r;
-	w->end.now_ns = now_ns(CLOCK_MONOTONIC);
+	w->end.now_ns = mono_ns();
 	for (size_t i = 0; i < n; i++) {
 		if (named_add(&w->end.losses, c[i].name, c[i].n))
 			return -ENOMEM;
@@ -649,9 +638,9 @@ static int watch_all(struct watch *w, struct memsrc *m, struct err *e)
 	}
 	if (r)
 		return r;
-	now = now_ns(CLOCK_MONOTONIC);
+	now = mono_ns();
 	w->text = (struct watch_text){
-		.seen = { .clock.offset_ns = now_ns(CLOCK_REALTIME) - now,
+		.seen = { .clock.offset_ns = clock_ns(CLOCK_REALTIME) - now,
 			  .has_rss = true,
 			  .rss = { .file = w->t.status.rss_file,
 				   .anon = w->t.status.rss_anon,

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "proc/maps.h"
 
@@ -129,22 +129,14 @@ void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out)
 	};
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
-
 bool watch_target_learn(struct watch_target *t)
 {
 	enum { TRIES = 8, OPENS = 32, OPEN_GAP_NS = 10000000 };
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	struct ev_gc before = t->gc;
 
-	if (!t->has_go && t->go.bin && t->opens < OPENS && now_ns() >= t->next_open_ns) {
-		t->next_open_ns = now_ns() + ++t->opens * OPEN_GAP_NS;
+	if (!t->has_go && t->go.bin && t->opens < OPENS && mono_ns() >= t->next_open_ns) {
+		t->next_open_ns = mono_ns() + ++t->opens * OPEN_GAP_NS;
 		memsrc_flush(t->m);
 		return !maps_read(t->m, 0, &maps, NULL) && !open_runtime(t, &maps, NULL);
 	}

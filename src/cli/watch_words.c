@@ -10,9 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/watch.h"
 #include "goruntime/gccode.h"
 #include "goruntime/gcwork.h"
@@ -149,15 +149,12 @@ static void set_controller(struct words *w, uint64_t controller)
 static uint64_t start_ns(struct watch_target *t)
 {
 	uint64_t hz = sysconf(_SC_CLK_TCK), ns;
-	struct timespec boot, mono;
 	struct proc_stat st;
 	int64_t asleep;
 
 	if (!hz || proc_stat_read(t->m, 0, &st, NULL) || st.start_time > UINT64_MAX / 1000000000)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	asleep = (boot.tv_sec - mono.tv_sec) * 1000000000LL + boot.tv_nsec - mono.tv_nsec;
+	asleep = clock_ns(CLOCK_BOOTTIME) - mono_ns();
 	ns = st.start_time / hz * 1000000000 + st.start_time % hz * 1000000000 / hz;
 	asleep += 1000000000 / hz; /* it may have slept later, which does not matter then */
 	return ns > (uint64_t)asleep ? ns - asleep : 1;
@@ -167,7 +164,6 @@ static uint64_t find_init_time(struct words *w)
 {
 	struct watch_target *t = w->t;
 	uint64_t v = 0, began = start_ns(t);
-	struct timespec now;
 
 	if (!w->code.init_time) {
 		unknown(t, "runtimeInitTime: the code does not tell its place");
@@ -178,8 +174,7 @@ static uint64_t find_init_time(struct words *w)
 		unknown(t, "runtimeInitTime: can't be read");
 		return 0;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (began && v >= began && v <= now.tv_sec * 1000000000ULL + now.tv_nsec)
+	if (began && v >= began && v <= mono_ns())
 		return w->code.init_time;
 	unknown(t, "runtimeInitTime: its place holds no time since the process's start");
 	return 0;

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "collect/look.h"
 #include "collect/pss.h"
 #include "model/findings.h"
@@ -18,14 +19,6 @@ struct counters {
 	struct proc_stat stat;
 	bool has_rss, has_stat;
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 static int read_rss(struct look *k, unsigned int seq, struct counters *c)
 {
@@ -395,7 +388,7 @@ static int note_cost(struct look *k, uint64_t wall, uint64_t cpu)
 		struct opt_u64 *out;
 		uint64_t v;
 	} n[] = {
-		{ "cost_wall_ns", &k->r->cost.wall_ns, clock_ns(CLOCK_MONOTONIC) - wall },
+		{ "cost_wall_ns", &k->r->cost.wall_ns, mono_ns() - wall },
 		{ "cost_cpu_ns", &k->r->cost.cpu_ns, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu },
 		{ "cost_max_rss", &k->r->cost.max_rss, 0 },
 	};
@@ -431,7 +424,7 @@ int collect_report(struct memsrc *m, const struct collect_opts *o, struct report
 		   struct err *e)
 {
 	struct look k = { .m = m, .r = out, .opts = o };
-	uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	uint64_t wall = mono_ns(), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int r;
 
 	report_init(out);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include "proc/maps.h"
 
@@ -77,11 +77,9 @@ static uint64_t segment_end(const struct maps *maps, size_t i)
 static int read_start(struct mapbook *b, struct err *e)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
-	struct timespec now;
 	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	b->read_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	b->read_ns = mono_ns();
 	r = read_maps(b, &maps, e);
 	for (size_t i = 0; i < maps.vma.n && !r; i++) {
 		const struct vma *v = &maps.vma.v[i];

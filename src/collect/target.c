@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 static void first_line(char *dst, size_t n, const char *text, unsigned int line)
 {
@@ -57,11 +58,7 @@ static uint64_t start_time(struct look *k, uint64_t ticks)
 	uint64_t hz = sysconf(_SC_CLK_TCK), boot = 0;
 
 	if (memsrc_kind(k->m) == MEMSRC_LIVE) {
-		struct timespec real, since;
-
-		clock_gettime(CLOCK_REALTIME, &real);
-		clock_gettime(CLOCK_BOOTTIME, &since);
-		boot = (real.tv_sec - since.tv_sec) * 1000000000ULL + real.tv_nsec - since.tv_nsec;
+		boot = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
 		boot -= boot % 10000000;
 	}
 	if (memsrc_note(k->m, "boot_time_unix_ns", &boot) || !boot || !hz)
