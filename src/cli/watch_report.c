@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The report at the end of a watch, and what it says because there was a look at the beginning. */
 #include "base/log.h"
-#include "cli/watch.h"
+#include "cli/watch_stream.h"
 #include "model/diff.h"
 #include "model/findings.h"
 
@@ -54,4 +54,52 @@ void watch_look_free(struct watch_looks *l)
 	if (l->has)
 		report_free(&l->first);
 	l->has = false;
+}
+
+int watch_report(struct watch *w)
+{
+	struct collect_opts co = { .pss = w->a->report.pss };
+	struct report last;
+	struct err e = { 0 };
+	int r, code;
+
+	if (w->a->no_report)
+		return CLI_OK;
+	if (memsrc_alive(w->t.m)) {
+		log_warn("no report at the end: the process has ended, and its memory with it");
+		return CLI_PARTIAL;
+	}
+	if (w->has_book && mapbook_give(&w->book, &co))
+		return cli_fail(-ENOMEM, NULL);
+	r = watch_look_last(&w->looks, w->t.m, &co, &last, &e);
+	code = r ? cli_fail(r, &e) : cli_print_report(&last, &w->a->report);
+	report_free(&last);
+	return code;
+}
+
+/* Of those that it has forked and that are still there. */
+int watch_report_children(struct watch *w)
+{
+	int worst = CLI_OK;
+
+	for (size_t i = 0; i < w->follow.v.n && !w->a->no_report; i++) {
+		struct follow_proc *p = w->follow.v.v[i];
+		struct collect_opts co = { .pss = w->a->report.pss };
+		struct report rep;
+		int code;
+
+		if (!p->m || memsrc_alive(p->m))
+			continue;
+		if (p->has_book && mapbook_give(&p->book, &co))
+			return cli_fail(-ENOMEM, NULL);
+		memsrc_flush(p->m);
+		if (collect_report(p->m, &co, &rep, NULL)) {
+			report_free(&rep);
+			continue; /* it ends */
+		}
+		code = cli_print_report(&rep, &w->a->report);
+		worst = code ? code : worst;
+		report_free(&rep);
+	}
+	return worst;
 }
