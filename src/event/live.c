@@ -7,17 +7,14 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "base/log.h"
-#include "base/vec.h"
-#include "event/attach.h"
+#include "base/clock.h"
 #include "event/bpflog.h"
-#include "event/source.h"
+#include "event/live.h"
 #include "rsscope.skel.h"
 
 enum {
@@ -26,27 +23,6 @@ enum {
 	/* Records handed over by one ev_poll at most, so that a storm can't keep the caller from
 	 * its other duties. */
 	BATCH_MAX = 65536,
-};
-
-/* Of a followed child: the probe of its GC cycles. */
-struct child_probe {
-	pid_t pid;
-	struct bpf_link *link;
-};
-
-struct live {
-	struct ev base;
-	struct rsc_bpf *skel;
-	struct ring_buffer *ring;
-	struct plan plan;
-	uint32_t key; /* of the target in the map `targets`; those of its children are theirs */
-	VEC(struct child_probe) probes;
-	VEC(pthread_t) detaching;
-	uint64_t regions_ns; /* what ev_lost_regions has told of so far */
-	/* one poll's */
-	ev_record_fn *fn;
-	void *ctx;
-	int batch;
 };
 
 /* Inode of the initial pid namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h. */
@@ -90,50 +66,6 @@ static void live_stop(struct ev *s)
 	bpf_map_delete_elem(fd, &l->key);
 	for (int i = 0; i < 4 * EV_CHILDREN_MAX && !bpf_map_get_next_key(fd, NULL, &key); i++)
 		bpf_map_delete_elem(fd, &key);
-}
-
-static void live_counters(const struct ev *s, uint64_t *n)
-{
-	const struct live *l = (const struct live *)s;
-	int cpus = libbpf_num_possible_cpus();
-	_free_ uint64_t *per = cpus > 0 ? calloc(cpus, sizeof(*per)) : NULL;
-
-	memset(n, 0, RSC_N_COUNT * sizeof(*n));
-	for (uint32_t i = 0; per && i < RSC_N_COUNT; i++) {
-		if (bpf_map__lookup_elem(l->skel->maps.counters, &i, sizeof(i), per,
-					 cpus * sizeof(*per), 0))
-			continue;
-		for (int c = 0; c < cpus; c++)
-			n[i] += per[c];
-	}
-}
-
-/*
- * A program does not run while the same CPU is in the midst of it. With Linux 7 one at a BTF
- * tracepoint can be preempted there, and the next task's event is left out: seen on 7.2 when
- * threads end together. Whose event it was is not told. Linux 5.12 counts it (9ed9e9ba2337), older
- * ones say 0.
- */
-static uint64_t live_not_run(const struct ev *s)
-{
-	const struct live *l = (const struct live *)s;
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < l->plan.n; i++) {
-		const struct ev_program *p = &l->plan.program[i];
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-		const struct bpf_program *prog;
-
-		/* Of a mapping call the other half tells (call_exit_alone, call_exit_lost): and
-		 * most of what these programs miss is other processes'. */
-		if (!p->attached || p->group == EV_MAPPINGS)
-			continue;
-		prog = bpf_object__find_program_by_name(l->skel->obj, p->name);
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			sum += info.recursion_misses;
-	}
-	return sum;
 }
 
 static void live_close(struct ev *s)
@@ -232,50 +164,14 @@ static int load_retrying(struct live *l, const struct ev_options *o, const struc
 	return r;
 }
 
-static void copy_words(struct rsc_target *t, const struct ev_word *words)
-{
-	for (int i = 0; i < GCV_COUNT; i++) {
-		t->words[i].addr = words[i].addr;
-		t->words[i].size = words[i].size;
-	}
-}
-
-static void copy_gopath(struct rsc_target *t, const struct ev_gopath *go)
-{
-	t->go = (struct rsc_gopath){ .on = go->on,
-				     .tls_g = go->tls_g,
-				     .g_m = go->g_m,
-				     .m_curg = go->m_curg,
-				     .g_sched_pc = go->g_sched_pc,
-				     .g_sched_bp = go->g_sched_bp };
-}
-
-/* What the programs know of a target, changed: -ENOENT when it has ended. (The programs change it
- * at an exec; what is lost between two such changes is set again after it.) */
-static int change_target(struct live *l, pid_t pid, const struct ev_word *words,
-			 const struct ev_gopath *go)
-{
-	int fd = bpf_map__fd(l->skel->maps.targets);
-	struct rsc_target t;
-	uint32_t key = pid;
-
-	if (bpf_map_lookup_elem(fd, &key, &t))
-		return -errno;
-	if (words)
-		copy_words(&t, words);
-	if (go)
-		copy_gopath(&t, go);
-	return bpf_map_update_elem(fd, &key, &t, BPF_EXIST) ? -errno : 0;
-}
-
 static int live_set_words(struct ev *s, pid_t pid, const struct ev_word *words)
 {
-	return change_target((struct live *)s, pid, words, NULL);
+	return live_change_target((struct live *)s, pid, words, NULL);
 }
 
 static int live_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go)
 {
-	return change_target((struct live *)s, pid, NULL, go);
+	return live_change_target((struct live *)s, pid, NULL, go);
 }
 
 static void *destroy_link(void *link)
@@ -343,110 +239,16 @@ static int live_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct e
 	}
 	if (r)
 		return r;
-	r = change_target(l, pid, gc->words, NULL);
+	r = live_change_target(l, pid, gc->words, NULL);
 	return r ? err_set(e, r, "process %d: %s", (int)pid, strerror(-r)) : 0;
 }
 
 static void live_forget(struct ev *s, pid_t pid)
 {
 	struct live *l = (struct live *)s;
-	int regions = bpf_map__fd(l->skel->maps.lost_regions);
-	int advice = bpf_map__fd(l->skel->maps.advice);
-	struct rsc_advice_key a = { .tgid = pid };
-	struct rsc_region at, next;
-	uint32_t key = pid;
 
 	drop_probe(l, pid);
-	bpf_map_delete_elem(bpf_map__fd(l->skel->maps.rss_state), &key);
-	for (a.advice = 0; a.advice < 128; a.advice++)
-		bpf_map_delete_elem(advice, &a);
-	/* The next one is asked for before this one goes. */
-	for (bool more = !bpf_map_get_next_key(regions, NULL, &at); more; at = next) {
-		more = !bpf_map_get_next_key(regions, &at, &next);
-		if (at.tgid == key)
-			bpf_map_delete_elem(regions, &at);
-	}
-}
-
-static int live_rss(const struct ev *s, struct event_rss *out)
-{
-	const struct live *l = (const struct live *)s;
-	struct rsc_rss_state rss;
-	int r = bpf_map__lookup_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
-				     sizeof(rss), 0);
-
-	if (r)
-		return r;
-	if (!rss.on)
-		return -EAGAIN;
-	*out = (struct event_rss){
-		.file = rss.sizes[0],
-		.anon = rss.sizes[1],
-		.swap = rss.sizes[2],
-		.shmem = rss.sizes[3],
-		.high = rss.high,
-	};
-	return 0;
-}
-
-/* Entries stay in the map: only what is newer is told again, with some time for those that were put
- * there late. */
-static int live_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
-{
-	struct live *l = (struct live *)s;
-	int fd = bpf_map__fd(l->skel->maps.lost_regions);
-	const uint64_t late = 1000000000;
-	struct rsc_region at, next;
-	uint64_t newest = l->regions_ns, ns;
-	VEC(struct ev_region) v = { 0 };
-	int r = 0;
-
-	for (void *prev = NULL; !r && !bpf_map_get_next_key(fd, prev, &next); prev = &at) {
-		struct ev_region g;
-
-		at = next;
-		if (bpf_map_lookup_elem(fd, &at, &ns) || ns + late <= l->regions_ns || !ns)
-			continue;
-		g = (struct ev_region){ (uint64_t)at.region << RSC_REGION_SHIFT,
-					(at.region + 1ULL) << RSC_REGION_SHIFT, ns, at.tgid };
-		if (at.region == RSC_REGION_ALL)
-			g = (struct ev_region){ 0, UINT64_MAX, ns, at.tgid };
-		if (ns > newest)
-			newest = ns;
-		r = vec_push(&v, g);
-	}
-	if (r) {
-		vec_free(&v);
-		return r;
-	}
-	l->regions_ns = newest;
-	*out = v.v;
-	*n = v.n;
-	return 0;
-}
-
-static int live_advice(const struct ev *s, pid_t pid, struct ev_advice **out, size_t *n)
-{
-	const struct live *l = (const struct live *)s;
-	int fd = bpf_map__fd(l->skel->maps.advice);
-	struct rsc_advice_key at, next;
-	VEC(struct ev_advice) v = { 0 };
-	struct rsc_advice a;
-	int r = 0;
-
-	for (void *prev = NULL; !r && !bpf_map_get_next_key(fd, prev, &next); prev = &at) {
-		at = next;
-		if (at.tgid == (uint32_t)pid && !bpf_map_lookup_elem(fd, &at, &a))
-			r = vec_push(&v,
-				     (struct ev_advice){ at.advice, a.calls, a.failed, a.bytes });
-	}
-	if (r) {
-		vec_free(&v);
-		return r;
-	}
-	*out = v.v;
-	*n = v.n;
-	return 0;
+	live_forget_maps(l, pid);
 }
 
 /* Whether a program is attached whose name begins so. */
@@ -485,8 +287,8 @@ static int arm(struct live *l, const struct ev_options *o)
 	}
 	target.page_size = sysconf(_SC_PAGESIZE);
 	target.rss_step = o->rss_step ? o->rss_step : RSS_STEP_DEFAULT;
-	copy_gopath(&target, &o->go);
-	copy_words(&target, o->gc.words);
+	live_copy_gopath(&target, &o->go);
+	live_copy_words(&target, o->gc.words);
 	r = bpf_map__update_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
 				 sizeof(rss), BPF_ANY);
 	if (!r)
@@ -520,14 +322,12 @@ static double syscall_ns(long nr)
 	double best = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		struct timespec a, b;
+		uint64_t began = mono_ns();
 		double ns;
 
-		clock_gettime(CLOCK_MONOTONIC, &a);
 		for (int k = 0; k < CALLS; k++)
 			syscall(nr, 0);
-		clock_gettime(CLOCK_MONOTONIC, &b);
-		ns = ((b.tv_sec - a.tv_sec) * 1e9 + (b.tv_nsec - a.tv_nsec)) / CALLS;
+		ns = (double)(mono_ns() - began) / CALLS;
 		best = !i || ns < best ? ns : best;
 	}
 	return best;
