@@ -1,35 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The stream for people: "14:02:11.123  mmap   64.0 MiB at 0x7f…  rw- private  main.load
  * cache.go:41". */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "out/text_utf8.h"
-#include "out/watch.h"
+#include "out/watch_text.h"
 
 enum { NAME_COLUMNS = 60 };
 
-/* From include/uapi/asm-generic/mman-common.h; not from sys/mman.h, which is about our own memory.
- */
-enum {
-	PROT_R = 1,
-	PROT_W = 2,
-	PROT_X = 4,
-	FLAG_SHARED = 1,
-	FLAG_FIXED = 0x10,
-	FLAG_ANON = 0x20,
-	REMAP_FIXED = 2,
-};
-
-static char *size(const struct watch_text *w, char *buf, size_t n, uint64_t bytes)
+char *watch_text_size(const struct watch_text *w, char *buf, size_t n, uint64_t bytes)
 {
 	if (!w->style.exact)
 		return text_bytes(buf, n, bytes);
 	snprintf(buf, n, "%" PRIu64, bytes);
 	return buf;
+}
+
+int watch_text_name(const struct watch_text *w, const char *s, struct text *out)
+{
+	int r = utf8_print(s, NAME_COLUMNS, w->style.utf8, out);
+
+	return r < 0 ? r : 0;
 }
 
 /* Figures that are read together have one unit, that of the largest. */
@@ -78,167 +72,6 @@ static int begin(const struct watch_text *w, uint64_t mono_ns, const char *kind,
 			   kind);
 }
 
-static int put_name(const struct watch_text *w, const char *s, struct text *out)
-{
-	int r = utf8_print(s, NAME_COLUMNS, w->style.utf8, out);
-
-	return r < 0 ? r : 0;
-}
-
-static int put_frame(const struct watch_text *w, const struct frame *f, struct text *out)
-{
-	const char *name = f->func ? f->func : f->module, *base;
-	int r;
-
-	if (!name)
-		return text_printf(out, "0x%" PRIx64, f->addr);
-	/* Of a function the package's folder matters, of a file only its name. */
-	base = f->func ? NULL : strrchr(name, '/');
-	r = put_name(w, base ? base + 1 : name, out);
-	if (r || !f->file)
-		return r;
-	base = strrchr(f->file, '/');
-	r = text_printf(out, " ");
-	if (!r)
-		r = put_name(w, base ? base + 1 : f->file, out);
-	return r ? r : text_printf(out, ":%" PRIu32, f->line);
-}
-
-/* "  main.load cache.go:41", "  libfoo.so", "  runtime.(*mheap).grow mheap.go:1530, for main.load
- * ...". */
-static int put_caller(const struct watch_text *w, const struct frame *f, size_t n, struct text *out)
-{
-	int caller = event_caller(f, n), maker = event_maker(f, n);
-	int r = caller < 0 ? 0 : text_printf(out, "  ");
-
-	if (caller < 0 || r)
-		return r;
-	if (maker < 0)
-		return put_frame(w, &f[caller], out);
-	r = put_frame(w, &f[maker], out);
-	if (r || f[caller].addr == f[maker].addr)
-		return r;
-	r = text_printf(out, ", for ");
-	return r ? r : put_frame(w, &f[caller], out);
-}
-
-static int put_mmap(const struct watch_text *w, const struct event_call *c, struct text *out)
-{
-	uint64_t prot = c->args[2], flags = c->args[3];
-	char buf[32];
-
-	return text_printf(out, "%10s at 0x%" PRIx64 "  %c%c%c %s%s%s",
-			   size(w, buf, sizeof(buf), c->args[1]), (uint64_t)c->ret,
-			   prot & PROT_R ? 'r' : '-', prot & PROT_W ? 'w' : '-',
-			   prot & PROT_X ? 'x' : '-', flags & FLAG_SHARED ? "shared" : "private",
-			   flags & FLAG_ANON ? "" : " file", flags & FLAG_FIXED ? " fixed" : "");
-}
-
-static int put_mremap(const struct watch_text *w, const struct event_call *c, struct text *out)
-{
-	char old[32], new[32];
-
-	return text_printf(out, "%10s at 0x%" PRIx64 " -> %s at 0x%" PRIx64 "%s",
-			   size(w, old, sizeof(old), c->args[1]), c->args[0],
-			   size(w, new, sizeof(new), c->args[2]), (uint64_t)c->ret,
-			   c->args[3] & REMAP_FIXED ? " fixed" : "");
-}
-
-static int put_brk(struct watch_text *w, const struct event_call *c, struct text *out)
-{
-	uint64_t now = c->ret, before = w->seen.brk;
-	char buf[32];
-
-	w->seen.brk = now;
-	if (!c->args[0] || !before || now == before)
-		return text_printf(out, "%10s at 0x%" PRIx64, c->args[0] ? "set" : "asked", now);
-	return text_printf(out, "%10s at 0x%" PRIx64 "  %s",
-			   size(w, buf, sizeof(buf), now > before ? now - before : before - now),
-			   now, now > before ? "more" : "less");
-}
-
-static int put_prctl(const struct watch_text *w, const struct event_call *c, struct text *out)
-{
-	char buf[32];
-	int r;
-
-	switch (c->args[0]) {
-	case EVENT_PR_SET_VMA:
-		r = text_printf(out, "%10s at 0x%" PRIx64 "  named ",
-				size(w, buf, sizeof(buf), c->args[3]), c->args[2]);
-		return r ? r : put_name(w, c->name[0] ? c->name : "no more", out);
-	case EVENT_PR_SET_THP_DISABLE:
-		return text_printf(out, "%10s huge pages %s", "",
-				   c->args[1] ? "disabled" : "allowed");
-	default:
-		return text_printf(out, "%10s PR_SET_MM %" PRIu64 " 0x%" PRIx64, "", c->args[1],
-				   c->args[2]);
-	}
-}
-
-/* The calls whose first two arguments are an address and a length. */
-static int put_range(const struct watch_text *w, const struct event_call *c, struct text *out)
-{
-	uint64_t prot = c->args[2];
-	const char *advice = event_advice_name(c->args[2]);
-	char buf[32];
-	int r = text_printf(out, "%10s at 0x%" PRIx64, size(w, buf, sizeof(buf), c->args[1]),
-			    c->args[0]);
-
-	if (!r && (c->call == CALL_MPROTECT || c->call == CALL_PKEY_MPROTECT))
-		r = text_printf(out, "  %c%c%c", prot & PROT_R ? 'r' : '-',
-				prot & PROT_W ? 'w' : '-', prot & PROT_X ? 'x' : '-');
-	if (!r && c->call == CALL_MADVISE)
-		r = advice ? text_printf(out, "  %s", advice)
-			   : text_printf(out, "  advice %" PRIu64, c->args[2]);
-	return r;
-}
-
-static int put_failed(const struct watch_text *w, const struct event_call *c, int err,
-		      struct text *out)
-{
-	const char *name = strerrorname_np(err);
-	uint64_t length = c->args[1], at = c->args[0];
-	char buf[32] = "";
-
-	if (c->call == CALL_MREMAP)
-		length = c->args[2];
-	if (c->call == CALL_PRCTL) {
-		length = c->args[3];
-		at = c->args[2];
-	}
-	if (c->call == CALL_SHMAT)
-		at = c->args[1];
-	if (c->call != CALL_BRK && c->call != CALL_SHMAT && c->call != CALL_SHMDT)
-		size(w, buf, sizeof(buf), length);
-	return text_printf(out, "%10s failed: %s (at 0x%" PRIx64 ")", buf, name ? name : "?", at);
-}
-
-static int put_call(struct watch_text *w, const struct event_call *c, struct text *out)
-{
-	int err = event_call_errno(c);
-
-	if (err)
-		return put_failed(w, c, err, out);
-	switch (c->call) {
-	case CALL_MMAP:
-		return put_mmap(w, c, out);
-	case CALL_MREMAP:
-		return put_mremap(w, c, out);
-	case CALL_BRK:
-		return put_brk(w, c, out);
-	case CALL_PRCTL:
-		return put_prctl(w, c, out);
-	case CALL_SHMAT:
-		return text_printf(out, "%10s at 0x%" PRIx64 "  segment %" PRId32, "",
-				   (uint64_t)c->ret, (int32_t)c->args[0]);
-	case CALL_SHMDT:
-		return text_printf(out, "%10s at 0x%" PRIx64, "", c->args[0]);
-	default:
-		return put_range(w, c, out);
-	}
-}
-
 /* "84.1 -> 91.0 -> 42.3 of 92.0 MiB": when the cycle starts, when its marking ends, what it marked;
  * the goal. */
 static int put_heap(const struct watch_text *w, const struct event_gc *g, struct text *out)
@@ -285,7 +118,7 @@ static int put_gc(struct watch_text *w, const struct event_gc *g, struct text *o
 	if (!r && c.assist_permille.has)
 		r = text_printf(out, "  assists %.1f%%", c.assist_permille.v / 10.0);
 	if (!r && c.rate.has)
-		r = text_printf(out, "  %s/s", size(w, buf, sizeof(buf), c.rate.v));
+		r = text_printf(out, "  %s/s", watch_text_size(w, buf, sizeof(buf), c.rate.v));
 	return r;
 }
 
@@ -321,7 +154,7 @@ static int put_step(const struct watch_text *w, const struct event_rss *from,
 
 		if (a != b)
 			r = text_printf(out, "%s%c%s %s", n++ ? ", " : "  ", b < a ? '-' : '+',
-					size(w, buf, sizeof(buf), b < a ? a - b : b - a),
+					watch_text_size(w, buf, sizeof(buf), b < a ? a - b : b - a),
 					kind[i].name);
 	}
 	return r;
@@ -330,7 +163,8 @@ static int put_step(const struct watch_text *w, const struct event_rss *from,
 static int put_rss(struct watch_text *w, const struct event_rss *e, struct text *out)
 {
 	char buf[32];
-	int r = text_printf(out, "%10s", size(w, buf, sizeof(buf), e->file + e->anon + e->shmem));
+	int r = text_printf(out, "%10s",
+			    watch_text_size(w, buf, sizeof(buf), e->file + e->anon + e->shmem));
 
 	if (!r && w->seen.has_rss)
 		r = put_step(w, &w->seen.rss, e, out);
@@ -340,7 +174,7 @@ static int put_rss(struct watch_text *w, const struct event_rss *e, struct text 
 		r = text_printf(out, "  (");
 	if (!r)
 		r = put_kinds(w, e->anon, e->file, e->shmem, out);
-	return r ? r : text_printf(out, ")  max %s", size(w, buf, sizeof(buf), e->high));
+	return r ? r : text_printf(out, ")  max %s", watch_text_size(w, buf, sizeof(buf), e->high));
 }
 
 static int put_task(const struct watch_text *w, const struct event *e, struct text *out)
@@ -348,7 +182,7 @@ static int put_task(const struct watch_text *w, const struct event *e, struct te
 	int r = text_printf(out, "%10" PRIu32 "  ", e->tid);
 
 	if (!r)
-		r = put_name(w, e->task.comm, out);
+		r = watch_text_name(w, e->task.comm, out);
 	if (r)
 		return r;
 	switch (event_kind(e)) {
@@ -392,9 +226,9 @@ int watch_text_event(struct watch_text *w, const struct event *e, const struct f
 		return r;
 	switch (e->type) {
 	case EVENT_CALL:
-		r = put_call(w, &e->call, out);
+		r = watch_text_call(w, &e->call, out);
 		if (!r)
-			r = put_caller(w, frames, n, out);
+			r = watch_text_caller(w, frames, n, out);
 		break;
 	case EVENT_RSS:
 		r = put_rss(w, &e->rss, out);
@@ -420,7 +254,7 @@ int watch_text_start(struct watch_text *w, const struct watch_start *s, struct t
 		attached += s->programs[i].attached;
 	r = text_printf(out, "watching %" PRId32 " ", s->pid);
 	if (!r)
-		r = put_name(w, s->comm ? s->comm : "", out);
+		r = watch_text_name(w, s->comm ? s->comm : "", out);
 	if (!r && s->go_version && *s->go_version)
 		r = text_printf(out, " (%s)", s->go_version);
 	if (!r)
@@ -463,7 +297,7 @@ static int put_limit(const struct watch_text *w, const struct watch_limit *l, ui
 				scaled(&s, b, l->limit), s.unit,
 				l->limit ? 100.0 * l->used / l->limit : 100.0, l->name);
 	if (!r && l->rate.has)
-		r = text_printf(out, "  +%s/s", size(w, a, sizeof(a), l->rate.v));
+		r = text_printf(out, "  +%s/s", watch_text_size(w, a, sizeof(a), l->rate.v));
 	if (!r && l->seconds.has)
 		r = text_printf(out, ": there in %s", until(b, l->seconds.v));
 	return r ? r : text_add(out, "\n", 1);
@@ -478,7 +312,7 @@ int watch_text_exec(struct watch_text *w, const struct watch_exec *x, struct tex
 	if (!r)
 		r = text_printf(out, "%10s  ", "");
 	if (!r)
-		r = put_name(w, x->exe && *x->exe ? x->exe : "?", out);
+		r = watch_text_name(w, x->exe && *x->exe ? x->exe : "?", out);
 	if (!r && x->go_version && *x->go_version)
 		r = text_printf(out, " (%s)", x->go_version);
 	if (!r && x->no_gc && *x->no_gc)
@@ -492,7 +326,7 @@ int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct
 	int r = begin(w, s->now_ns, "sample", out);
 
 	if (!r)
-		r = text_printf(out, "%10s  (", size(w, rss, sizeof(rss), s->rss));
+		r = text_printf(out, "%10s  (", watch_text_size(w, rss, sizeof(rss), s->rss));
 	if (!r)
 		r = put_kinds(w, s->anon, s->file, s->shmem, out);
 	if (!r)
@@ -523,21 +357,21 @@ static int put_mappings(const struct watch_text *w, const struct watch_mappings 
 			    "mappings made meanwhile and still there: %" PRIu64 " ranges, %s, by "
 			    "%" PRIu64 " call stacks; %" PRIu64 " unmappings came after what they "
 			    "made room for",
-			    m->ranges, size(w, live, sizeof(live), m->bytes), m->stacks,
+			    m->ranges, watch_text_size(w, live, sizeof(live), m->bytes), m->stacks,
 			    m->reordered);
 
 	if (!r && m->ambiguous)
 		r = text_printf(out, ", the order of %" PRIu64 " calls is not known", m->ambiguous);
 	if (!r && m->unknown)
 		r = text_printf(out, ", of %s nothing is known for the lost calls",
-				size(w, unknown, sizeof(unknown), m->unknown));
+				watch_text_size(w, unknown, sizeof(unknown), m->unknown));
 	if (!r && m->settled)
 		r = text_printf(out, ", %s decided by what is mapped now",
-				size(w, settled, sizeof(settled), m->settled));
+				watch_text_size(w, settled, sizeof(settled), m->settled));
 	if (!r && m->grown + m->kernel)
 		r = text_printf(out,
 				", %s came without a call (stacks that grew, the kernel's own)",
-				size(w, grown, sizeof(grown), m->grown + m->kernel));
+				watch_text_size(w, grown, sizeof(grown), m->grown + m->kernel));
 	return r ? r : text_add(out, "\n", 1);
 }
 
@@ -548,7 +382,7 @@ int watch_text_child(struct watch_text *w, const struct watch_child *c, struct t
 	w->pid = c->pid;
 	r = text_printf(out, "child %" PRIu32 " ", c->pid);
 	if (!r)
-		r = put_name(w, c->comm ? c->comm : "", out);
+		r = watch_text_name(w, c->comm ? c->comm : "", out);
 	if (!r && c->mappings.known)
 		r = text_printf(out, ": ");
 	if (!r)
@@ -570,7 +404,7 @@ static int put_advice(const struct watch_text *w, const struct watch_advice *a, 
 		snprintf(number, sizeof(number), "%" PRIu32, a[i].advice);
 		r = text_printf(out, "%s %s %" PRIu64 " times for %s", i ? "," : "",
 				name ? name + strlen("MADV_") : number, a[i].calls,
-				size(w, bytes, sizeof(bytes), a[i].bytes));
+				watch_text_size(w, bytes, sizeof(bytes), a[i].bytes));
 		if (!r && a[i].failed)
 			r = text_printf(out, " (%" PRIu64 " failed)", a[i].failed);
 	}
