@@ -11,14 +11,20 @@
 #include "base/cleanup.h"
 #include "proc/status.h"
 
+/* Of a statm file's text: size, resident and the rest, in pages. */
+static bool parse_statm(const char *s, unsigned long long *resident)
+{
+	return sscanf(s, "%*u %llu", resident) == 1;
+}
+
 static uint64_t own_pages(int statm)
 {
 	char buf[256];
 	ssize_t n = pread(statm, buf, sizeof(buf) - 1, 0);
-	unsigned long long pages = 0;
+	unsigned long long pages;
 
 	buf[n > 0 ? n : 0] = 0;
-	return sscanf(buf, "%*u %llu", &pages) == 1 ? pages : 0;
+	return parse_statm(buf, &pages) ? pages : 0;
 }
 
 bool rss_counters_exact(void)
@@ -85,7 +91,7 @@ int proc_rss_read(struct memsrc *m, bool counted, unsigned int seq, struct proc_
 	if (rc)
 		return err_set(e, rc, "/proc/statm of PID %d: %s", (int)memsrc_pid(m),
 			       strerror(-rc));
-	if (sscanf(t.p, "%*u %llu", &pages) != 1)
+	if (!parse_statm(t.p, &pages))
 		return err_set(e, -EINVAL, "/proc/statm of PID %d is not what a kernel writes",
 			       (int)memsrc_pid(m));
 	*out = (struct proc_rss){ .rss = pages * memsrc_page_size(m) };
