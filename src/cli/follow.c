@@ -12,11 +12,17 @@ void follow_open(struct follow *f, struct ev *ev, const struct watch_clock *cloc
 	*f = (struct follow){ .ev = ev_follows(ev) ? ev : NULL, .clock = *clock };
 }
 
+static void forget(struct follow_proc *p)
+{
+	watch_target_close(&p->t);
+	memsrc_close(p->m);
+	p->m = NULL;
+}
+
 static void proc_free(struct follow_proc *p)
 {
 	mapbook_close(&p->book);
-	watch_target_close(&p->t);
-	memsrc_close(p->m);
+	forget(p);
 	free(p);
 }
 
@@ -75,11 +81,8 @@ static void look_at(struct follow_proc *p)
 {
 	if (memsrc_open_live(p->pid, &p->m, NULL))
 		return;
-	if (watch_target_begin(p->m, &p->t, NULL)) {
-		watch_target_close(&p->t);
-		memsrc_close(p->m);
-		p->m = NULL;
-	}
+	if (watch_target_begin(p->m, &p->t, NULL))
+		forget(p);
 }
 
 static void open_book(struct follow *f, struct follow_proc *p)
@@ -93,20 +96,15 @@ static void open_book(struct follow *f, struct follow_proc *p)
 static void exec(struct follow *f, struct follow_proc *p)
 {
 	mapbook_close(&p->book);
-	watch_target_close(&p->t);
-	memsrc_close(p->m);
-	p->m = NULL;
+	forget(p);
 	p->has_book = false;
 	p->seen = (struct watch_seen){ .clock = f->clock };
 	if (memsrc_open_live(p->pid, &p->m, NULL))
 		return;
-	if (!watch_target_exec(&p->t, p->m, f->ev)) {
+	if (watch_target_exec(&p->t, p->m, f->ev))
+		forget(p);
+	else
 		open_book(f, p);
-		return;
-	}
-	watch_target_close(&p->t);
-	memsrc_close(p->m);
-	p->m = NULL;
 }
 
 struct follow_proc *follow_event(struct follow *f, const struct event *e)
@@ -173,13 +171,22 @@ int follow_losses(struct follow *f, const struct ev_region *g, size_t n)
 
 void follow_turn(struct follow *f)
 {
-	for (size_t i = 0; i < f->v.n; i++) {
-		struct follow_proc *p = f->v.v[i];
+	for (size_t i = 0; i < f->v.n; i++)
+		if (f->v.v[i]->m)
+			watch_target_turn(&f->v.v[i]->t, f->ev);
+}
 
-		if (!p->m)
-			continue;
-		symbolizer_tick(p->t.names);
-		if (!p->t.has_go)
-			watch_target_tick(&p->t, f->ev);
-	}
+int follow_report(struct follow_proc *p, struct collect_opts *co, struct report *out)
+{
+	int r;
+
+	if (!p->m || memsrc_alive(p->m))
+		return -ESRCH;
+	if (p->has_book && (mapbook_settle(&p->book, NULL) || mapbook_give(&p->book, co)))
+		co->nranges = co->norigins = 0;
+	memsrc_flush(p->m);
+	r = collect_report(p->m, co, out, NULL);
+	if (r)
+		report_free(out);
+	return r;
 }

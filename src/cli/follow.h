@@ -39,6 +39,11 @@ int follow_losses(struct follow *f, const struct ev_region *g, size_t n);
 /* Between batches of events. */
 void follow_turn(struct follow *f);
 
+/* Looks at one that is there: with what it has mapped, by whom, as far as that is known. *co is for
+ * the caller to begin; what it gets is borrowed from p. 0, or -errno: it has ended. The caller ends
+ * *out with report_free when 0. */
+int follow_report(struct follow_proc *p, struct collect_opts *co, struct report *out);
+
 /* ---- what is told of mappings at the end (watch_book.c) */
 
 /* Appends a line of JSON for each piece, as events left it. 0 or -ENOMEM. */

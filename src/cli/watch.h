@@ -58,10 +58,6 @@ void watch_words_set(struct watch_target *t);
 /* The last cycle before watching begins, as the runtime has it. */
 void watch_words_track(struct watch_target *t, struct gc_track *out);
 
-/* After a cycle: looks again for what could not be found in a heap that had hardly begun, and
- * whether what was found holds. True when words have changed. */
-bool watch_target_learn(struct watch_target *t);
-
 /* Between two samples; all zeros to begin with. */
 struct watch_sampler {
 	uint64_t events, started, ended;
@@ -94,7 +90,11 @@ void watch_look_free(struct watch_looks *l);
  * -errno: it has ended. */
 int watch_target_exec(struct watch_target *t, struct memsrc *m, struct ev *ev);
 
-/* Now and then, and after a cycle: watch_target_learn, told to the probes. */
+/* After a cycle: looks again for what could not be found in a heap that had hardly begun, and
+ * whether what was found holds; tells the probes when that has changed. */
 void watch_target_tick(struct watch_target *t, struct ev *ev);
+
+/* Between batches of events: names may be looked up anew, a runtime that was not up may be now. */
+void watch_target_turn(struct watch_target *t, struct ev *ev);
 
 #endif

@@ -77,29 +77,20 @@ int watch_report(struct watch *w)
 	return code;
 }
 
-/* Of those that it has forked and that are still there. */
 int watch_report_children(struct watch *w)
 {
 	int worst = CLI_OK;
 
 	for (size_t i = 0; i < w->follow.v.n && !w->a->no_report; i++) {
-		struct follow_proc *p = w->follow.v.v[i];
 		struct collect_opts co = { .pss = w->a->report.pss };
-		struct report rep;
+		struct report r;
 		int code;
 
-		if (!p->m || memsrc_alive(p->m))
+		if (follow_report(w->follow.v.v[i], &co, &r))
 			continue;
-		if (p->has_book && mapbook_give(&p->book, &co))
-			return cli_fail(-ENOMEM, NULL);
-		memsrc_flush(p->m);
-		if (collect_report(p->m, &co, &rep, NULL)) {
-			report_free(&rep);
-			continue; /* it ends */
-		}
-		code = cli_print_report(&rep, &w->a->report);
+		code = cli_print_report(&r, &w->a->report);
 		worst = code ? code : worst;
-		report_free(&rep);
+		report_free(&r);
 	}
 	return worst;
 }

@@ -80,10 +80,7 @@ static int drain(struct watch *w)
 	int n, r;
 
 	do {
-		if (w->t.names)
-			symbolizer_tick(w->t.names);
-		if (!w->t.has_go)
-			watch_target_tick(&w->t, w->ev);
+		watch_target_turn(&w->t, w->ev);
 		follow_turn(&w->follow);
 		n = ev_poll(w->ev, 0, watch_event, w);
 		r = book_losses(w);

@@ -76,6 +76,6 @@ int watch_flush(struct watch *w);
 /* ---- reports at the end (watch_report.c). They return an exit code. */
 
 int watch_report(struct watch *w);
-int watch_report_children(struct watch *w);
+int watch_report_children(struct watch *w); /* those that are still there */
 
 #endif

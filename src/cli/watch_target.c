@@ -129,7 +129,8 @@ void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out)
 	};
 }
 
-bool watch_target_learn(struct watch_target *t)
+/* True when words have changed. */
+static bool learn(struct watch_target *t)
 {
 	enum { TRIES = 8, OPENS = 32, OPEN_GAP_NS = 10000000 };
 	_cleanup_(maps_free) struct maps maps = { 0 };
@@ -161,8 +162,16 @@ static void tell(struct watch_target *t, struct ev *ev)
 
 void watch_target_tick(struct watch_target *t, struct ev *ev)
 {
-	if (watch_target_learn(t))
+	if (learn(t))
 		tell(t, ev);
+}
+
+void watch_target_turn(struct watch_target *t, struct ev *ev)
+{
+	if (t->names)
+		symbolizer_tick(t->names);
+	if (!t->has_go)
+		watch_target_tick(t, ev);
 }
 
 int watch_target_exec(struct watch_target *t, struct memsrc *m, struct ev *ev)
