@@ -274,10 +274,10 @@ int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct
 	return 0;
 }
 
-void plan_detach(struct plan *p)
+void plan_detach(struct plan *p, struct detacher *d)
 {
 	for (int i = 0; i < ROWS; i++) {
-		bpf_link__destroy(p->row[i].link);
+		detach_link(d, p->row[i].link);
 		p->row[i].link = NULL;
 	}
 }

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/err.h"
+#include "event/detach.h"
 #include "event/event.h"
 
 enum { PLAN_MAX = EV_PROGRAMS_MAX };
@@ -54,8 +55,8 @@ int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct
 int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
 		   struct bpf_link **out, struct err *e);
 
-/* Destroys the links. Idempotent. */
-void plan_detach(struct plan *p);
+/* Gives the links to d. Idempotent. */
+void plan_detach(struct plan *p, struct detacher *d);
 
 /* Why nothing works: the first reason, of a program without fallback if there is one. "" when there
  * is none. */

@@ -115,7 +115,7 @@ bool ev_follows(const struct ev *s);
 int ev_rss(const struct ev *s, struct event_rss *out);
 
 /* Ends the stream at once: no event that ends later is recorded; what is in the ring can still be
- * polled. Detaching is ev_close's, which takes some 50 ms a tracepoint (an RCU grace period each).
+ * polled. Detaching is ev_close's, which waits for grace periods of the kernel: event/detach.h.
  * Idempotent. */
 void ev_stop(struct ev *s);
 

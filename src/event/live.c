@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The source that is the kernel: BPF programs, their maps, the ring buffer. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -73,12 +72,10 @@ static void live_close(struct ev *s)
 	struct live *l = (struct live *)s;
 
 	for (size_t i = 0; i < l->probes.n; i++)
-		bpf_link__destroy(l->probes.v[i].link);
+		detach_link(&l->detaching, l->probes.v[i].link);
 	vec_free(&l->probes);
-	for (size_t i = 0; i < l->detaching.n; i++)
-		pthread_join(l->detaching.v[i], NULL);
-	vec_free(&l->detaching);
-	plan_detach(&l->plan);
+	plan_detach(&l->plan, &l->detaching);
+	detach_wait(&l->detaching);
 	ring_buffer__free(l->ring);
 	rsc_bpf__destroy(l->skel);
 	free(l);
@@ -153,7 +150,8 @@ static int load_retrying(struct live *l, const struct ev_options *o, const struc
 	int r = -EAGAIN;
 
 	while (r == -EAGAIN) {
-		plan_detach(&l->plan);
+		plan_detach(&l->plan, &l->detaching);
+		detach_wait(&l->detaching);
 		rsc_bpf__destroy(l->skel);
 		l->skel = NULL;
 		plan_choose(&l->plan, f, o->groups, o->fallbacks);
@@ -174,35 +172,12 @@ static int live_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go)
 	return live_change_target((struct live *)s, pid, NULL, go);
 }
 
-static void *destroy_link(void *link)
-{
-	bpf_link__destroy(link);
-	return NULL;
-}
-
-/* Detaching waits for grace periods of the kernel, in which another process's first cycles would be
- * missed: a thread does it. */
-static void detach_aside(struct live *l, struct bpf_link *link)
-{
-	pthread_t t;
-
-	for (size_t i = l->detaching.n; i--;)
-		if (!pthread_tryjoin_np(l->detaching.v[i], NULL))
-			l->detaching.v[i] = l->detaching.v[--l->detaching.n];
-	if (!link)
-		return;
-	if (vec_reserve(&l->detaching, l->detaching.n + 1) ||
-	    pthread_create(&t, NULL, destroy_link, link))
-		bpf_link__destroy(link);
-	else
-		l->detaching.v[l->detaching.n++] = t;
-}
-
+/* Aside: while it was waited for, another process's first cycles would be missed. */
 static void drop_probe(struct live *l, pid_t pid)
 {
 	for (size_t i = 0; i < l->probes.n; i++)
 		if (l->probes.v[i].pid == pid) {
-			detach_aside(l, l->probes.v[i].link);
+			detach_link(&l->detaching, l->probes.v[i].link);
 			l->probes.v[i] = l->probes.v[--l->probes.n];
 			return;
 		}
@@ -234,7 +209,7 @@ static int live_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct e
 		r = move_child_gc(l, pid, gc, e);
 	} else {
 		r = plan_move_gc(&l->plan, l->skel->obj, l->key, gc, &old, e);
-		detach_aside(l, old);
+		detach_link(&l->detaching, old);
 		plan_describe(&l->plan);
 	}
 	if (r)

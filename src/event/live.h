@@ -4,10 +4,9 @@
 #ifndef RSSCOPE_EVENT_LIVE_H
 #define RSSCOPE_EVENT_LIVE_H
 
-#include <pthread.h>
-
 #include "base/vec.h"
 #include "event/attach.h"
+#include "event/detach.h"
 #include "event/source.h"
 
 struct ring_buffer;
@@ -26,7 +25,7 @@ struct live {
 	struct plan plan;
 	uint32_t key; /* of the target in the map `targets`; those of its children are theirs */
 	VEC(struct child_probe) probes;
-	VEC(pthread_t) detaching;
+	struct detacher detaching;
 	uint64_t regions_ns; /* what ev_lost_regions has told of so far */
 	/* one poll's */
 	ev_record_fn *fn;

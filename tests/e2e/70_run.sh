@@ -7,7 +7,7 @@
 need_probes
 need_tool jq setpriv
 short=$T/short
-# All that needs no mapping calls goes without: their tracepoints take half a second to detach.
+# All that needs no mapping calls goes without: their tracepoints take some tenths of a second to detach.
 run() { # ARG…: stdout in $TMP/out, stderr in $TMP/err, the report in $TMP/report, status in RC
 	rm -f "$TMP/report"
 	"$RSSCOPE" run --no-mappings -o "$TMP/report" "$@" >"$TMP/out" 2>"$TMP/err"
