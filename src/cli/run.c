@@ -112,7 +112,7 @@ static int run_forked(struct run *r)
 	if (code)
 		return code;
 	run_stream_open(&r->stream, r->a, r->out);
-	run_watch(r);
+	run_watch(r, program);
 	run_report(r);
 	r->child.pid = 0; /* reaped */
 	return status_code(r->seen.wstatus);

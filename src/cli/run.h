@@ -91,7 +91,8 @@ struct run_book {
 	struct mapbook book;
 };
 
-void run_book_open(struct run_book *b, pid_t pid);
+/* program_fd: the file that it was made of, −1: not known. */
+void run_book_open(struct run_book *b, pid_t pid, int program_fd);
 void run_book_close(struct run_book *b); /* safe on a zeroed struct; no look may be under way */
 void run_book_event(struct run_book *b, const struct event *e);
 /* Between batches of events: g are the regions in which calls were lost. */
@@ -192,7 +193,7 @@ struct run {
 /* Attaches the probes to the waiting child. program_fd as of run_find_program. */
 int run_watch_open(struct run *r, int program_fd, struct err *e);
 /* From the exec to the end: fills r->seen. */
-void run_watch(struct run *r);
+void run_watch(struct run *r, int program_fd);
 
 /* ---- children (run_children.c) */
 

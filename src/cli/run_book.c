@@ -2,13 +2,15 @@
 /* Who asked for memory: the mappings since the program's first instruction. */
 #include "cli/run.h"
 
-void run_book_open(struct run_book *b, pid_t pid)
+void run_book_open(struct run_book *b, pid_t pid, int program_fd)
 {
 	*b = (struct run_book){ 0 };
-	/* Where it has ended by now there is nothing to name. */
-	if (memsrc_open_live(pid, &b->m, NULL) || symbolizer_open(b->m, &b->names, NULL))
+	/* Where it has ended by now, its events can still be named. */
+	if (memsrc_open_live(pid, &b->m, NULL))
+		b->m = NULL;
+	if (symbolizer_open_new(b->m, program_fd, &b->names))
 		return;
-	b->on = !mapbook_open(b->m, b->names, &b->book, NULL);
+	b->on = b->m && !mapbook_open(b->m, b->names, &b->book, NULL);
 }
 
 void run_book_close(struct run_book *b)

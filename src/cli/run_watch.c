@@ -122,7 +122,7 @@ static void change_program(struct run *r, const struct event *e)
 	follow_exec(r);
 	if (r->book.m) {
 		run_book_close(&r->book);
-		run_book_open(&r->book, r->child.pid);
+		run_book_open(&r->book, r->child.pid, -1);
 	}
 }
 
@@ -333,7 +333,7 @@ static void reap(struct run *r)
 	s->max_rss = OPT(ru.ru_maxrss * 1024ULL);
 }
 
-void run_watch(struct run *r)
+void run_watch(struct run *r, int program_fd)
 {
 	uint64_t now = r->seen.start_ns = mono_ns();
 	bool ended = false;
@@ -345,7 +345,7 @@ void run_watch(struct run *r)
 		follow_exec(r);
 	}
 	if (ev_groups(r->ev) & EV_MAPPINGS)
-		run_book_open(&r->book, r->child.pid);
+		run_book_open(&r->book, r->child.pid, program_fd);
 	r->next_look_ns = now + FIRST_LOOK_MS * MS;
 	r->next_due_ns = now + FIRST_DUE_MS * MS;
 	while (!ended) {

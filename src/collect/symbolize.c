@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "collect/symbolize.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/vec.h"
@@ -39,6 +41,7 @@ struct symbolizer {
 	uint64_t go_text;
 	char exe[4096];
 	VEC(struct file) files;
+	struct file program; /* at addresses that no mapping is known of */
 	struct names cache[CACHE_SIZE];
 };
 
@@ -49,6 +52,9 @@ static void forget(struct symbolizer *s)
 		free(s->files.v[i].path);
 	}
 	vec_free(&s->files);
+	bin_close(s->program.bin);
+	free(s->program.path);
+	s->program = (struct file){ 0 };
 	memset(s->cache, 0, sizeof(s->cache));
 }
 
@@ -113,7 +119,7 @@ static int read_maps(struct symbolizer *s, struct err *e)
 {
 	struct maps maps = { 0 };
 	_text_ struct text exe = { 0 };
-	int r = maps_read(s->m, 0, &maps, e);
+	int r = s->m ? maps_read(s->m, 0, &maps, e) : -ESRCH;
 
 	/* What a process that has ended had mapped still names its last events. */
 	if (r || !maps.vma.n) {
@@ -164,6 +170,15 @@ static void name_in_file(struct symbolizer *s, const struct file *f, uint64_t pc
 	out->n = n;
 }
 
+static void name_in_program(struct symbolizer *s, uint64_t pc, struct names *out)
+{
+	if (!s->program.bin)
+		return;
+	name_in_file(s, &s->program, pc, out);
+	if (!out->f[0].func)
+		out->f[0].module = NULL;
+}
+
 static void name_frames(struct symbolizer *s, uint64_t addr, struct names *out)
 {
 	/* The call lies before the address that it returns to, which may be another function's. */
@@ -172,8 +187,10 @@ static void name_frames(struct symbolizer *s, uint64_t addr, struct names *out)
 	const struct file *f;
 
 	*out = (struct names){ .addr = addr, .n = 1, .f = { { .addr = addr } } };
-	if (!v)
+	if (!v) {
+		name_in_program(s, pc, out);
 		return;
+	}
 	if (!v->inode) {
 		out->f[0].module = !strcmp(v->name, "[vdso]") ? "[vdso]" : NULL;
 		return;
@@ -231,6 +248,38 @@ int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
 		symbolizer_close(s);
 		return r;
 	}
+	*out = s;
+	return 0;
+}
+
+static void open_program(struct symbolizer *s, int fd)
+{
+	struct file f = { .is_exe = true };
+	char link[32], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0 || bin_open(fd, &f.bin, NULL))
+		return;
+	path[n] = 0;
+	f.path = bin_is_pie(f.bin) ? NULL : strdup(path);
+	if (f.path)
+		s->program = f;
+	else
+		bin_close(f.bin);
+}
+
+int symbolizer_open_new(struct memsrc *m, int fd, struct symbolizer **out)
+{
+	struct symbolizer *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->m = m;
+	read_maps(s, NULL);
+	if (fd >= 0)
+		open_program(s, fd);
 	*out = s;
 	return 0;
 }

@@ -15,6 +15,10 @@ struct symbolizer;
 
 /* m is borrowed and must outlive it. 0 or -errno. */
 int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e);
+/* The same of a process that has just begun and may have ended by now (m is NULL then, or has no
+ * mappings any more): the file that it was made of names its code, where that says where it is
+ * loaded (no PIE). fd is borrowed for the call, -1: not known. -ENOMEM. */
+int symbolizer_open_new(struct memsrc *m, int fd, struct symbolizer **out);
 void symbolizer_close(struct symbolizer *s); /* NULL-safe */
 
 /* Go's moduledata.text of the executable minus its bias (see binary.h); 0 when not known. */
