@@ -22,6 +22,16 @@ void test_skip(const char *why) __attribute__((noreturn));
  */
 const char *test_dir(void);
 
+/* Pseudo-random, the same for the same seed, which may be any: splitmix64. */
+static inline uint64_t test_random(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
 #define TEST(name)                                                                                 \
 	static void test_##name(void);                                                             \
 	__attribute__((constructor)) static void register_##name(void)                             \

@@ -11,14 +11,6 @@
 
 /* ---- reports at random */
 
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13; /* xorshift64 */
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 static void hold(struct report *r, enum category c, enum row_kind kind, const char *name,
 		 uint64_t resident, uint64_t virtual)
 {
@@ -43,35 +35,35 @@ static void make_random(struct report *r, uint64_t *seed)
 
 	report_init(r);
 	REQUIRE(!ledger_init(&r->ledger));
-	r->target.pid = 1 + next_random(seed) % 2;
+	r->target.pid = 1 + test_random(seed) % 2;
 	strcpy(r->host.boot_id, "a-boot");
 	r->target.start_ticks = 5;
-	r->time_unix_ns = 1 + next_random(seed) % 1000000000000;
+	r->time_unix_ns = 1 + test_random(seed) % 1000000000000;
 	for (int c = 0; c < CAT_COUNT; c++) {
-		if (next_random(seed) % 3 == 0)
+		if (test_random(seed) % 3 == 0)
 			continue;
-		for (uint64_t i = next_random(seed) % 5; i; i--) {
-			uint64_t at = next_random(seed) % 4 * 0x1000, n = next_random(seed);
+		for (uint64_t i = test_random(seed) % 5; i; i--) {
+			uint64_t at = test_random(seed) % 4 * 0x1000, n = test_random(seed);
 
 			if (n % 3)
 				snprintf(name, sizeof(name), "row %d", (int)(n % 7));
 			else
 				snprintf(name, sizeof(name), "anonymous %" PRIx64 "-%" PRIx64,
 					 0x10000 + at, 0x20000 + n % 4 * 0x1000);
-			hold(r, c, ROW_ORIGIN, name, next_random(seed) % MIB(64),
-			     next_random(seed) % MIB(256));
+			hold(r, c, ROW_ORIGIN, name, test_random(seed) % MIB(64),
+			     test_random(seed) % MIB(256));
 		}
 	}
-	r->ledger.unexplained = next_random(seed) % (r->ledger.scanned + 1);
+	r->ledger.unexplained = test_random(seed) % (r->ledger.scanned + 1);
 	for (int i = 0; i < 5; i++) {
 		snprintf(name, sizeof(name), "/a/metric/%d:%s", i, i % 2 ? "bytes" : "objects");
-		if (next_random(seed) % 4)
-			REQUIRE(!named_add(&r->go.metrics, name, next_random(seed) % 3));
+		if (test_random(seed) % 4)
+			REQUIRE(!named_add(&r->go.metrics, name, test_random(seed) % 3));
 	}
-	r->go.goroutines = OPT(next_random(seed) % 100);
-	r->kernel.page_tables = OPT(next_random(seed) % MIB(1));
+	r->go.goroutines = OPT(test_random(seed) % 100);
+	r->kernel.page_tables = OPT(test_random(seed) % MIB(1));
 	r->cgroup.version = 2;
-	r->cgroup.usage = OPT(next_random(seed) % MIB(100));
+	r->cgroup.usage = OPT(test_random(seed) % MIB(100));
 }
 
 static const struct diff_cat *find_cat(const struct diff *d, enum category c)

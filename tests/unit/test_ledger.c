@@ -18,11 +18,8 @@ struct rng {
 
 static uint64_t rnd(struct rng *r, uint64_t below)
 {
-	uint64_t z = r->s += 0x9e3779b97f4a7c15u; /* splitmix64 */
+	uint64_t z = test_random(&r->s);
 
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	z ^= z >> 31;
 	return below ? z % below : 0;
 }
 

@@ -27,12 +27,6 @@ static int fake_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, ui
 
 static const struct memsrc_ops ops = { .read = fake_read };
 
-static uint64_t next(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return *state >> 33;
-}
-
 static bool bit_at(const struct fake *f, uint64_t addr, uint64_t i)
 {
 	return f->mem[addr - BASE + i / 8] >> i % 8 & 1;
@@ -97,22 +91,22 @@ TEST(span_objects_against_single_bytes)
 		uint64_t end;
 
 		for (size_t i = 0; i < BYTES; i++)
-			f.mem[i] = next(&r);
-		s.elemsize = sizes[next(&r) % (sizeof(sizes) / sizeof(sizes[0]))];
-		s.npages = 1 + next(&r) % 4;
+			f.mem[i] = test_random(&r);
+		s.elemsize = sizes[test_random(&r) % (sizeof(sizes) / sizeof(sizes[0]))];
+		s.npages = 1 + test_random(&r) % 4;
 		end = s.start + (uint64_t)s.npages * GO_PAGE_SIZE;
 		s.nelems = s.npages * GO_PAGE_SIZE / s.elemsize - (s.elemsize <= 512);
-		s.freeindex = next(&r) % 3 ? next(&r) % (s.nelems + 1) : s.nelems;
-		s.unswept = next(&r) % 2;
+		s.freeindex = test_random(&r) % 3 ? test_random(&r) % (s.nelems + 1) : s.nelems;
+		s.unswept = test_random(&r) % 2;
 		s.spanclass = 7;
 		f.mem[SPAN + GO_PAGE_SIZE - 1 - BASE] = 7;
 		check_range(&f, &rt, &s, s.start, end, seed);
 		for (uint64_t p = s.start; p < end; p += 4096)
 			check_range(&f, &rt, &s, p, p + 4096, seed);
 		for (int i = 0; i < 20; i++) {
-			uint64_t a = s.start + next(&r) % (end - s.start);
+			uint64_t a = s.start + test_random(&r) % (end - s.start);
 
-			check_range(&f, &rt, &s, a, a + next(&r) % (end - a + 1), seed);
+			check_range(&f, &rt, &s, a, a + test_random(&r) % (end - a + 1), seed);
 		}
 	}
 }

@@ -7,14 +7,6 @@
 #include "sample.h"
 #include "test.h"
 
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13; /* xorshift64 */
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 static char *print_reports(void (*const make[])(struct report *), int n)
 {
 	struct json_stream s;
@@ -142,11 +134,11 @@ TEST(json_read_survives_damage)
 		vec_free(&v);
 	}
 	for (int i = 0; i < 1500; i++) {
-		size_t at = next_random(&seed) % n;
+		size_t at = test_random(&seed) % n;
 		char was = text[at];
 		report_vec v = { 0 };
 
-		text[at] = "0-9{}[]\",:xt\\"[next_random(&seed) % 13];
+		text[at] = "0-9{}[]\",:xt\\"[test_random(&seed) % 13];
 		if (!json_read(text, n, &v, NULL) && v.n == 1) {
 			struct diff d;
 

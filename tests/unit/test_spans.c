@@ -50,12 +50,6 @@ static int target_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, 
 
 static const struct memsrc_ops ops = { .read = target_read };
 
-static uint64_t next(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return *state >> 33;
-}
-
 static void put(struct target *t, size_t i, enum go_field f, uint64_t v, size_t n)
 {
 	memcpy(t->slab + i * t->l->f[GO_SIZE_MSPAN] + t->l->f[f], &v, n);
@@ -85,10 +79,10 @@ static void set_span(struct target *t, size_t i, unsigned int state, uint64_t pa
 static void set_random(struct target *t, size_t i, uint64_t *r)
 {
 	static const uint64_t elem[] = { 16, 1024, 8192 };
-	unsigned int state = next(r) % 8;
+	unsigned int state = test_random(r) % 8;
 
-	set_span(t, i, state > 2 ? 1 : state, 1 + next(r) % 5,
-		 state == 2 && next(r) % 2 ? 0 : elem[next(r) % 3]);
+	set_span(t, i, state > 2 ? 1 : state, 1 + test_random(r) % 5,
+		 state == 2 && test_random(r) % 2 ? 0 : elem[test_random(r) % 3]);
 }
 
 static struct target *target_new(size_t n, uint64_t seed)
@@ -111,7 +105,7 @@ static struct target *target_new(size_t n, uint64_t seed)
 	for (size_t i = 0; i < n; i++)
 		order[i] = i;
 	for (size_t i = n; i > 1; i--) {
-		size_t j = next(&r) % i, x = order[i - 1];
+		size_t j = test_random(&r) % i, x = order[i - 1];
 
 		order[i - 1] = order[j];
 		order[j] = x;
@@ -210,7 +204,7 @@ TEST(spans_again_where_some_moved)
 
 		REQUIRE(!go_heap_read(&rt, PASS_SPANS, &first, NULL));
 		for (int i = 0; i < (seed == 1 ? 1 : 60); i++)
-			set_random(t, next(&r) % t->n, &r);
+			set_random(t, test_random(&r) % t->n, &r);
 		set_span(t, 3, 1, 2, 16);
 		if (seed % 2) { /* the table grew */
 			for (n = t->n; n < 1100; n++)

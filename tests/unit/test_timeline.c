@@ -51,17 +51,9 @@ struct world {
 
 enum { FREE = UINT32_MAX };
 
-static uint64_t next(struct world *w)
-{
-	w->rng ^= w->rng << 13;
-	w->rng ^= w->rng >> 7;
-	w->rng ^= w->rng << 17;
-	return w->rng;
-}
-
 static uint64_t below(struct world *w, uint64_t n)
 {
-	return next(w) % n;
+	return test_random(&w->rng) % n;
 }
 
 /* First fit, as the kernel does: freed addresses are used again at once. */
@@ -387,7 +379,7 @@ static void history(struct world *w, uint64_t seed, size_t calls, uint64_t sprea
 							     do_brk,	 do_attach, do_detach };
 	size_t steps = sizeof(step) / sizeof(step[0]) - 2 * wild;
 
-	*w = (struct world){ .rng = seed * 0x9e3779b97f4a7c15ULL + 1, .spread = spread };
+	*w = (struct world){ .rng = seed, .spread = spread };
 	w->wild = wild;
 	w->now = 1000000;
 	for (int i = 0; i < PAGES; i++)
