@@ -5,6 +5,7 @@
 #include <string.h>
 
 /* a fuzz target is one source and the library */
+#include "../unit/bytes.c"
 #include "../unit/elf_writer.c"
 #include "../unit/go_writer.c"
 #include "binary/binary.h"
@@ -52,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			  .table = table.p,
 			  .table_len = table.n };
 	gow_make(&g, &t, &p);
-	fd = elfw_fd(t.p, t.n);
+	fd = bytes_fd(t.p, t.n);
 	if (bin_open(fd, &b, NULL))
 		abort(); /* the ELF file is sound */
 	for (uint64_t pc = p.text - 16; pc < p.etext + 64; pc += 5) {

@@ -2,7 +2,6 @@
 #include "elf_writer.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 static void add(struct text *t, const void *p, size_t n)
 {
@@ -153,13 +152,4 @@ void elfw_finish(struct elfw *w, struct text *out)
 		add(out, &str, sizeof(str));
 	}
 	text_free(&names);
-}
-
-int elfw_fd(const void *p, size_t n)
-{
-	int fd = memfd_create("elf", MFD_CLOEXEC);
-
-	if (fd < 0 || write(fd, p, n) != (ssize_t)n)
-		abort();
-	return fd;
 }

@@ -45,9 +45,6 @@ void elfw_finish(struct elfw *w, struct text *out);
 /* File offset of a loaded address. */
 uint64_t elfw_off(const struct elfw *w, uint64_t vaddr);
 
-/* A memfd with these bytes. */
-int elfw_fd(const void *p, size_t n);
-
 /* ---- a Go program */
 
 enum gow_buildinfo { GOW_INLINE, GOW_POINTER, GOW_NONE };

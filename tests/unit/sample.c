@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sample.h"
 
+#include "out/json.h"
 #include "test.h"
 
 #define KIB(x) ((uint64_t)(x) << 10)
 #define MIB(x) ((uint64_t)(x) << 20)
 
-static void hold(struct report *r, enum category cat, enum row_kind kind, const char *name,
-		 uint64_t resident, uint64_t virtual)
+struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kind kind,
+			       const char *name, uint64_t resident, uint64_t virtual)
 {
 	struct ledger *l = &r->ledger;
 	uint32_t row;
@@ -19,21 +20,22 @@ static void hold(struct report *r, enum category cat, enum row_kind kind, const 
 	l->cat[cat].virtual_ += virtual;
 	l->scanned += resident;
 	r->rss.scanned = l->scanned;
+	return &l->rows.v[row];
 }
 
 static void hold_go(struct report *r)
 {
-	hold(r, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", MIB(180), MIB(183));
-	hold(r, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", MIB(8), MIB(8));
-	hold(r, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", MIB(21), MIB(22));
-	hold(r, CAT_GO_HEAP_FREE, ROW_TYPE, "free spans", MIB(37), MIB(40));
-	hold(r, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", 0, MIB(51));
-	hold(r, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", MIB(6), MIB(7));
-	hold(r, CAT_GO_THREAD_STACKS, ROW_THREAD, "thread 4243 worker", KIB(40), MIB(8));
-	hold(r, CAT_GO_GC, ROW_TYPE, "work buffers", MIB(5), MIB(9));
-	hold(r, CAT_GO_ALLOCATOR, ROW_TYPE, "mspan", MIB(4), MIB(4) + KIB(512));
-	hold(r, CAT_GO_PROFILER, ROW_TYPE, "buckets", KIB(1508), KIB(1536));
-	hold(r, CAT_GO_RUNTIME, ROW_TYPE, "persistent memory", KIB(700), KIB(768));
+	sample_hold(r, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", MIB(180), MIB(183));
+	sample_hold(r, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", MIB(8), MIB(8));
+	sample_hold(r, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", MIB(21), MIB(22));
+	sample_hold(r, CAT_GO_HEAP_FREE, ROW_TYPE, "free spans", MIB(37), MIB(40));
+	sample_hold(r, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", 0, MIB(51));
+	sample_hold(r, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", MIB(6), MIB(7));
+	sample_hold(r, CAT_GO_THREAD_STACKS, ROW_THREAD, "thread 4243 worker", KIB(40), MIB(8));
+	sample_hold(r, CAT_GO_GC, ROW_TYPE, "work buffers", MIB(5), MIB(9));
+	sample_hold(r, CAT_GO_ALLOCATOR, ROW_TYPE, "mspan", MIB(4), MIB(4) + KIB(512));
+	sample_hold(r, CAT_GO_PROFILER, ROW_TYPE, "buckets", KIB(1508), KIB(1536));
+	sample_hold(r, CAT_GO_RUNTIME, ROW_TYPE, "persistent memory", KIB(700), KIB(768));
 	r->ledger.cat[CAT_GO_HEAP_OBJECTS].huge = MIB(64);
 	r->ledger.cat[CAT_GO_HEAP_OBJECTS].split = MIB(11);
 	r->ledger.cat[CAT_GO_HEAP_FREE].swap = MIB(3);
@@ -45,28 +47,31 @@ static void hold_rest(struct report *r)
 {
 	char name[64];
 
-	hold(r, CAT_BINARY_TEXT, ROW_FILE, "/usr/bin/sample", MIB(31), MIB(34));
-	hold(r, CAT_BINARY_RODATA, ROW_FILE, "/usr/bin/sample", MIB(22), MIB(40));
-	hold(r, CAT_BINARY_DATA, ROW_FILE, "/usr/bin/sample", KIB(900), KIB(904));
-	hold(r, CAT_BINARY_BSS, ROW_FILE, "/usr/bin/sample", KIB(200), KIB(248));
-	hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "main arena (brk)", MIB(9), MIB(10));
-	hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "thread arena 7f0000000000", MIB(2), MIB(64));
-	hold(r, CAT_NATIVE_STACKS, ROW_THREAD, "main thread", KIB(24), KIB(132));
-	hold(r, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7f1200000000-7f1202000000", MIB(16),
-	     MIB(32));
+	sample_hold(r, CAT_BINARY_TEXT, ROW_FILE, "/usr/bin/sample", MIB(31), MIB(34));
+	sample_hold(r, CAT_BINARY_RODATA, ROW_FILE, "/usr/bin/sample", MIB(22), MIB(40));
+	sample_hold(r, CAT_BINARY_DATA, ROW_FILE, "/usr/bin/sample", KIB(900), KIB(904));
+	sample_hold(r, CAT_BINARY_BSS, ROW_FILE, "/usr/bin/sample", KIB(200), KIB(248));
+	sample_hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "main arena (brk)", MIB(9), MIB(10));
+	sample_hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "thread arena 7f0000000000", MIB(2), MIB(64));
+	sample_hold(r, CAT_NATIVE_STACKS, ROW_THREAD, "main thread", KIB(24), KIB(132));
+	sample_hold(r, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7f1200000000-7f1202000000", MIB(16),
+		    MIB(32));
 	r->ledger.rows.v[r->ledger.rows.n - 1].unexplained = true;
-	hold(r, CAT_LIBS, ROW_FILE, "/usr/lib/x86_64-linux-gnu/libc.so.6", KIB(1800), KIB(1952));
+	sample_hold(r, CAT_LIBS, ROW_FILE, "/usr/lib/x86_64-linux-gnu/libc.so.6", KIB(1800),
+		    KIB(1952));
 	for (int i = 0; i < 7; i++) {
 		snprintf(name, sizeof(name), "/usr/lib/x86_64-linux-gnu/libother%d.so.1", i);
-		hold(r, CAT_LIBS, ROW_FILE, name, KIB(60 + i), KIB(200));
+		sample_hold(r, CAT_LIBS, ROW_FILE, name, KIB(60 + i), KIB(200));
 	}
-	hold(r, CAT_FILES, ROW_FILE, "/var/lib/sample/data/chunks_head/000017", MIB(12), MIB(128));
-	hold(r, CAT_FILES, ROW_FILE,
-	     "/var/lib/sample/data/01HZX5Q4Y9J6RCNV3W8KGT2BMD/chunks/with-a-long-name/000001",
-	     MIB(40), MIB(512));
-	hold(r, CAT_SHM, ROW_FILE, "/dev/shm/sample", MIB(1), MIB(1));
-	hold(r, CAT_OBSERVER, ROW_FILE, "copied text pages", KIB(4), KIB(4));
-	hold(r, CAT_UNKNOWN, ROW_ORIGIN, "no rule claims it", KIB(12), KIB(12));
+	sample_hold(r, CAT_FILES, ROW_FILE, "/var/lib/sample/data/chunks_head/000017", MIB(12),
+		    MIB(128));
+	sample_hold(
+		r, CAT_FILES, ROW_FILE,
+		"/var/lib/sample/data/01HZX5Q4Y9J6RCNV3W8KGT2BMD/chunks/with-a-long-name/000001",
+		MIB(40), MIB(512));
+	sample_hold(r, CAT_SHM, ROW_FILE, "/dev/shm/sample", MIB(1), MIB(1));
+	sample_hold(r, CAT_OBSERVER, ROW_FILE, "copied text pages", KIB(4), KIB(4));
+	sample_hold(r, CAT_UNKNOWN, ROW_ORIGIN, "no rule claims it", KIB(12), KIB(12));
 	r->ledger.unexplained = MIB(16) + KIB(12);
 	r->ledger.uncertainty = KIB(8);
 }
@@ -183,9 +188,9 @@ void sample_bare(struct report *r)
 	r->target.pid = 1;
 	strcpy(r->target.comm, "init");
 	r->target.has_binary = true;
-	hold(r, CAT_BINARY_TEXT, ROW_FILE, "/sbin/init", KIB(64), KIB(128));
-	hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "main arena (brk)", KIB(100), KIB(132));
-	hold(r, CAT_LIBS, ROW_FILE, "/lib/libc.so.6", KIB(900), KIB(1800));
+	sample_hold(r, CAT_BINARY_TEXT, ROW_FILE, "/sbin/init", KIB(64), KIB(128));
+	sample_hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "main arena (brk)", KIB(100), KIB(132));
+	sample_hold(r, CAT_LIBS, ROW_FILE, "/lib/libc.so.6", KIB(900), KIB(1800));
 	REQUIRE(!report_missing(r, "rss.before", "CAP_SYS_PTRACE", "smaps_rollup: not permitted"));
 	REQUIRE(!report_missing(r, "cgroup", "", "no memory cgroup"));
 }
@@ -204,8 +209,8 @@ void sample_hostile(struct report *r)
 	strcpy(r->target.go_version, bad);
 	strcpy(r->target.module, bad);
 	r->target.is_go = r->target.has_binary = true;
-	hold(r, CAT_FILES, ROW_FILE, bad, UINT64_MAX / 2, UINT64_MAX / 2 + 2);
-	hold(r, CAT_FILES, ROW_FILE, "\xe2\x82", MIB(1), MIB(1));
+	sample_hold(r, CAT_FILES, ROW_FILE, bad, UINT64_MAX / 2, UINT64_MAX / 2 + 2);
+	sample_hold(r, CAT_FILES, ROW_FILE, "\xe2\x82", MIB(1), MIB(1));
 	r->cgroup.version = 1;
 	r->cgroup.path = strdup(bad);
 	r->cgroup.usage = OPT(UINT64_MAX);
@@ -214,6 +219,26 @@ void sample_hostile(struct report *r)
 	r->go.known = true;
 	r->go.goal = OPT(UINT64_MAX);
 	REQUIRE(!report_missing(r, bad, bad, "%s", bad));
+}
+
+char *sample_json(void (*const make[])(struct report *), int n)
+{
+	struct json_stream s;
+	struct report r;
+	char *p = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&p, &len);
+
+	REQUIRE(f);
+	json_begin(&s, f, "0.0.0");
+	for (int i = 0; i < n; i++) {
+		make[i](&r);
+		REQUIRE(!json_report(&s, &r));
+		report_free(&r);
+	}
+	REQUIRE(!json_end(&s));
+	REQUIRE(!fclose(f));
+	return p;
 }
 
 /* ---- golden files */

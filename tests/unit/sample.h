@@ -14,6 +14,14 @@ void sample_bare(struct report *r);
 /* Everything that a target can name, named with bytes that are hostile to terminals and readers. */
 void sample_hostile(struct report *r);
 
+/* Adds to the ledger: bytes of a row, of its category, of all that was scanned. Returns the row,
+ * borrowed until the next one is added. */
+struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kind kind,
+			       const char *name, uint64_t resident, uint64_t virtual);
+
+/* The JSON of a document of reports: a malloc'ed string. */
+char *sample_json(void (*const make[])(struct report *), int n);
+
 /*
  * Compares with tests/golden/NAME (the tests run in the project's root). With UPDATE_GOLDEN in the
  * environment (`make check-unit UPDATE_GOLDEN=1`) it writes the file instead and the test counts as

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "bytes.h"
 #include "test.h"
 
 #include <errno.h>
@@ -731,21 +732,6 @@ static uint8_t *small_capture(struct scratch *s, size_t *size)
 	return all;
 }
 
-/* Opens the bytes as a file. What was wrong with them is in e. */
-static int open_bytes(const uint8_t *p, size_t n, struct memsrc **m, struct err *e)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC), rc;
-	char path[64];
-
-	REQUIRE(fd >= 0 && write(fd, p, n) == (ssize_t)n);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	e->code = 0;
-	e->text[0] = 0;
-	rc = memsrc_open_file(path, m, e);
-	close(fd);
-	return rc;
-}
-
 TEST(capture_cut_short_anywhere)
 {
 	_free_ uint8_t *all = NULL;
@@ -756,10 +742,10 @@ TEST(capture_cut_short_anywhere)
 
 	scratch_make(&s);
 	all = small_capture(&s, &size);
-	CHECK_INT(open_bytes(all, size, &m, &e), 0);
+	CHECK_INT(bytes_open_memsrc(all, size, &m, &e), 0);
 	memsrc_close(m);
 	for (size_t n = 0; n < size; n++) {
-		if (open_bytes(all, n, &m, &e) != -EINVAL) {
+		if (bytes_open_memsrc(all, n, &m, &e) != -EINVAL) {
 			test_failed(__FILE__, __LINE__, "cut at %zu of %zu: accepted", n, size);
 			memsrc_close(m);
 			break;
@@ -768,7 +754,7 @@ TEST(capture_cut_short_anywhere)
 			test_failed(__FILE__, __LINE__, "cut at %zu: no text", n);
 	}
 	/* says where */
-	open_bytes(all, size - 1, &m, &e);
+	bytes_open_memsrc(all, size - 1, &m, &e);
 	CHECK(strstr(e.text, "at byte ") && strstr(e.text, "take it again"));
 	scratch_remove(&s);
 }
@@ -787,7 +773,7 @@ TEST(capture_with_any_bit_flipped)
 		int rc;
 
 		all[bit / 8] ^= 1 << bit % 8;
-		rc = open_bytes(all, size, &m, &e);
+		rc = bytes_open_memsrc(all, size, &m, &e);
 		if (rc != -EINVAL || !e.text[0]) {
 			test_failed(__FILE__, __LINE__, "bit %zu of byte %zu: %d", bit % 8, bit / 8,
 				    rc);
@@ -812,14 +798,14 @@ TEST(capture_with_a_tail_or_without_records)
 	all = small_capture(&s, &size);
 	more = calloc(1, size + 8);
 	memcpy(more, all, size);
-	CHECK_INT(open_bytes(more, size + 8, &m, &e), -EINVAL);
+	CHECK_INT(bytes_open_memsrc(more, size + 8, &m, &e), -EINVAL);
 	CHECK(strstr(e.text, "follows the end"));
 	memcpy(&h, all, sizeof(h));
 	h.version = 2;
 	memcpy(more, &h, sizeof(h));
-	CHECK_INT(open_bytes(more, size, &m, &e), -EINVAL);
+	CHECK_INT(bytes_open_memsrc(more, size, &m, &e), -EINVAL);
 	CHECK(strstr(e.text, "format 2"));
-	CHECK_INT(open_bytes((const uint8_t *)"hello, world", 12, &m, &e), -EINVAL);
+	CHECK_INT(bytes_open_memsrc("hello, world", 12, &m, &e), -EINVAL);
 	CHECK(strstr(e.text, "neither"));
 	CHECK_INT(memsrc_open_file("/nonexistent", &m, &e), -ENOENT);
 	CHECK_INT(memsrc_open_file("/", &m, &e), -EINVAL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ELF cores, put together here byte by byte. */
+#include "bytes.h"
 #include "test.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -167,26 +167,13 @@ static struct text make_core(void)
 	return t;
 }
 
-static int open_bytes(const void *p, size_t n, struct memsrc **m, struct err *e)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC), rc;
-	char path[64];
-
-	REQUIRE(fd >= 0 && write(fd, p, n) == (ssize_t)n);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	*e = (struct err){ 0 };
-	rc = memsrc_open_file(path, m, e);
-	close(fd);
-	return rc;
-}
-
 static struct memsrc *open_core(void)
 {
 	_text_ struct text t = make_core();
 	struct memsrc *m = NULL;
 	struct err e;
 
-	if (open_bytes(t.p, t.n, &m, &e)) {
+	if (bytes_open_memsrc(t.p, t.n, &m, &e)) {
 		fprintf(stderr, "%s\n", e.text);
 		REQUIRE(false);
 	}
@@ -321,7 +308,7 @@ TEST(core_cut_short)
 	for (size_t n = 1; n < t.n; n += n < 4000 ? 7 : 1021) {
 		uint8_t buf[64];
 		range_vec v = { 0 };
-		int rc = open_bytes(t.p, n, &m, &e);
+		int rc = bytes_open_memsrc(t.p, n, &m, &e);
 
 		if (rc) {
 			CHECK_INT(rc, -EINVAL);
@@ -348,7 +335,7 @@ static void check_refused(struct text *t, size_t off, const void *p, size_t n, c
 
 	memcpy(copy, t->p, t->n);
 	memcpy(copy + off, p, n);
-	rc = open_bytes(copy, t->n, &m, &e);
+	rc = bytes_open_memsrc(copy, t->n, &m, &e);
 	CHECK_INT(rc, -EINVAL);
 	if (!strstr(e.text, says))
 		test_failed(__FILE__, __LINE__, "says \"%s\", not \"%s\"", e.text, says);
@@ -406,7 +393,7 @@ TEST(core_with_damaged_notes)
 		at = notes + (seed >> 8) % 1400;
 		old = t.p[at];
 		t.p[at] = seed >> 3;
-		if (!open_bytes(t.p, t.n, &m, &e)) {
+		if (!bytes_open_memsrc(t.p, t.n, &m, &e)) {
 			memsrc_text(m, "proc/maps", 0, &out);
 			memsrc_text(m, "proc/task", 0, &out);
 			memsrc_text(m, "proc/cmdline", 0, &out);

@@ -14,18 +14,8 @@
 static void hold(struct report *r, enum category c, enum row_kind kind, const char *name,
 		 uint64_t resident, uint64_t virtual)
 {
-	struct ledger *l = &r->ledger;
-	uint32_t row;
-
-	REQUIRE(!ledger_row(l, c, kind, name, &row));
-	l->rows.v[row].resident += resident;
-	l->rows.v[row].virtual_ += virtual;
-	l->rows.v[row].huge += resident / 8;
-	l->cat[c].resident += resident;
-	l->cat[c].virtual_ += virtual;
-	l->cat[c].huge += resident / 8;
-	l->scanned += resident;
-	r->rss.scanned = l->scanned;
+	sample_hold(r, c, kind, name, resident, virtual)->huge += resident / 8;
+	r->ledger.cat[c].huge += resident / 8;
 }
 
 /* Some of the categories, coarse or fine, with rows of few names so that some meet. */
@@ -64,6 +54,12 @@ static void make_random(struct report *r, uint64_t *seed)
 	r->kernel.page_tables = OPT(test_random(seed) % MIB(1));
 	r->cgroup.version = 2;
 	r->cgroup.usage = OPT(test_random(seed) % MIB(100));
+}
+
+static void free_both(struct report *a, struct report *b)
+{
+	report_free(a);
+	report_free(b);
 }
 
 static const struct diff_cat *find_cat(const struct diff *d, enum category c)
@@ -224,8 +220,7 @@ TEST(diff_tells_processes_apart)
 	CHECK(diff_same_process(&a, &b) == DIFF_UNKNOWN);
 	b.target.pid = 0;
 	CHECK(diff_same_process(&a, &b) == DIFF_UNKNOWN);
-	report_free(&a);
-	report_free(&b);
+	free_both(&a, &b);
 }
 
 TEST(diff_names_what_does_not_match)
@@ -255,8 +250,7 @@ TEST(diff_names_what_does_not_match)
 	CHECK(note(&d, "books-a") && !note(&d, "books-b"));
 	CHECK(d.partial);
 	diff_free(&d);
-	report_free(&a);
-	report_free(&b);
+	free_both(&a, &b);
 }
 
 /* ---- what is compared with what */
@@ -271,6 +265,12 @@ static void start(struct report *r, uint64_t time)
 	r->time_unix_ns = time;
 }
 
+static void start_both(struct report *a, struct report *b)
+{
+	start(a, 1);
+	start(b, 2);
+}
+
 /* Live and dead objects in one, both in one leaf in the other. */
 TEST(diff_compares_at_the_coarser_grain)
 {
@@ -278,8 +278,7 @@ TEST(diff_compares_at_the_coarser_grain)
 	struct report a, b;
 	struct diff d;
 
-	start(&a, 1);
-	start(&b, 2);
+	start_both(&a, &b);
 	hold(&a, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", MIB(10), MIB(12));
 	hold(&a, CAT_NATIVE, ROW_ORIGIN, "C", MIB(7), MIB(7));
 	hold(&b, CAT_GO_HEAP_LIVE, ROW_TYPE, "objects", MIB(8), MIB(8));
@@ -308,8 +307,7 @@ TEST(diff_compares_at_the_coarser_grain)
 	CHECK(find_cat(&d, CAT_GO_HEAP_OBJECTS) && !find_cat(&d, CAT_GO_HEAP_OBJECTS)->merged);
 	check_sums(&d);
 	diff_free(&d);
-	report_free(&a);
-	report_free(&b);
+	free_both(&a, &b);
 }
 
 static const struct diff_row *find_row(const struct diff *d, const char *name)
@@ -327,8 +325,7 @@ TEST(diff_finds_mappings_again)
 	struct report a, b;
 	struct diff d;
 
-	start(&a, 1);
-	start(&b, 2);
+	start_both(&a, &b);
 	hold(&a, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7000-8000", MIB(1), MIB(1));
 	hold(&b, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7000-9000", MIB(3), MIB(3));
 	hold(&a, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous b000-c000", MIB(1), MIB(1));
@@ -355,8 +352,7 @@ TEST(diff_finds_mappings_again)
 	CHECK_INT(d.rows.n, 2);
 	check_sums(&d);
 	diff_free(&d);
-	report_free(&a);
-	report_free(&b);
+	free_both(&a, &b);
 }
 
 TEST(diff_leaves_out_what_is_not_known)
@@ -383,8 +379,7 @@ TEST(diff_leaves_out_what_is_not_known)
 	CHECK(x && !delta_known(&x->v));
 	CHECK_INT(d.kernel.n, 1);
 	diff_free(&d);
-	report_free(&a);
-	report_free(&b);
+	free_both(&a, &b);
 }
 
 /* ---- outputs */
@@ -441,8 +436,7 @@ TEST(diff_text_golden)
 			   &t));
 	check_fits(&t, 100);
 	diff_free(&d);
-	report_free(&a);
-	report_free(&b);
+	free_both(&a, &b);
 	check_golden("diff.txt", t.p);
 }
 
@@ -512,8 +506,7 @@ TEST(diff_json_golden)
 	text = print_json(&d);
 	check_schema(text);
 	diff_free(&d);
-	report_free(&a);
-	report_free(&b);
+	free_both(&a, &b);
 	check_golden("diff.json", text);
 	free(text);
 }

@@ -6,22 +6,15 @@
 #include <sys/stat.h>
 
 #include "binary/binary.h"
+#include "bytes.h"
 #include "elf_writer.h"
 #include "test.h"
-
-static int try_open(const void *p, size_t n, struct bin **b, struct err *e)
-{
-	_close_ int fd = elfw_fd(p, n);
-
-	*b = NULL;
-	return bin_open(fd, b, e);
-}
 
 static int open_result(const struct text *t, const char *want)
 {
 	struct err e = { 0 };
 	struct bin *b;
-	int r = try_open(t->p, t->n, &b, &e);
+	int r = bytes_open_bin(t->p, t->n, &b, &e);
 
 	if (r && !strstr(e.text, want))
 		test_failed(__FILE__, __LINE__, "the text is \"%s\", want \"%s\" in it", e.text,
@@ -60,7 +53,7 @@ TEST(elf_headers)
 
 	small(&w, ET_EXEC);
 	elfw_finish(&w, &t);
-	REQUIRE(try_open(t.p, t.n, &b, &e) == 0);
+	REQUIRE(bytes_open_bin(t.p, t.n, &b, &e) == 0);
 	CHECK_INT(bin_arch(b), BIN_ARCH_AMD64);
 	CHECK(!bin_is_pie(b));
 	CHECK(bin_is_stripped(b));
@@ -97,7 +90,7 @@ TEST(elf_build_id_without_note_segment)
 	elfw_load(&w, PF_R, 0x400000, build_id_note, sizeof(build_id_note) - 1, 0);
 	elfw_section(&w, ".note.gnu.build-id", SHT_NOTE, 0x400000, sizeof(build_id_note) - 1);
 	elfw_finish(&w, &t);
-	REQUIRE(try_open(t.p, t.n, &b, &e) == 0);
+	REQUIRE(bytes_open_bin(t.p, t.n, &b, &e) == 0);
 	CHECK_STR(bin_build_id(b), "0102030405060708090a0b0c0d0e0f10111213ff");
 	CHECK_INT(bin_arch(b), BIN_ARCH_ARM64);
 	bin_close(b);
@@ -114,7 +107,7 @@ TEST(elf_bias)
 
 	small(&w, ET_DYN);
 	elfw_finish(&w, &t);
-	REQUIRE(try_open(t.p, t.n, &b, &e) == 0);
+	REQUIRE(bytes_open_bin(t.p, t.n, &b, &e) == 0);
 	CHECK(bin_is_pie(b));
 	REQUIRE(bin_segments(b, &seg) == 2);
 	/* the first segment's page, address 0x1000, lies at file offset 0x1000 */
@@ -136,8 +129,8 @@ TEST(elf_that_is_refused)
 
 	small(&w, ET_EXEC);
 	elfw_finish(&w, &t);
-	CHECK_INT(try_open("", 0, &b, &e), -EINVAL);
-	CHECK_INT(try_open("#!/bin/sh\n", 10, &b, &e), -EINVAL);
+	CHECK_INT(bytes_open_bin("", 0, &b, &e), -EINVAL);
+	CHECK_INT(bytes_open_bin("#!/bin/sh\n", 10, &b, &e), -EINVAL);
 	CHECK(strstr(e.text, "not an ELF file"));
 	t.p[EI_CLASS] = ELFCLASS32;
 	CHECK_INT(open_result(&t, "32-bit"), -ENOTSUP);
@@ -209,14 +202,14 @@ TEST(elf_with_broken_section_headers)
 			h->e_shoff = 0;
 		else
 			h->e_shstrndx = 0xfff0;
-		REQUIRE(try_open(t.p, t.n, &b, &e) == 0);
+		REQUIRE(bytes_open_bin(t.p, t.n, &b, &e) == 0);
 		CHECK(!bin_section(b, ".text", &x, &y));
 		CHECK(bin_build_id(b)[0]);
 		bin_close(b);
 	}
 	*h = ok;
 	memset(t.p + h->e_shoff, 0, t.n - h->e_shoff); /* zeroed */
-	REQUIRE(try_open(t.p, t.n, &b, &e) == 0);
+	REQUIRE(bytes_open_bin(t.p, t.n, &b, &e) == 0);
 	CHECK(!bin_section(b, "", &x, &y));
 	bin_close(b);
 	/* the number of sections in section 0, and it is absurd */
@@ -297,7 +290,7 @@ TEST(elf_symbols)
 		elfw_unloaded(&w, ".symtab", SHT_SYMTAB, s, sizeof(s), link, sizeof(s[0]));
 	}
 	elfw_finish(&w, &t);
-	REQUIRE(try_open(t.p, t.n, &b, &e) == 0);
+	REQUIRE(bytes_open_bin(t.p, t.n, &b, &e) == 0);
 	CHECK(!bin_is_stripped(b));
 	check_symbol(b, 0x401000, "first", 0x401000);
 	check_symbol(b, 0x40101f, "first", 0x401000);
@@ -439,7 +432,7 @@ TEST(elf_pieces_open_the_same_way)
 			int calls = 0;
 
 			gow_make(&g, &t, &p);
-			REQUIRE(try_open(t.p, t.n, &a, &e) == 0);
+			REQUIRE(bytes_open_bin(t.p, t.n, &a, &e) == 0);
 			REQUIRE(ftruncate(fd, t.n) == 0);
 			CHECK_INT(bin_pieces(a, copy_piece, &c), 0);
 			CHECK_INT(bin_pieces(a, stop, &calls), 7);
@@ -466,7 +459,7 @@ static void exercise(const void *p, size_t n)
 	uint64_t x, y;
 	struct bin *b;
 	char buf[16];
-	int r = try_open(p, n, &b, &e);
+	int r = bytes_open_bin(p, n, &b, &e);
 
 	if (r) {
 		CHECK(r == -EINVAL || r == -ENOTSUP);
@@ -545,7 +538,7 @@ TEST(elf_that_shrinks_while_open)
 	gow_make(&g, &t, &p);
 	for (size_t i = 0; i < 2000; i++) /* past what a cache may hold */
 		REQUIRE(text_add(&t, build_id_note, sizeof(build_id_note)) == 0);
-	fd = elfw_fd(t.p, t.n);
+	fd = bytes_fd(t.p, t.n);
 	REQUIRE(bin_open(fd, &b, &e) == 0);
 	REQUIRE(ftruncate(fd, 100) == 0);
 	bin_go_lookup(b, p.text, "main.main", &f);

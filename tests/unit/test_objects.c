@@ -111,24 +111,42 @@ TEST(span_objects_against_single_bytes)
 	}
 }
 
+/* A span of eight slots, three of them before freeindex. */
+static const struct go_span eight = {
+	.start = SPAN,
+	.npages = 1,
+	.elemsize = 1024,
+	.nelems = 8,
+	.freeindex = 3,
+	.allocbits = ALLOC,
+};
+
+static struct fake *fake_create(void)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+
+	REQUIRE(f);
+	f->m.ops = &ops;
+	f->m.page_size = 4096;
+	return f;
+}
+
+static void fake_destroy(struct fake *f)
+{
+	vec_free(&f->m.holes);
+	free(f);
+}
+
 /* The span's own count of what is allocated does not fit its bits: of a whole span, and of a part.
  */
 TEST(span_objects_that_do_not_add_up)
 {
-	struct fake *f = calloc(1, sizeof(*f));
+	struct fake *f = fake_create();
 	struct go_runtime rt = { .m = &f->m };
-	struct go_span s = { .start = SPAN,
-			     .npages = 1,
-			     .elemsize = 1024,
-			     .nelems = 8,
-			     .freeindex = 3,
-			     .allocbits = ALLOC,
-			     .alloccount = 5 };
+	struct go_span s = eight;
 	uint64_t live, dead;
 	bool odd;
 
-	f->m.ops = &ops;
-	f->m.page_size = 4096;
 	f->mem[0] = 0x61; /* slots 0, 5 and 6 */
 	for (uint64_t end = 4096; end <= GO_PAGE_SIZE; end += 4096) {
 		s.alloccount = 5;
@@ -140,31 +158,22 @@ TEST(span_objects_that_do_not_add_up)
 	}
 	CHECK_INT(live, 3 * 1024);
 	CHECK_INT(dead, 2 * 1024);
-	vec_free(&f->m.holes);
-	free(f);
+	fake_destroy(f);
 }
 
 /* Without its bitmaps, what lies below freeindex is allocated. */
 TEST(span_objects_without_bitmaps)
 {
-	struct fake *f = calloc(1, sizeof(*f));
+	struct fake *f = fake_create();
 	struct go_runtime rt = { .m = &f->m };
-	struct go_span s = { .start = SPAN,
-			     .npages = 1,
-			     .elemsize = 1024,
-			     .nelems = 8,
-			     .freeindex = 3,
-			     .allocbits = ALLOC };
+	const struct go_span s = eight;
 	uint64_t live, dead;
 
-	f->m.ops = &ops;
-	f->m.page_size = 4096;
 	f->deaf = true;
 	CHECK(!go_span_divide(&rt, &s, s.start, s.start + GO_PAGE_SIZE, &live, &dead, NULL));
 	CHECK_INT(live, 0);
 	CHECK_INT(dead, 3 * 1024);
 	CHECK(!go_span_divide(&rt, &s, s.start + 1000, s.start + 2000, &live, &dead, NULL));
 	CHECK_INT(dead, 1000);
-	vec_free(&f->m.holes);
-	free(f);
+	fake_destroy(f);
 }

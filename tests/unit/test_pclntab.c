@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "binary/binary.h"
+#include "bytes.h"
 #include "elf_writer.h"
 #include "test.h"
 
@@ -9,11 +10,10 @@ static const uint32_t magics[] = { 0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff
 
 static struct bin *open_bytes(const struct text *t)
 {
-	_close_ int fd = elfw_fd(t->p, t->n);
-	struct bin *b = NULL;
-	struct err e = { 0 };
+	struct bin *b;
+	struct err e;
 
-	if (bin_open(fd, &b, &e))
+	if (bytes_open_bin(t->p, t->n, &b, &e))
 		fprintf(stderr, "bin_open: %s\n", e.text);
 	return b;
 }

@@ -6,23 +6,18 @@
 #include "schema.h"
 #include "test.h"
 
-/* The document of some reports as text; the caller frees it. */
-static char *print(void (*make[])(struct report *), int n, bool line)
+/* A report as a document of its own on one line. */
+static char *print_line(void (*make)(struct report *))
 {
-	struct json_stream s;
 	struct report r;
 	char *p = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&p, &len);
 
 	REQUIRE(f);
-	json_begin(&s, f, "0.0.0");
-	for (int i = 0; i < n; i++) {
-		make[i](&r);
-		REQUIRE(!(line ? json_report_line(f, "0.0.0", &r) : json_report(&s, &r)));
-		report_free(&r);
-	}
-	REQUIRE(!json_end(&s));
+	make(&r);
+	REQUIRE(!json_report_line(f, "0.0.0", &r));
+	report_free(&r);
 	REQUIRE(!fclose(f));
 	return p;
 }
@@ -40,7 +35,7 @@ static json_t *parse(const char *text)
 
 static json_t *parse_one(void (*make)(struct report *))
 {
-	char *text = print(&make, 1, false);
+	char *text = sample_json(&make, 1);
 	json_t *v = parse(text);
 
 	free(text);
@@ -60,7 +55,7 @@ static json_int_t sum(const json_t *list, const char *key)
 TEST(json_golden)
 {
 	void (*make[])(struct report *) = { sample_full, sample_bare };
-	char *text = print(make, 2, false);
+	char *text = sample_json(make, 2);
 
 	check_golden("report.json", text);
 	free(text);
@@ -74,7 +69,7 @@ TEST(json_keeps_to_the_schema)
 
 	for (int i = 0; i < 3; i++) {
 		for (int line = 0; line < 2; line++) {
-			char *text = print(&make[i], 1, line);
+			char *text = line ? print_line(make[i]) : sample_json(&make[i], 1);
 			json_t *doc = parse(text);
 
 			if (schema_check(schema, doc, why, sizeof(why)))
@@ -159,7 +154,7 @@ TEST(json_leaves_out_what_readers_cannot_hold)
 
 TEST(json_without_a_report_is_nothing)
 {
-	char *text = print(NULL, 0, false);
+	char *text = sample_json(NULL, 0);
 
 	CHECK_STR(text, "");
 	free(text);

@@ -7,26 +7,6 @@
 #include "sample.h"
 #include "test.h"
 
-static char *print_reports(void (*const make[])(struct report *), int n)
-{
-	struct json_stream s;
-	struct report r;
-	char *p = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&p, &len);
-
-	REQUIRE(f);
-	json_begin(&s, f, "0.0.0");
-	for (int i = 0; i < n; i++) {
-		make[i](&r);
-		REQUIRE(!json_report(&s, &r));
-		report_free(&r);
-	}
-	REQUIRE(!json_end(&s));
-	REQUIRE(!fclose(f));
-	return p;
-}
-
 static void free_reports(report_vec *v)
 {
 	for (size_t i = 0; i < v->n; i++)
@@ -38,7 +18,7 @@ static void free_reports(report_vec *v)
 TEST(json_reads_back_what_it_wrote)
 {
 	void (*const make[])(struct report *) = { sample_full, sample_bare };
-	char *text = print_reports(make, 2), *again = NULL;
+	char *text = sample_json(make, 2), *again = NULL;
 	report_vec v = { 0 };
 	struct json_stream s;
 	struct err e = { 0 };
@@ -94,7 +74,7 @@ TEST(json_read_refuses)
 		{ "\"losses\": {", "\"losses\": {\"x\\u001b[31m\": -1,", "losses" },
 	};
 	void (*const make[])(struct report *) = { sample_full };
-	char *text = print_reports(make, 1);
+	char *text = sample_json(make, 1);
 
 	for (size_t i = 0; i < sizeof(c) / sizeof(*c); i++) {
 		const char *at = strstr(text, c[i].from);
@@ -122,7 +102,7 @@ TEST(json_read_refuses)
 TEST(json_read_survives_damage)
 {
 	void (*const make[])(struct report *) = { sample_full };
-	char *text = print_reports(make, 1);
+	char *text = sample_json(make, 1);
 	size_t n = strlen(text);
 	uint64_t seed = 99;
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "collect/symbolize.h"
+#include "bytes.h"
 #include "elf_writer.h"
 #include "test.h"
 
@@ -19,7 +20,7 @@ static struct symbolizer *open_program(bool pie, struct gow_place *place)
 	_close_ int fd = -1;
 
 	gow_make(&g, &file, place);
-	fd = elfw_fd(file.p, file.n);
+	fd = bytes_fd(file.p, file.n);
 	CHECK_INT(symbolizer_open_new(NULL, fd, &s), 0);
 	return s;
 }
