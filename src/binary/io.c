@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 enum {
@@ -79,25 +80,6 @@ uint64_t io_size(const struct bin_io *io)
 	return io->size;
 }
 
-/* As many of n bytes as there are; -errno. */
-static ssize_t pread_some(int fd, void *buf, size_t n, uint64_t off)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t r = pread(fd, (char *)buf + done, n - done, off + done);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -errno;
-		if (!r)
-			break;
-		done += r;
-	}
-	return done;
-}
-
 const uint8_t *io_peek(struct bin_io *io, uint64_t off, size_t *n)
 {
 	uint64_t no = off / BLOCK;
@@ -113,7 +95,7 @@ const uint8_t *io_peek(struct bin_io *io, uint64_t off, size_t *n)
 		if (!b->p)
 			return NULL;
 		b->no = 0;
-		r = pread_some(io->fd, b->p, BLOCK, no * BLOCK);
+		r = file_read_some(io->fd, no * BLOCK, b->p, BLOCK);
 		if (r < 0)
 			return NULL;
 		b->no = no + 1;
@@ -136,7 +118,7 @@ int io_read(struct bin_io *io, uint64_t off, void *buf, size_t len)
 			return r;
 	}
 	if (len > BLOCK) {
-		ssize_t r = pread_some(io->fd, buf, len, off);
+		ssize_t r = file_read_some(io->fd, off, buf, len);
 
 		return r < 0 ? (int)r : (size_t)r < len ? -EFAULT : 0;
 	}
@@ -176,7 +158,7 @@ int io_scan(struct bin_io *io, uint64_t off, uint64_t len, size_t overlap, io_sc
 		return -ENOMEM;
 	while (off < end) {
 		size_t want = end - off < SCAN_BUF ? end - off : SCAN_BUF;
-		ssize_t got = pread_some(io->fd, buf + kept, want, off);
+		ssize_t got = file_read_some(io->fd, off, buf + kept, want);
 		size_t n;
 		int r;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "proc/capture_impl.h"
 
@@ -47,24 +48,6 @@ static int bad(const struct record *k, const char *fmt, ...)
 		       k->c->path, (unsigned long long)k->off, why);
 }
 
-static int read_at(const struct capture *c, uint64_t off, void *buf, size_t len)
-{
-	uint8_t *p = buf;
-
-	while (len) {
-		ssize_t n = pread(c->fd, p, len, off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		p += n;
-		off += n;
-		len -= n;
-	}
-	return 0;
-}
-
 int capture_body(const struct capture *c, const struct cap_body *b, void *buf)
 {
 	_free_ uint8_t *stored = NULL;
@@ -72,9 +55,9 @@ int capture_body(const struct capture *c, const struct cap_body *b, void *buf)
 	int rc;
 
 	if (!b->packed)
-		return read_at(c, b->off, buf, b->raw_len);
+		return file_read_at(c->fd, b->off, buf, b->raw_len);
 	stored = malloc(b->stored_len + 1);
-	rc = stored ? read_at(c, b->off, stored, b->stored_len) : -ENOMEM;
+	rc = stored ? file_read_at(c->fd, b->off, stored, b->stored_len) : -ENOMEM;
 	if (rc)
 		return rc;
 	return uncompress(buf, &n, stored, b->stored_len) == Z_OK && n == b->raw_len ? 0 : -EINVAL;
@@ -316,7 +299,7 @@ static int check_crc(struct record *k, uint8_t *chunk)
 	crc = crc32_z(crc, k->meta, k->r.meta_len);
 	while (left) {
 		size_t n = left < CHUNK ? left : CHUNK;
-		int rc = read_at(k->c, off, chunk, n);
+		int rc = file_read_at(k->c->fd, off, chunk, n);
 
 		if (rc)
 			return rc;
@@ -334,11 +317,11 @@ static int read_record(struct record *k, uint8_t *chunk)
 
 	if (c->size - k->off < sizeof(k->r))
 		return bad(k, "the file ends without its end record");
-	rc = read_at(c, k->off, &k->r, sizeof(k->r));
+	rc = file_read_at(c->fd, k->off, &k->r, sizeof(k->r));
 	if (!rc)
 		rc = check_record(k);
 	if (!rc)
-		rc = read_at(c, k->off + sizeof(k->r), k->meta, k->r.meta_len);
+		rc = file_read_at(c->fd, k->off + sizeof(k->r), k->meta, k->r.meta_len);
 	if (rc)
 		return rc;
 	k->body = (struct cap_body){ .off = k->off + sizeof(k->r) + k->r.meta_len,
@@ -365,7 +348,7 @@ static int read_header(struct record *k)
 
 	if (c->size < sizeof(h))
 		return bad(k, "the file ends within its header");
-	rc = read_at(c, 0, &h, sizeof(h));
+	rc = file_read_at(c->fd, 0, &h, sizeof(h));
 	if (rc)
 		return rc;
 	if (memcmp(h.magic, CAPTURE_MAGIC, sizeof(h.magic)))
@@ -498,13 +481,9 @@ int capture_open(const char *path, int fd, uint64_t size, struct memsrc **out, s
 	c->fd = fd;
 	c->size = size;
 	c->path = strdup(path);
-	if (e)
-		e->code = 0;
 	rc = c->path ? read_all(&k) : -ENOMEM;
 	free(k.meta);
 	if (rc) {
-		if (e && !e->code)
-			err_set(e, rc, "%s: %s", path, strerror(-rc));
 		memsrc_close(&c->m);
 		return rc;
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "proc/capture_impl.h"
 #include "rsscope/capture.h"
@@ -92,14 +93,12 @@ int writer_read(struct capture_writer *w, uint64_t off, void *buf, size_t len)
 	uint64_t written = w->raw_len - w->buf_n;
 	uint8_t *p = buf;
 
-	while (len && off < written) {
-		size_t want = len < written - off ? len : written - off;
-		ssize_t n = pread(w->raw, p, want, off);
+	if (len && off < written) {
+		size_t n = len < written - off ? len : written - off;
+		int rc = file_read_at(w->raw, off, p, n);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
+		if (rc)
+			return rc;
 		off += n;
 		p += n;
 		len -= n;

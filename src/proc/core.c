@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cursor.h"
+#include "base/file.h"
 #include "proc/core_impl.h"
 
 enum {
@@ -21,24 +22,6 @@ enum {
 static struct core *core_of(struct memsrc *m)
 {
 	return (struct core *)m;
-}
-
-static int read_at(const struct core *c, uint64_t off, void *buf, size_t len)
-{
-	uint8_t *p = buf;
-
-	while (len) {
-		ssize_t n = pread(c->fd, p, len, off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		p += n;
-		off += n;
-		len -= n;
-	}
-	return 0;
 }
 
 /* ---- headers */
@@ -63,7 +46,7 @@ static int read_phnum(struct headers *h, uint64_t shoff)
 	if (h->phnum != PN_XNUM)
 		return 0;
 	if (shoff > h->c->size || h->c->size - shoff < sizeof(sh) ||
-	    read_at(h->c, shoff, sh, sizeof(sh)))
+	    file_read_at(h->c->fd, shoff, sh, sizeof(sh)))
 		return bad(h, "the core file is cut short: its table of segments can't be found");
 	h->phnum = load_u32(sh + 44); /* sh_info */
 	return 0;
@@ -77,7 +60,7 @@ static int read_ehdr(struct headers *h)
 	uint16_t type;
 	int rc;
 
-	if (c->size < sizeof(eh) || read_at(c, 0, eh, sizeof(eh)))
+	if (c->size < sizeof(eh) || file_read_at(c->fd, 0, eh, sizeof(eh)))
 		return bad(h, "the file ends within its ELF header");
 	if (eh[EI_CLASS] != ELFCLASS64 || eh[EI_DATA] != ELFDATA2LSB)
 		return bad(h, "not a 64-bit little-endian core: 32-bit processes are not "
@@ -116,7 +99,7 @@ static int add_notes(struct core *c, uint64_t off, uint64_t len)
 	if (!len)
 		return 0;
 	buf = malloc(len);
-	rc = buf ? read_at(c, off, buf, len) : -ENOMEM;
+	rc = buf ? file_read_at(c->fd, off, buf, len) : -ENOMEM;
 	return rc ? rc : text_add(&c->notes, buf, len);
 }
 
@@ -154,7 +137,7 @@ static int read_phdrs(struct headers *h)
 	int rc = 0;
 
 	for (uint32_t i = 0; i < h->phnum && !rc; i++) {
-		rc = read_at(h->c, h->phoff + (uint64_t)i * PHDR_SIZE, ph, sizeof(ph));
+		rc = file_read_at(h->c->fd, h->phoff + (uint64_t)i * PHDR_SIZE, ph, sizeof(ph));
 		if (rc)
 			return rc;
 		if (load_u32(ph) == PT_LOAD)
@@ -232,7 +215,7 @@ static int read_part(const struct core *c, uint64_t addr, uint8_t *buf, uint64_t
 	if (s->start + s->filesz < stop)
 		stop = s->start + s->filesz;
 	*len = stop - addr;
-	if (read_at(c, s->offset + (addr - s->start), buf, *len))
+	if (file_read_at(c->fd, s->offset + (addr - s->start), buf, *len))
 		return zeros(addr, buf, *len, HOLE_FAILED, holes);
 	return 0;
 }
@@ -301,7 +284,7 @@ static int scan_segment(struct core *c, const struct core_segment *s, uint8_t *b
 			return 0;
 		if (n > s->filesz - at)
 			n = s->filesz - at;
-		rc = read_at(c, s->offset + at, buf, n);
+		rc = file_read_at(c->fd, s->offset + at, buf, n);
 		if (!rc)
 			rc = scan_chunk(c, s, at, buf, n);
 		if (rc)
@@ -359,7 +342,7 @@ static bool same_beginning(const struct core *c, const char *path, int fd)
 		if (strcmp(f->path, path) || f->offset || !s || s->start != f->start ||
 		    s->filesz < HEAD)
 			continue;
-		return !read_at(c, s->offset, a, HEAD) && pread(fd, b, HEAD, 0) == HEAD &&
+		return !file_read_at(c->fd, s->offset, a, HEAD) && pread(fd, b, HEAD, 0) == HEAD &&
 		       !memcmp(a, b, HEAD);
 	}
 	return true;
@@ -435,8 +418,6 @@ int core_open(const char *path, int fd, uint64_t size, struct memsrc **out, stru
 	c->fd = fd;
 	c->size = size;
 	c->path = strdup(path);
-	if (e)
-		e->code = 0;
 	rc = c->path ? read_ehdr(&h) : -ENOMEM;
 	if (!rc)
 		rc = read_phdrs(&h);
@@ -444,12 +425,9 @@ int core_open(const char *path, int fd, uint64_t size, struct memsrc **out, stru
 		rc = core_notes(c);
 	if (!rc)
 		rc = check_segments(&h);
-	if (rc) {
-		if (e && !e->code)
-			err_set(e, rc, "%s: %s", path, strerror(-rc));
+	if (rc)
 		memsrc_close(&c->m);
-		return rc;
-	}
-	*out = &c->m;
-	return 0;
+	else
+		*out = &c->m;
+	return rc;
 }

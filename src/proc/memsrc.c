@@ -15,26 +15,41 @@
 /* So many retries of a pass are told apart; a reader of captures takes no more. */
 enum { EPOCH_MAX = CAPTURE_STREAMS_MAX / PASS_COUNT - 1 };
 
-int memsrc_open_file(const char *path, struct memsrc **out, struct err *e)
+static int open_by_magic(const char *path, struct memsrc **out, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int (*open_kind)(const char *path, int fd, uint64_t size, struct memsrc **out,
+			 struct err *e) = NULL;
 	uint8_t head[8] = { 0 };
 	struct stat st;
+	int mine;
 
-	if (fd < 0 || fstat(fd, &st)) {
-		int rc = -errno;
-
-		close_fd(&fd);
-		return err_set(e, rc, "%s: %s", path, strerror(-rc));
-	}
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
 	if (S_ISREG(st.st_mode) && pread(fd, head, sizeof(head), 0) >= 0) {
 		if (!memcmp(head, CAPTURE_MAGIC, sizeof(head)))
-			return capture_open(path, fd, st.st_size, out, e);
-		if (!memcmp(head, ELFMAG, SELFMAG))
-			return core_open(path, fd, st.st_size, out, e);
+			open_kind = capture_open;
+		else if (!memcmp(head, ELFMAG, SELFMAG))
+			open_kind = core_open;
 	}
-	close(fd);
-	return err_set(e, -EINVAL, "%s is neither a capture of rsscope nor an ELF core file", path);
+	if (!open_kind)
+		return err_set(e, -EINVAL,
+			       "%s is neither a capture of rsscope nor an ELF core file", path);
+	mine = fd;
+	fd = -1;
+	return open_kind(path, mine, st.st_size, out, e);
+}
+
+int memsrc_open_file(const char *path, struct memsrc **out, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = open_by_magic(path, out, &why);
+
+	if (rc && !why.code)
+		err_set(&why, rc, "%s: %s", path, strerror(-rc));
+	if (rc && e)
+		*e = why;
+	return rc;
 }
 
 void memsrc_deinit(struct memsrc *m)

@@ -67,7 +67,7 @@ struct memsrc {
 /* What memsrc_close does for every kind before ops->close. */
 void memsrc_deinit(struct memsrc *m);
 
-/* ---- files: take fd over, also on failure */
+/* ---- files: take fd over, also on failure. Where e is left empty the code tells all. */
 
 int capture_open(const char *path, int fd, uint64_t size, struct memsrc **out, struct err *e);
 int core_open(const char *path, int fd, uint64_t size, struct memsrc **out, struct err *e);
