@@ -89,6 +89,15 @@ static void show(struct finding_build *b, const struct report *r, const struct o
 	finding_evidence_opt(b, "GOMEMLIMIT", UNIT_BYTES, r->go.memory_limit, "go.gc.memory_limit");
 }
 
+/* With all that was looked at, and what can be set. */
+static int conclude(struct finding_build *b, const struct report *r, const struct outlook *o,
+		    finding_vec *out)
+{
+	show(b, r, o);
+	advise(b, r, o);
+	return finding_end(b, out);
+}
+
 /* ---- rules */
 
 /* No setting helps, so none is advised. */
@@ -133,9 +142,7 @@ int rule_gc_headroom_over_limit(const struct report *r, const struct outlook *o,
 		text_bytes(s.a, sizeof(s.a), o->goal.v),
 		text_bytes(s.b, sizeof(s.b), o->charge_at_goal.v),
 		text_bytes(s.c, sizeof(s.c), o->limit.v));
-	show(&b, r, o);
-	advise(&b, r, o);
-	return finding_end(&b, out);
+	return conclude(&b, r, o, out);
 }
 
 int rule_gomemlimit_missing(const struct report *r, const struct outlook *o, finding_vec *out)
@@ -156,9 +163,7 @@ int rule_gomemlimit_missing(const struct report *r, const struct outlook *o, fin
 		    "its goal leads to %s.",
 		    text_bytes(s.a, sizeof(s.a), o->limit.v),
 		    text_bytes(s.b, sizeof(s.b), o->charge_at_goal.v));
-	show(&b, r, o);
-	advise(&b, r, o);
-	return finding_end(&b, out);
+	return conclude(&b, r, o, out);
 }
 
 int rule_limit_too_small(const struct report *r, const struct outlook *o, finding_vec *out)
