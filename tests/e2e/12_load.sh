@@ -25,14 +25,7 @@ rounds_of() { # NAME
 	echo "$said"
 }
 
-start_prometheus
-load_prometheus
-rounds_of prometheus
-stop "$TPID"
-start_etcd
-load_etcd
-rounds_of etcd
-stop "$TPID"
+each_package rounds_of
 start churn -release 50ms
 rounds_of churn
 finish "$said"

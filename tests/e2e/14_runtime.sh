@@ -61,11 +61,5 @@ real() { # NAME
 	said="$said $1: $exact of $rounds equal, the others between two reads."
 }
 said=
-start_prometheus
-load_prometheus
-real prometheus
-stop "$TPID"
-start_etcd
-load_etcd
-real etcd
+each_package real
 finish "$said"

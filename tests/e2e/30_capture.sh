@@ -52,6 +52,5 @@ stop "$TPID"
 start_prometheus
 load_prometheus
 same prometheus
-# No object contents: a string that lives in the target's heap only is not in the file.
 stop "$TPID"
 finish

@@ -281,6 +281,15 @@ load_etcd() {
 	background nsenter --net="/proc/$TPID/ns/net" sh -c 'v=$(head -c 30000 /dev/urandom | base64 -w0); i=0; while :; do i=$((i + 1)); k=$(printf "key%d" $((i % 500)) | base64)
 		printf "{\"key\":\"%s\",\"value\":\"%s\"}" "$k" "$v" | curl -s -o /dev/null --max-time 5 http://127.0.0.1:2379/v3/kv/put -d @-; done'
 }
+each_package() { # FUNCTION: calls it with the name of each of them, started and at work
+	local name
+	for name in prometheus etcd; do
+		"start_$name"
+		"load_$name"
+		"$1" "$name"
+		stop "$TPID"
+	done
+}
 metric() { inside "$TPID" curl -fs --max-time 10 "$METRICS" | awk -v m="$1" '$1 == m { printf "%.0f\n", $2 }'; } # NAME
 
 # ---- what is left in the kernel
