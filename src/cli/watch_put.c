@@ -87,6 +87,7 @@ int watch_put_start(struct watch *w)
 	s.has_tax = ev_syscall_tax(w->ev, &tax);
 	s.tax_ns = tax.any;
 	s.mapping_tax_ns = tax.mapping;
+	s.tax_noise_ns = tax.noise;
 	return w->a->report.print.json ? watch_json_start(&w->text.seen.clock, &s, &w->out)
 				       : watch_text_start(&w->text, &s, &w->out);
 }

@@ -171,9 +171,10 @@ enum { EV_PROGRAMS_MAX = 96 };
 uint32_t ev_groups(const struct ev *s);
 
 /* What a system call of any process costs more while we are attached, ns, measured by ourselves
- * when attaching: any, and one that EV_MAPPINGS hooks. false: not measured (no EV_MAPPINGS). */
+ * when attaching: any, and one that EV_MAPPINGS hooks. noise: how far the same measurement was off
+ * itself; a tax below it may be none. false: not measured (no EV_MAPPINGS). */
 struct ev_tax {
-	double any, mapping;
+	double any, mapping, noise;
 };
 bool ev_syscall_tax(const struct ev *s, struct ev_tax *out);
 

@@ -293,7 +293,7 @@ static const struct ev_ops live_ops = {
 /* What one system call costs here, ns: the best of some short rounds. */
 static double syscall_ns(long nr)
 {
-	enum { ROUNDS = 32, CALLS = 500 };
+	enum { ROUNDS = 100, CALLS = 50 };
 	double best = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
@@ -308,21 +308,48 @@ static double syscall_ns(long nr)
 	return best;
 }
 
-/* brk(0) changes nothing, and is hooked. */
-static struct ev_tax call_costs(void)
+static double greater(double a, double b)
 {
-	return (struct ev_tax){ .any = syscall_ns(SYS_getppid), .mapping = syscall_ns(SYS_brk) };
+	return a > b ? a : b;
 }
 
-static double longer(double before, double after)
+struct call_costs {
+	double any, mapping; /* ns, the best of all passes */
+	double spread;	     /* by how much the passes differ at most */
+};
+
+/* The speed of a CPU changes while we measure: passes tell by how much. brk(0) changes nothing,
+ * and is hooked. */
+static struct call_costs call_costs(void)
 {
-	return after > before ? after - before : 0;
+	enum { PASSES = 3 };
+	struct call_costs low = { 0 }, high = { 0 };
+
+	for (int i = 0; i < PASSES; i++) {
+		double any = syscall_ns(SYS_getppid), mapping = syscall_ns(SYS_brk);
+
+		low.any = !i || any < low.any ? any : low.any;
+		low.mapping = !i || mapping < low.mapping ? mapping : low.mapping;
+		high.any = greater(any, high.any);
+		high.mapping = greater(mapping, high.mapping);
+	}
+	low.spread = greater(high.any - low.any, high.mapping - low.mapping);
+	return low;
+}
+
+static struct ev_tax tax_between(const struct call_costs *before, const struct call_costs *after)
+{
+	return (struct ev_tax){
+		.any = greater(after->any - before->any, 0),
+		.mapping = greater(after->mapping - before->mapping, 0),
+		.noise = greater(before->spread, after->spread),
+	};
 }
 
 static int open_live(struct live *l, const struct ev_options *o, struct err *e)
 {
 	struct ev_features f;
-	struct ev_tax before = { 0 };
+	struct call_costs before = { 0 };
 	int r = ev_probe(&f);
 
 	if (r)
@@ -341,11 +368,10 @@ static int open_live(struct live *l, const struct ev_options *o, struct err *e)
 	l->base.programs = l->plan.program;
 	l->base.nprograms = l->plan.n;
 	if (l->base.groups & EV_MAPPINGS) {
-		struct ev_tax after = call_costs();
+		struct call_costs after = call_costs();
 
 		l->base.has_tax = true;
-		l->base.tax.any = longer(before.any, after.any);
-		l->base.tax.mapping = longer(before.mapping, after.mapping);
+		l->base.tax = tax_between(&before, &after);
 	}
 	r = arm(l, o);
 	return r ? err_set(e, r, "telling the probes their target: %s", strerror(-r)) : 0;

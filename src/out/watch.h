@@ -34,7 +34,7 @@ struct watch_start {
 	size_t nprograms;
 	bool has_tax;
 	/* what each system call of any process costs more while we watch, and one that maps */
-	double tax_ns, mapping_tax_ns;
+	double tax_ns, mapping_tax_ns, tax_noise_ns;
 	/* parts that were asked for and are not there: "gc: why" */
 	const char *const *missing;
 	size_t nmissing;

@@ -305,6 +305,7 @@ int watch_json_start(const struct watch_clock *c, const struct watch_start *s, s
 	if (s->has_tax) {
 		line_put_double(&l, "syscall_tax_ns", s->tax_ns, 1);
 		line_put_double(&l, "mapping_call_tax_ns", s->mapping_tax_ns, 1);
+		line_put_double(&l, "tax_noise_ns", s->tax_noise_ns, 1);
 	}
 	line_open(&l, "programs", "[");
 	for (size_t i = 0; i < s->nprograms; i++) {

@@ -262,8 +262,9 @@ int watch_text_start(struct watch_text *w, const struct watch_start *s, struct t
 	if (!r && s->has_tax)
 		r = text_printf(out,
 				"; while they are there, each system call of any process takes "
-				"%.0f ns longer, a mapping call %.0f ns (--no-mappings: none)",
-				s->tax_ns, s->mapping_tax_ns);
+				"%.0f ns longer, a mapping call %.0f ns, give or take %.0f ns "
+				"(--no-mappings: none)",
+				s->tax_ns, s->mapping_tax_ns, s->tax_noise_ns);
 	if (!r)
 		r = text_add(out, "\n", 1);
 	for (size_t i = 0; i < s->nmissing && !r; i++)

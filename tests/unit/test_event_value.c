@@ -272,6 +272,7 @@ TEST(event_stream_begins_and_ends)
 				 .has_tax = true,
 				 .tax_ns = 17.25,
 				 .mapping_tax_ns = 90.5,
+				 .tax_noise_ns = 3.5,
 				 .missing = &missing,
 				 .nmissing = 1 };
 	struct watch_end end = { .now_ns = 2000000005, .start_ns = 5, .why = "signal", .lost = 3 };
@@ -285,6 +286,7 @@ TEST(event_stream_begins_and_ends)
 	REQUIRE(j);
 	CHECK(json_real_value(json_object_get(j, "syscall_tax_ns")) > 17);
 	CHECK(json_real_value(json_object_get(j, "mapping_call_tax_ns")) == 90.5);
+	CHECK(json_real_value(json_object_get(j, "tax_noise_ns")) == 3.5);
 	json_decref(j);
 	REQUIRE(!watch_json_end(&epoch, &end, &b));
 	j = parse_line(b.p);
@@ -294,7 +296,7 @@ TEST(event_stream_begins_and_ends)
 	json_decref(j);
 	REQUIRE(!watch_text_start(&w, &s, &c));
 	CHECK(!strchr(c.p, '\x1b')); /* names can't drive the terminal */
-	CHECK(strstr(c.p, "takes 17 ns longer, a mapping call 90 ns ("));
+	CHECK(strstr(c.p, "takes 17 ns longer, a mapping call 90 ns, give or take 4 ns ("));
 	CHECK(strstr(c.p, "not watched: gc: no\n"));
 	REQUIRE(!watch_text_end(&w, &end, &c));
 	CHECK(strstr(c.p, "watched for 2.0 s (signal): 4 gc; lost: 3\n"));
