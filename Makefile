@@ -133,7 +133,7 @@ help:
 	@echo 'make check     install what is needed, build, run all tests (root for all of them)'
 	@echo 'make check-kernels ARCH=amd64|arm64   the same on four Debian kernels, emulated'
 	@echo 'make check-go, check-packages   every Go release; stripped programs of others (root, downloads)'
-	@echo 'make bench     speed and memory, as ratios; what being watched costs'
+	@echo 'make bench     speed and memory, as ratios; bench-watch: what being watched costs (18 minutes)'
 	@echo 'make install   PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make deps      install the packages that building needs (root, Debian)'
 	@echo 'make format    clang-format;  make clean;  make go-layouts  (regenerates a table)'

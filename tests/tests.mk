@@ -75,10 +75,13 @@ bench: $(PROG) targets $(OUTPUT)/bench/bench
 	$(Q)bash tests/bench/run.sh $(OUTPUT)
 	$(Q)bash tests/bench/watch.sh $(OUTPUT)
 
+bench-watch: $(PROG) targets
+	$(Q)bash tests/bench/watch.sh $(OUTPUT)
+
 $(OUTPUT)/bench/bench: tests/bench/bench.c
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -O2 -g -o $@ $<
 
 -include $(UNIT_OBJ:.o=.d)
-.PHONY: check-unit check-replay fuzz check check-all check-e2e demo demo-run bench
+.PHONY: check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
