@@ -135,18 +135,38 @@ static int word_is_moduledata(struct search *s, uint64_t addr, const uint64_t w[
 	return w[0] == s->pclntab ? check_moduledata(s, addr) : 0;
 }
 
-/* It lies among the variables; from 1.26 in a section of its own, which may be read-only. */
-int find_moduledata(struct search *s)
+/* In a section that lies within one segment, as it should. */
+static int search_section(struct search *s, const char *name)
 {
 	const struct bin_segment *seg;
 	size_t n = bin_segments(s->b, &seg);
-	uint64_t addr, size;
+	uint64_t addr, size, a;
+
+	if (!bin_section(s->b, name, &addr, &size))
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		if (addr < seg[i].vaddr || addr - seg[i].vaddr > seg[i].filesz ||
+		    size > seg[i].filesz - (addr - seg[i].vaddr))
+			continue;
+		a = addr + s->rt->bias;
+		return search_words(s, a, a + size, word_is_moduledata);
+	}
+	return 0;
+}
+
+/* It lies among the variables; from 1.26 in a section of its own, which may be read-only. Where no
+ * section has such a name, anywhere: in a PIE up to 1.25 the pclntab shares the variables' segment.
+ */
+int find_moduledata(struct search *s)
+{
+	static const char *const sections[] = { ".go.module", ".data", ".noptrdata" };
+	const struct bin_segment *seg;
+	size_t n = bin_segments(s->b, &seg);
 	int r = 0;
 
 	s->pclntab = bin_go(s->b)->pclntab + s->rt->bias;
-	if (bin_section(s->b, ".go.module", &addr, &size))
-		r = search_words(s, addr + s->rt->bias, addr + s->rt->bias + size,
-				 word_is_moduledata);
+	for (size_t i = 0; i < ARRAY_LEN(sections) && !r; i++)
+		r = search_section(s, sections[i]);
 	for (int pass = 0; pass < 2 && !r; pass++) {
 		bool writable = !pass;
 
