@@ -215,13 +215,16 @@ static bool g_is_sane(struct search *s, uint64_t g, uint64_t *goid)
 
 /*
  * allgs: every goroutine ever, the first of which is main's unless that has ended. A cycle keeps a
- * copy of the slice (work.stackRoots, from 1.18): the longer is the original.
+ * copy of the slice (work.stackRoots, from 1.18): the longer is the original. What follows a
+ * pointer to its array may pass for a length: then the array does not end with a pointer.
  */
 static void look_allgs(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	uint64_t k = w[1] < SAMPLED_GS ? w[1] : SAMPLED_GS, g, goid, first = 0, prev = 0;
 
-	if (!k || w[1] > w[2] || w[2] >> 32 || !search_writable_anon(s, w[0]))
+	if (!k || w[1] > w[2] || w[2] >> 32 || !search_writable_anon(s, w[0]) ||
+	    rd_u64(s->rt, PASS_DISCOVER, w[0] + 8 * (w[1] - 1), &g) || !g || g % 8 ||
+	    !search_readable(s, g, s->rt->l->f[GO_SIZE_G]))
 		return;
 	for (uint64_t i = 0; i < k; i++) {
 		if (rd_u64(s->rt, PASS_DISCOVER, w[0] + 8 * i, &g) || !g_is_sane(s, g, &goid) ||
