@@ -27,6 +27,7 @@ struct sched {
 	uint64_t nms, extra, ncgocall;
 	uint64_t nps, free_gs, created, running, runnable, outside;
 	uint64_t ngs, alive, insyscall; /* by the goroutines' own states */
+	uint64_t unborn;		/* those that no go statement made */
 	bool bad_ms, bad_calls, bad_ps;
 	bool odd; /* a queue that can't be so, if all was read at one moment */
 };
@@ -134,7 +135,7 @@ static int read_gs(struct sched *s)
 	struct go_slice all;
 	int r;
 
-	s->ngs = s->alive = s->insyscall = 0;
+	s->ngs = s->alive = s->insyscall = s->unborn = 0;
 	if (!s->rt->g.allgs || rd_slice(s->rt, PASS_BOOKS, s->rt->g.allgs, &all) ||
 	    all.len > MAX_GS)
 		return -ENOENT;
@@ -144,6 +145,7 @@ static int read_gs(struct sched *s)
 	r = rd(s->rt, PASS_BOOKS, all.ptr, ptr, all.len * 8);
 	s->ngs = all.len;
 	for (uint64_t i = 0; i < all.len && (!r || r == -ENODATA); i++) {
+		uint64_t gopc = 1;
 		uint32_t st;
 
 		if (!ptr[i] || rd(s->rt, PASS_BOOKS, ptr[i] + s->l->f[GO_G_STATUS], &st, 4))
@@ -151,6 +153,9 @@ static int read_gs(struct sched *s)
 		st &= ~GO_GSCAN;
 		s->alive += st != GO_GDEAD && st != GO_GDEADEXTRA;
 		s->insyscall += st == G_SYSCALL;
+		if (s->rt->cgo)
+			rd_u64(s->rt, PASS_BOOKS, ptr[i] + s->l->f[GO_G_GOPC], &gopc);
+		s->unborn += !gopc;
 	}
 	return r == -ENODATA ? 0 : r;
 }
@@ -176,6 +181,13 @@ static bool count_goroutines(struct sched *s, uint64_t *all, uint64_t *counted)
 	return !bad && *all <= s->ngs && *counted <= *all;
 }
 
+/* An M for threads that C made comes with a goroutine (proc.go, oneNewExtraM); go statements make
+ * all others. Such Ms have no mark before 1.20. */
+static bool do_extras_agree(const struct sched *s)
+{
+	return s->extra == s->unborn || !go_has(s->l, GO_M_ISEXTRA);
+}
+
 /*
  * The runtime counts by what its lists say. That must be what the goroutines' states say: those in
  * no free list are alive, but for the spare ones of threads that C made; those outside are in a
@@ -183,15 +195,10 @@ static bool count_goroutines(struct sched *s, uint64_t *all, uint64_t *counted)
  */
 static bool does_count_agree(const struct sched *s, uint64_t all)
 {
-	uint64_t spare = s->extra;
-
-	if (s->odd ||
+	if (s->odd || !do_extras_agree(s) ||
 	    (go_has(s->l, GO_SCHED_NGSYSCALLNOP) && s->outside + s->runnable + s->running > all))
 		return false;
-
-	if (!go_has(s->l, GO_M_ISEXTRA) && s->rt->cgo)
-		spare = s->nms; /* not marked before 1.20 */
-	return all >= s->alive && all - s->alive <= spare &&
+	return all >= s->alive && all - s->alive <= s->unborn &&
 	       (!go_has(s->l, GO_SCHED_NGSYSCALLNOP) || s->outside == s->insyscall);
 }
 
@@ -231,6 +238,7 @@ static int put_goroutines(struct go_metrics *g, struct sched *s)
 
 		if (i) {
 			rd_again(s->rt, i);
+			read_ms(s);
 			read_ps(s);
 		}
 		r = read_gs(s);
@@ -262,7 +270,7 @@ static int put_threads(struct go_metrics *g, struct sched *s)
 
 	made = bad ? 0 : at_uint(s, sched, GO_SCHED_MNEXT, 8, &bad);
 	dead = bad ? 0 : at_uint(s, sched, GO_SCHED_NMFREED, 8, &bad);
-	if (bad || made < dead + s->extra) {
+	if (bad || made < dead + s->extra || (s->ngs && !do_extras_agree(s))) {
 		metrics_absent(g, "/sched/threads/total:threads");
 		return 0;
 	}
