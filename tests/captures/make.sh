@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # make.sh [OUTPUT]: takes the captures of tests/captures anew (root, amd64, both Go releases; cgroup v1
 # or v2). *.rsc are Go programs, which unit tests use too; *.rsscap are others. Needed when readers read something that the captures do not have; `make check-replay UPDATE=1`
-# then writes what they must give. Nothing of the machine goes in but its kernel: the targets run
-# as /opt/NAME in a cgroup of their own, and other mounts are taken away first.
+# then writes what they must give. Nothing goes in that names the machine: the targets run as /opt/NAME in
+# a cgroup of their own, other mounts are taken away first, and tests/tools/recapture.c makes the kernel's
+# name the public one.
 OUTPUT=${1:-build}
 if [ -z "${RSSCOPE_ALONE:-}" ]; then
 	RSSCOPE_ALONE=1 exec unshare --mount bash "$0" "$@"
@@ -15,6 +16,7 @@ awk '{ print $5 }' /proc/self/mountinfo | grep -vE '^/((proc|sys|dev)(/.*)?)?$' 
 	umount -l "$m" 2>/dev/null
 done
 mkdir "$TMP/opt" && mount --bind "$TMP/opt" /opt
+gcc -std=gnu11 -D_GNU_SOURCE -I"$ROOT/include" -o "$TMP/recapture" "$ROOT/tests/tools/recapture.c" -lz || die "recapture does not build"
 
 memory=$(mounted cgroup memory) limit=memory.limit_in_bytes
 [ -n "$memory" ] || memory=$(mounted cgroup2) limit=memory.max
@@ -31,8 +33,8 @@ take() { # FILE TARGET [ARG…]
 	if [[ $2 == fixture* ]]; then
 		ask "garbage 3"
 	fi
-	"$RSSCOPE" capture --pid "$TPID" -o "$ROOT/tests/captures/$1" || die "$1: exit $?"
-	chmod 644 "$ROOT/tests/captures/$1"
+	"$RSSCOPE" capture --pid "$TPID" -o "$TMP/look" || die "$1: exit $?"
+	"$TMP/recapture" <"$TMP/look" >"$ROOT/tests/captures/$1" || die "$1: recapture"
 	stop "$TPID"
 	ls -l "$ROOT/tests/captures/$1"
 }
