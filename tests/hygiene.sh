@@ -28,9 +28,9 @@ check() {
 		files '*' | xargs -r grep -nIE -e '(^|[^[:alnum:]_./-])/([w]ork|[h]ome/[a-z]+|[U]sers)/' \
 			-e "^$(pwd)/" /dev/null | sed 's/$/   <- a local path/' |
 			grep -v -e '[" ]/[h]ome/dev/'
-		# Kernels have public names, without the suffix of one provider. (Captures are what they are.)
-		files '*' | grep -v '^\(\./\)\?tests/captures/' | xargs -r grep -nIE '[0-9]+\.[0-9]+\.[0-9]+-fc-v?[0-9]' /dev/null |
-			cut -c1-200 | sed 's/$/   <- the kernel of a local machine/'
+		# Kernels have public names, without the suffix of one provider. In captures, too (-a).
+		files '*' | xargs -r grep -noaE '[0-9]+\.[0-9]+\.[0-9]+-fc-v?[0-9]' /dev/null |
+			sed 's/$/   <- the kernel of a local machine/'
 		# exit() belongs to the commands: what is below returns an error.
 		files 'src/*.c' | grep -vE '^(\./)?src/(cli/|main\.c)' |
 			xargs -r grep -nE '(^|[^[:alnum:]_])(_exit|exit|abort)\(' /dev/null |
@@ -62,6 +62,7 @@ self_test() {
 	offend doc/a.md "$(printf 'see /%s/somebody/notes' home)"
 	offend doc/a.md "$(printf 'see /%s/somebody/notes' Users)"
 	offend tests/a.json "$(printf '{"kernel":"6.1.2-%s"}' fc-v3)"
+	offend tests/captures/a.rsc "$(printf '\377\1\n6.1.2-%s\n' fc-v3)"
 	offend src/base/a.c "$spdx
 	exit(1);"
 	mkdir -p "$dir/good/src/base"

@@ -11,7 +11,7 @@ shift
 . "$(dirname "$0")/toolchain.sh"
 need_root
 need_tool jq
-VARIANTS=${VARIANTS:-pure pure-stripped pure-pie cgo cgo-stripped cgo-pie}
+VARIANTS=${VARIANTS:-$ALL_VARIANTS}
 passed=0 failed=0 skipped=0
 declare -A CELL
 

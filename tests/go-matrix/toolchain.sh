@@ -61,6 +61,7 @@ build_target() {
 	(cd "$src" && GOROOT=$tree GO111MODULE=on GOTOOLCHAIN=local GOENV=off GOFLAGS='' GOWORK=off GOEXPERIMENT=${EXPERIMENT:-} \
 		GOCACHE=$GO_MATRIX_BUILD CGO_ENABLED=$cgo "$tree/bin/go" build -trimpath "$@" -o "$out" .)
 }
+ALL_VARIANTS='pure pure-stripped pure-pie cgo cgo-stripped cgo-pie'
 # target_flags VARIANT: pure|cgo, then -stripped or -pie; into FLAGS and CGO.
 target_flags() {
 	CGO=0 FLAGS=()

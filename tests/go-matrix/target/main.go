@@ -41,6 +41,7 @@ var (
 	words   []*uint64
 	bytes   []*[3]byte
 	garbage []byte
+	waste   = 16 << 10 // bytes of each piece of garbage
 	block   = make(chan int)
 	out     = make([]byte, 0, 1<<16)
 	in      [256]byte
@@ -108,7 +109,7 @@ func churn(n uint64) {
 	start := collections()
 	for collections() < start+n {
 		for i := 0; i < 64; i++ {
-			garbage = make([]byte, 16<<10)
+			garbage = make([]byte, waste)
 		}
 	}
 	garbage = nil
@@ -209,6 +210,7 @@ func main() {
 		return
 	}
 	if *small {
+		waste = 1 << 20 // few spans
 		hold(8<<10, 300)
 		park(8, 1)
 	} else {
