@@ -6,14 +6,14 @@ need_root
 need_tool jq
 . "$(dirname "$0")/scenarios.sh"
 
-# A memory cgroup: its folder in $CG, the name of its limit in $LIMIT.
+# A memory cgroup: its folder in $CG, the names of its limit and charge in $LIMIT and $USAGE.
 memory_cgroup() {
 	local v1 v2
 	v1=$(mounted cgroup memory) v2=$(mounted cgroup2)
 	if [ -n "$v1" ]; then
-		CG=$v1/rsscope-test-find-$$ LIMIT=memory.limit_in_bytes
+		CG=$v1/rsscope-test-find-$$ LIMIT=memory.limit_in_bytes USAGE=memory.usage_in_bytes
 	elif grep -qs memory "$v2/cgroup.controllers"; then
-		CG=$v2/rsscope-test-find-$$ LIMIT=memory.max
+		CG=$v2/rsscope-test-find-$$ LIMIT=memory.max USAGE=memory.current
 		echo +memory >"$v2/cgroup.subtree_control"
 	else
 		skip no-cgroup-memory "no memory controller"
@@ -51,6 +51,26 @@ check() { # WHAT WANT…
 }
 evidence() { q ".findings[] | select(.id == \"$1\") | .evidence[] | select(.name == \"$2\") | .value"; } # ID NAME
 
+# The kernel is the witness of what is said about a limit: the heap goes to its goal, and the process
+# lives, its cgroup charged so much, or it was killed.
+to_goal() {
+	local line
+	printf 'step\n' >&"$STDIN_FD"
+	read -r -t 60 line <&"$TRUTH_FD"
+}
+survives() { # WHAT; the charge that was foretold is the last report's
+	local charge expected
+	expected=$(q .at_goal.charge)
+	to_goal || { fail "$1: killed at the goal" && return; }
+	charge=$(($(cat "$CG/$USAGE") - $(awk '/^(in)?active_file / { n += $2 } END { printf "%d", n }' "$CG/memory.stat")))
+	between "$1: charge at the goal" $((expected * 95 / 100)) $charge $((expected * 105 / 100))
+}
+killed() { # WHAT
+	to_goal && fail "$1: it lives at the goal"
+	wait "$TPID" 2>/dev/null
+	equal "$1: status" $? 137
+}
+
 # ---- the limit. 110 MiB are alive, and the goal is about 220 MiB.
 memory_cgroup
 limited 200 live
@@ -64,31 +84,55 @@ advised=$(q '.findings[].advice[] | capture("GOMEMLIMIT=(?<n>[0-9]+MiB)").n' | h
 [ -n "$advised" ] || fail "no GOMEMLIMIT is advised"
 gogc=$(q '.findings[].advice[] | capture("GOGC=(?<n>[0-9]+)").n' | head -n 1)
 [ -n "$gogc" ] || fail "no GOGC is advised"
-stop "$TPID"
+killed "a goal beyond the limit"
 limited 200 live "GOMEMLIMIT=${advised:-180MiB}"
 check "the same with GOMEMLIMIT=$advised"
+survives "the same with GOMEMLIMIT=$advised"
 stop "$TPID"
 limited 200 live "GOGC=${gogc:-50}"
 report "$TPID"
 equal "with GOGC=$gogc the goal is beyond the limit" "$(q '[.findings[] | select(.id == "gc-headroom-over-limit")] | length')" 0
+survives "with GOGC=$gogc"
 stop "$TPID"
 limited 240 live
 check "a goal close to the limit" gomemlimit-missing
+survives "a goal close to the limit"
 stop "$TPID"
 limited 300 live
 check "a goal that leaves a quarter of the limit"
+survives "a goal that leaves a quarter of the limit"
 stop "$TPID"
 limited 122 live
 check "a limit close to what is alive" limit-too-small
-stop "$TPID"
+killed "a limit close to what is alive"
 limited 140 live GOMEMLIMIT=130MiB
 check "a limit that leaves a fifth above what is alive"
+survives "a limit that leaves a fifth above what is alive"
 stop "$TPID"
 limited 200 live GOGC=off
 check "nothing that stops the heap before the limit" gc-headroom-over-limit
-stop "$TPID"
+killed "nothing that stops the heap before the limit"
 limited 200 live GOGC=off GOMEMLIMIT=180MiB
 check "GOGC off and GOMEMLIMIT"
+survives "GOGC off and GOMEMLIMIT"
+stop "$TPID"
+
+# What is left to the limit: that much more is charged without harm, and not much more than that.
+shm=$(mktemp -d /dev/shm/rsscope-test.XXXXXX)
+UNDO+=("rm -rf $shm")
+fits() { # BYTES: of shared memory, charged to the cgroup; nobody is killed
+	sh -c 'echo $$ >"$1/cgroup.procs" && exec head -c "$2" /dev/zero' sh "$CG" "$1" >"$shm/file" 2>/dev/null &&
+		! grep -qs '^State:.Z' "/proc/$TPID/status"
+}
+limited 160 live GOGC=off
+report "$TPID"
+fits "$(q ".cgroup.headroom - 3 * $MIB")" || fail "3 MiB less than the headroom do not fit"
+stop "$TPID"
+limited 160 live GOGC=off
+report "$TPID"
+fits "$(q ".cgroup.headroom + 6 * $MIB + ([.cgroup.rows[] | select(.reclaimable) | .bytes] | add)")" &&
+	fail "6 MiB more than the headroom fit"
+rm -f "$shm/file"
 stop "$TPID"
 scenario live GOGC=off
 if [ "$(report "$TPID" && q '.cgroup.effective_limit // "none"')" = none ]; then
