@@ -18,8 +18,9 @@ enum {
 	DEFLATE_RATIO = 1032, /* zlib's best: more cannot come out */
 };
 
-/* What files may inflate to in memory, all together. */
+/* What files may inflate to in memory, all together; and page maps. */
 #define PIECES_MAX (1ULL << 30)
+#define PAGES_MAX  (1ULL << 30)
 
 /* One record under examination. */
 struct record {
@@ -31,6 +32,7 @@ struct record {
 	struct cap_body body;
 	uint64_t count[CAPTURE_TYPES];
 	uint64_t pieces; /* bytes, all files */
+	uint64_t pages;	 /* bytes, all page maps */
 };
 
 static int bad(const struct record *k, const char *fmt, ...) PRINTF(2, 3);
@@ -129,6 +131,9 @@ static int add_pages(struct record *k)
 	    k->body.raw_len % sizeof(struct capture_range) || p.c.start < p.c.req_start ||
 	    p.c.end < p.c.start || p.c.req_end < p.c.end)
 		return bad(k, "bad page map record");
+	k->pages += k->body.raw_len;
+	if (k->pages > PAGES_MAX)
+		return bad(k, "page maps of more than 1 GiB");
 	return vec_push(&k->c->pages, p);
 }
 

@@ -200,9 +200,10 @@ static int replay_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, 
 
 /* ---- page map */
 
-/* The ranges of one part, clipped to [start, end). */
+/* The ranges of one part, clipped to [start, end), behind those of the parts before: out has them
+ * from number `first` on. */
 static int add_part(struct capture *c, const struct cap_pages *p, uint64_t start, uint64_t end,
-		    range_vec *out)
+		    size_t first, range_vec *out)
 {
 	size_t n = p->body.raw_len / sizeof(struct capture_range);
 	_free_ struct capture_range *r = malloc(p->body.raw_len + 1);
@@ -217,8 +218,11 @@ static int add_part(struct capture *c, const struct cap_pages *p, uint64_t start
 		if (r[i].start >= r[i].end || (i && r[i].start < last))
 			return -EINVAL;
 		last = r[i].end;
-		if (s < e)
-			rc = range_append(out, s, e, r[i].flags);
+		if (s >= e)
+			continue;
+		if (out->n > first && s < out->v[out->n - 1].end)
+			return -EINVAL;
+		rc = range_append(out, s, e, r[i].flags);
 	}
 	return rc;
 }
@@ -255,7 +259,7 @@ static int replay_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint
 			range_vec *out)
 {
 	struct capture *c = capture_of(m);
-	size_t i = pages_lower(c, seq, start, end);
+	size_t i = pages_lower(c, seq, start, end), first = out->n;
 	uint64_t at = start;
 	bool any = false;
 	int rc = 0;
@@ -266,7 +270,7 @@ static int replay_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint
 
 		if (p->c.seq != seq || p->c.req_start != start || p->c.req_end != end)
 			break;
-		rc = p->c.error ? -(int)p->c.error : add_part(c, p, 0, UINT64_MAX, out);
+		rc = p->c.error ? -(int)p->c.error : add_part(c, p, 0, UINT64_MAX, first, out);
 	}
 	if (any || !c->pages.n)
 		return any ? rc : -ENOENT;
@@ -281,7 +285,7 @@ static int replay_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint
 			break;
 		if (p->c.error || s >= e)
 			continue;
-		rc = add_part(c, p, s, e, out);
+		rc = add_part(c, p, s, e, first, out);
 		at = e;
 		any = true;
 	}

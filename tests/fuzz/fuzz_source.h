@@ -25,6 +25,17 @@ static inline void ask_memory(struct memsrc *m, const range_vec *v)
 		memsrc_read(m, at / 65536 % PASS_COUNT, at, buf, sizeof(buf));
 }
 
+/* In order, whatever the source is. */
+static inline void ask_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
+			     range_vec *out)
+{
+	if (memsrc_pages(m, seq, start, end, out))
+		return;
+	for (size_t i = 0; i < out->n; i++)
+		if (out->v[i].start >= out->v[i].end || (i && out->v[i].start < out->v[i - 1].end))
+			abort();
+}
+
 static inline void ask_file(struct memsrc *m, const char *path)
 {
 	struct stat st;
@@ -55,8 +66,8 @@ static inline void ask(struct memsrc *m)
 	if (!maps_read(m, 0, &maps, NULL))
 		maps_free(&maps);
 	memsrc_note(m, "a", &x);
-	memsrc_pages(m, 0, 0, UINT64_MAX, &v);
-	memsrc_pages(m, 1, 4096, 1 << 20, &w);
+	ask_pages(m, 0, 0, UINT64_MAX, &v);
+	ask_pages(m, 1, 4096, 1 << 20, &w);
 	ask_memory(m, &v);
 	ask_file(m, "exe");
 	ask_file(m, "a");
