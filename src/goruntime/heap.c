@@ -12,15 +12,19 @@
 
 enum {
 	MAX_RANGES = 1 << 20,
+	ADDR_BITS = 48,	       /* malloc.go, heapAddrBits */
 	CHUNK_BYTES = 4 << 20, /* pallocChunkBytes */
 	CHUNK_PAGES = 512,
 };
+
+/* Of addresses that the heap has taken, ever: more than that is no heap, and would take long. */
+#define MAX_INUSE (1ULL << 44)
 
 static int inuse_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *h)
 {
 	uint64_t at = rt->g.mheap + rt->l->f[GO_MHEAP_PAGES] + rt->l->f[GO_PAGEALLOC_INUSE] +
 		      rt->l->f[GO_ADDRRANGES_RANGES];
-	uint64_t prev = 0;
+	uint64_t prev = 0, sum = 0;
 	struct go_slice s;
 	int r = rd_slice(rt, pass, at, &s);
 
@@ -35,9 +39,12 @@ static int inuse_read(const struct go_runtime *rt, enum memsrc_pass pass, struct
 		if (r)
 			return r;
 		if (a[0] >= a[1] || a[0] < prev || a[0] % GO_PAGE_SIZE || a[1] % GO_PAGE_SIZE ||
-		    a[1] - a[0] > (1ULL << 46))
+		    a[1] > 1ULL << ADDR_BITS)
 			return -EINVAL;
 		prev = a[1];
+		sum += a[1] - a[0];
+		if (sum > MAX_INUSE)
+			return -EINVAL;
 		if (range_append(&h->inuse, a[0], a[1], 0))
 			return -ENOMEM;
 	}
@@ -62,6 +69,9 @@ static int chunk_add(struct go_heap *h, const uint8_t d[128], uint64_t base, uin
 
 	if (!memcmp(d, full, 64) && !memcmp(d + 64, none, 64))
 		return 0;
+	if (base >= lo && base + CHUNK_BYTES <= hi && !memcmp(d, none, 64) &&
+	    !memcmp(d + 64, none, 64))
+		return range_append(&h->pages, base, base + CHUNK_BYTES, GO_PAGES_FREE);
 	for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
 		uint64_t a = base + (uint64_t)i * GO_PAGE_SIZE;
 		bool released = bit(d + 64, i);

@@ -75,9 +75,9 @@ static bool span_objects(const struct go_layout *l, const uint8_t *p, uint32_t s
 	s->spanclass = get_u8(l, GO_MSPAN_SPANCLASS, p, n);
 	if (s->kind == GO_SPAN_USERARENA)
 		return s->npages == GO_USER_ARENA_PAGES;
-	count = s->nelems;
-	if (!count || !s->elemsize || count * s->elemsize > (uint64_t)s->npages * GO_PAGE_SIZE ||
-	    s->freeindex > count || s->alloccount > count) {
+	if (!count || count > UINT16_MAX || !s->elemsize ||
+	    s->elemsize > (uint64_t)s->npages * GO_PAGE_SIZE / count || s->freeindex > count ||
+	    s->alloccount > count) {
 		s->nelems = 0; /* all of it counts as in use */
 		return false;
 	}

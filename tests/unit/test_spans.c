@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The span table of a made-up target, read once and again. */
+#include <errno.h>
+
 #include "test.h"
 
 #include "goruntime/goruntime.h"
@@ -289,4 +291,63 @@ TEST(spans_read_in_runs)
 	CHECK_INT(sizeof(struct go_span) + sizeof(struct go_span_key), 64);
 	go_heap_free(&h);
 	target_free(t);
+}
+
+/* A size times a number that comes to little only because 64 bits are all there is. */
+TEST(spans_of_an_impossible_size)
+{
+	static const struct {
+		uint64_t size, n;
+	} bad[] = { { 1ULL << 63, 2 }, { UINT64_MAX / 3 + 1, 3 }, { 8193, 1 }, { 0, 4 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct target *t = target_new(1, 1);
+		struct go_runtime rt = runtime_of(t);
+		struct go_heap h;
+
+		set_span(t, 0, 1, 1, 1024);
+		put(t, 0, GO_MSPAN_ELEMSIZE, bad[i].size, 8);
+		put(t, 0, GO_MSPAN_NELEMS, bad[i].n, 2);
+		REQUIRE(!go_heap_read(&rt, PASS_SPANS, &h, NULL));
+		CHECK_INT(h.bad, 1);
+		CHECK(h.spans.n == 1 && !h.spans.v[0].nelems);
+		go_heap_free(&h);
+		target_free(t);
+	}
+}
+
+/* Ranges of the heap: what real ones can be, and what would take for ever to go through. */
+TEST(spans_and_heap_ranges)
+{
+	static const struct {
+		uint64_t start, end;
+		int rc;
+	} range[] = {
+		{ HEAP, HEAP + (4 << 20), 0 },
+		{ HEAP, HEAP + (1ULL << 46), -EINVAL },
+		{ HEAP, HEAP + 4096, -EINVAL },
+		{ HEAP, HEAP, -EINVAL },
+		{ 1ULL << 48, (1ULL << 48) + (4 << 20), -EINVAL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(range); i++) {
+		struct target *t = target_new(1, 1);
+		struct go_runtime rt = runtime_of(t);
+		uint64_t slice[3] = { TABLE + 8 * (MOST - 2), 1, 1 };
+		struct go_heap h;
+		int r;
+
+		memcpy(&t->table[MOST - 2], &range[i].start, 8);
+		memcpy(&t->table[MOST - 1], &range[i].end, 8);
+		memcpy(t->mheap + t->l->f[GO_MHEAP_PAGES] + t->l->f[GO_PAGEALLOC_INUSE] +
+			       t->l->f[GO_ADDRRANGES_RANGES],
+		       slice, sizeof(slice));
+		r = go_heap_read(&rt, PASS_SPANS, &h, NULL);
+		CHECK_INT(r, range[i].rc);
+		if (!r) { /* bitmaps of zeros: all of it is free */
+			CHECK_INT(h.sums.free, range[i].end - range[i].start);
+			go_heap_free(&h);
+		}
+		target_free(t);
+	}
 }
