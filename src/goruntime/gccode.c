@@ -81,7 +81,7 @@ static int refs_arm64(const uint8_t *p, size_t n, uint64_t at, struct refs *r)
 
 		if ((x & 0x9f000000) != 0x90000000 || (y >> 5 & 31) != (x & 31))
 			continue;
-		pages = pages << 43 >> 43;
+		pages = (pages ^ 1 << 20) - (1 << 20); /* 21 bits, signed */
 		page = ((at + i) & ~0xfffULL) + (uint64_t)pages * 4096;
 		if ((y & 0xffc00000) == 0x91000000) /* str Xt, [rd, #imm * 8] */
 			rc = ref_add(r,
