@@ -2,7 +2,43 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/cleanup.h"
+
+static int open_at(int dirfd, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = flags, .resolve = resolve };
+	int fd = -1;
+
+	if (resolve)
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	if (!resolve || (fd < 0 && errno == ENOSYS))
+		fd = openat(dirfd, path, flags);
+	return fd;
+}
+
+int file_open_regular(int dirfd, const char *path, uint64_t resolve, struct stat *st)
+{
+	enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
+	_close_ int at = open_at(dirfd, path, O_PATH | O_CLOEXEC, resolve);
+	char self[64];
+	int fd;
+
+	if (at < 0 || fstat(at, st))
+		return -errno;
+	if (!S_ISREG(st->st_mode))
+		return -ENOTSUP;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	fd = open(self, FLAGS);
+	if (fd < 0 && errno == ENOENT) /* there is no procfs, or one of others */
+		fd = open_at(dirfd, path, FLAGS, resolve);
+	return fd < 0 ? -errno : fd;
+}
 
 ssize_t file_read_some(int fd, uint64_t off, void *buf, size_t n)
 {

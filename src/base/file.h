@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading at a place of a file, whatever interrupts or shortens the system call. */
+/* Opening what others name, and reading at a place whatever interrupts or shortens the call. */
 #ifndef RSSCOPE_BASE_FILE_H
 #define RSSCOPE_BASE_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+
+/* Opens a regular file for reading. Looks at it first through a descriptor that opens nothing
+ * (O_PATH): to open a device can rewind a tape or start a watchdog, and a FIFO blocks. resolve:
+ * RESOLVE_* of openat2(2), from Linux 5.6, ignored on older ones. The descriptor, which the caller
+ * closes, and *st; -ENOTSUP no regular file, else -errno. */
+int file_open_regular(int dirfd, const char *path, uint64_t resolve, struct stat *st);
 
 /* As many of n bytes as there are: their number, or -errno of pread. */
 ssize_t file_read_some(int fd, uint64_t off, void *buf, size_t n);

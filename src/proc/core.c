@@ -361,10 +361,11 @@ static int core_file(struct memsrc *m, const char *path, uint64_t start, uint64_
 	}
 	if (*path != '/')
 		return -ENOENT;
-	f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	f = file_open_regular(AT_FDCWD, path, 0, &st);
 	if (f < 0)
-		return -errno;
-	if (fstat(f, &st) || !S_ISREG(st.st_mode) || !same_beginning(c, path, f))
+		return f == -ENOTSUP ? -ENOENT : f;
+	/* those of procfs and their like, which say 0, are no mappings' */
+	if (!st.st_size || !same_beginning(c, path, f))
 		return -ENOENT;
 	*fd = f;
 	f = -1;

@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "proc/livemem.h"
 #include "proc/memsrc_impl.h"
 #include "proc/pagemap.h"
@@ -361,29 +362,6 @@ static const char *live_pages_how(const struct memsrc *m)
 
 /* ---- files */
 
-/* A regular file for reading: never blocks on a FIFO or a device that the target put there. */
-static int open_regular(int dirfd, const char *path, uint64_t resolve, struct stat *st)
-{
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-				.resolve = resolve };
-	_close_ int fd = -1;
-	int ret;
-
-	if (resolve)
-		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	if (!resolve || (fd < 0 && errno == ENOSYS))
-		fd = openat(dirfd, path, how.flags);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, st))
-		return -errno;
-	if (!S_ISREG(st->st_mode))
-		return -ENOTSUP;
-	ret = fd;
-	fd = -1;
-	return ret;
-}
-
 /* By inode, then device: overlayfs and btrfs show other device numbers in maps than in stat. */
 static bool same_file(const struct stat *st, const struct vma *v)
 {
@@ -398,7 +376,7 @@ static int open_by_path(struct live *l, const char *path, struct stat *st)
 	if (root < 0)
 		return -errno;
 	/* RESOLVE_IN_ROOT: an absolute symlink in there must not lead into our own tree */
-	return open_regular(root, path + strspn(path, "/"), RESOLVE_IN_ROOT, st);
+	return file_open_regular(root, path + strspn(path, "/"), RESOLVE_IN_ROOT, st);
 }
 
 static int live_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd)
@@ -410,13 +388,13 @@ static int live_file(struct memsrc *m, const char *path, uint64_t start, uint64_
 	int f, rc;
 
 	if (!strcmp(path, "exe")) {
-		f = open_regular(l->proc_fd, "exe", 0, &st);
+		f = file_open_regular(l->proc_fd, "exe", 0, &st);
 		if (f >= 0)
 			*fd = f;
 		return f < 0 ? f : 0;
 	}
 	snprintf(name, sizeof(name), "map_files/%lx-%lx", (unsigned long)start, (unsigned long)end);
-	f = open_regular(l->proc_fd, name, 0, &st);
+	f = file_open_regular(l->proc_fd, name, 0, &st);
 	if (f >= 0) {
 		*fd = f;
 		return 0;
@@ -424,7 +402,7 @@ static int live_file(struct memsrc *m, const char *path, uint64_t start, uint64_
 	/* map_files takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, and the exact bounds. */
 	rc = f;
 	v = livemem_vma(&l->mem, start);
-	f = open_regular(l->proc_fd, "exe", 0, &st);
+	f = file_open_regular(l->proc_fd, "exe", 0, &st);
 	if (f < 0 || !same_file(&st, v)) {
 		close_fd(&f);
 		if (*path != '/')

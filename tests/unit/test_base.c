@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/range.h"
 #include "base/text.h"
 #include "test.h"
@@ -94,4 +101,33 @@ TEST(err_prefix_keeps_the_text)
 	CHECK_INT(err_prefix(&e, -5, "capture"), -5);
 	CHECK_STR(e.text, "capture: open x");
 	CHECK_INT(err_set(NULL, -3, "x"), -3);
+}
+
+/* What is no regular file is not even opened: inotify would tell. */
+TEST(file_opens_regular_ones_only)
+{
+	_close_ int notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), fd = -1;
+	char path[4096], event[4096];
+	struct stat st;
+
+	REQUIRE(notify >= 0);
+	snprintf(path, sizeof(path), "%s/fifo", test_dir());
+	REQUIRE(!mkfifo(path, 0600) && inotify_add_watch(notify, path, IN_OPEN) >= 0);
+	CHECK_INT(file_open_regular(AT_FDCWD, path, 0, &st), -ENOTSUP);
+	CHECK(read(notify, event, sizeof(event)) < 0 && errno == EAGAIN);
+	CHECK_INT(file_open_regular(AT_FDCWD, test_dir(), 0, &st), -ENOTSUP);
+	CHECK_INT(file_open_regular(AT_FDCWD, "/dev/null", 0, &st), -ENOTSUP);
+	CHECK_INT(file_open_regular(AT_FDCWD, "/nonexistent", 0, &st), -ENOENT);
+	snprintf(path, sizeof(path), "%s/file", test_dir());
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	REQUIRE(fd >= 0 && write(fd, "abcdef", 6) == 6);
+	close_fd(&fd);
+	fd = file_open_regular(AT_FDCWD, path, 0, &st);
+	REQUIRE(fd >= 0);
+	CHECK_INT(st.st_size, 6);
+	CHECK_INT(file_read_some(fd, 2, event, 10), 4);
+	CHECK(!memcmp(event, "cdef", 4));
+	CHECK_INT(file_read_at(fd, 2, event, 4), 0);
+	CHECK_INT(file_read_at(fd, 3, event, 4), -EIO);
+	CHECK(write(fd, "x", 1) < 0); /* for reading */
 }

@@ -292,6 +292,7 @@ TEST(core_files)
 	CHECK_INT(memsrc_file(m, "exe", 0, 0, &fd), -ENOENT); /* not on this machine */
 	CHECK_INT(memsrc_file(m, "relative", 0, 0, &fd), -ENOENT);
 	CHECK_INT(memsrc_file(m, "/dev/null", 0, 0, &fd), -ENOENT);
+	CHECK_INT(memsrc_file(m, "/proc/self/status", 0, 0, &fd), -ENOENT);
 	CHECK_INT(fd, -1);
 	CHECK_INT(memsrc_file(m, "/proc/self/exe", 0, 0, &fd), 0);
 	close(fd);
