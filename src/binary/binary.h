@@ -41,6 +41,16 @@ bool bin_is_pie(const struct bin *b);	       /* ET_DYN: executable or shared obj
 bool bin_is_stripped(const struct bin *b);     /* no .symtab */
 bool bin_has_interp(const struct bin *b);      /* PT_INTERP: dynamically linked executable */
 const char *bin_build_id(const struct bin *b); /* GNU build ID in hex, "" when none */
+/* Go's build ID as the linker's note has it (cmd/internal/buildid), "" when none; of a very long
+ * one the beginning. */
+const char *bin_go_build_id(const struct bin *b);
+
+/* Which file it is, from fstat when it was opened. */
+struct bin_identity {
+	uint64_t dev, ino, size, ctime_ns;
+};
+void bin_identity(const struct bin *b, struct bin_identity *out);
+
 size_t bin_segments(const struct bin *b, const struct bin_segment **out);
 
 /* PT_GNU_RELRO; false when there is none. */

@@ -18,6 +18,7 @@ enum {
 	SECNAMES_MAX = 1 << 20,
 	NOTE_MAX = 64 << 10,
 	DYNAMIC_MAX = 64 << 10,
+	NT_GO_BUILD_ID = 4, /* cmd/link/internal/ld/elf.go, ELF_NOTE_GOBUILDID_TAG */
 };
 
 static void elf_close(Elf **elf)
@@ -160,8 +161,29 @@ static int read_shdrs(struct bin *b, Elf *elf, const Elf64_Ehdr *h)
 	return r;
 }
 
+static void put_hex(char *out, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = "0123456789abcdef"[p[i] >> 4];
+		out[2 * i + 1] = "0123456789abcdef"[p[i] & 15];
+	}
+	out[2 * n] = 0;
+}
+
+/* The first of each kind counts. */
+static void take_note(struct bin *b, const char *name, uint32_t type, const uint8_t *desc, size_t n)
+{
+	if (type == NT_GNU_BUILD_ID && !memcmp(name, "GNU", 4) && n && !b->build_id[0] &&
+	    n * 2 < sizeof(b->build_id))
+		put_hex(b->build_id, desc, n);
+	if (type == NT_GO_BUILD_ID && !memcmp(name, "Go\0", 4) && !b->go_build_id[0]) {
+		n = n < sizeof(b->go_build_id) ? n : sizeof(b->go_build_id) - 1;
+		memcpy(b->go_build_id, desc, n);
+	}
+}
+
 /* elf(5): a note is namesz, descsz, type, then name and desc, each padded to 4 bytes. */
-static bool note_build_id(const void *p, size_t len, char *out, size_t size)
+static void take_notes(struct bin *b, const void *p, size_t len)
 {
 	struct cursor c = cursor_make(p, len);
 
@@ -172,19 +194,11 @@ static bool note_build_id(const void *p, size_t len, char *out, size_t size)
 
 		if (c.bad)
 			break;
-		if (type == NT_GNU_BUILD_ID && namesz == 4 && !memcmp(name, "GNU", 4) && descsz &&
-		    descsz * 2 < size) {
-			for (uint32_t i = 0; i < descsz; i++) {
-				out[2 * i] = "0123456789abcdef"[desc[i] >> 4];
-				out[2 * i + 1] = "0123456789abcdef"[desc[i] & 15];
-			}
-			out[2 * descsz] = 0;
-			return true;
-		}
+		if (namesz == 4)
+			take_note(b, name, type, desc, descsz);
 		if (c.pos & 3 && len - c.pos >= 4 - (c.pos & 3))
 			cursor_bytes(&c, 4 - (c.pos & 3));
 	}
-	return false;
 }
 
 static int read_notes(struct bin *b)
@@ -196,14 +210,14 @@ static int read_notes(struct bin *b)
 		    vec_push(&b->note, (struct bin_part){ .off = s->off, .filesz = s->size }))
 			return -ENOMEM;
 	}
-	for (size_t i = 0; i < b->note.n && !b->build_id[0]; i++) {
+	for (size_t i = 0; i < b->note.n && !(b->build_id[0] && b->go_build_id[0]); i++) {
 		size_t n = b->note.v[i].filesz < NOTE_MAX ? b->note.v[i].filesz : NOTE_MAX;
 		_free_ void *p = malloc(n + 1);
 
 		if (!p)
 			return -ENOMEM;
 		if (!io_read(b->io, b->note.v[i].off, p, n))
-			note_build_id(p, n, b->build_id, sizeof(b->build_id));
+			take_notes(b, p, n);
 	}
 	return 0;
 }

@@ -64,7 +64,7 @@ struct bin {
 	char *secnames;
 	bool interp;
 	struct bin_part dynamic, relro, tls;
-	char build_id[2 * 64 + 1];
+	char build_id[2 * 64 + 1], go_build_id[128];
 	struct bin_go go;
 	struct pcln pcln;
 	struct symtab syms;

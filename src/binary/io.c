@@ -29,6 +29,7 @@ struct bin_io {
 	int fd;
 	bool recording;
 	uint64_t size;
+	struct bin_identity id;
 	uint64_t scan_left; /* bytes */
 	range_vec pieces;
 	struct block block[NBLOCK];
@@ -54,6 +55,12 @@ int io_open(int fd, struct bin_io **out, struct err *e)
 		return err_set(e, r, "cannot duplicate the file descriptor: %s", strerror(-r));
 	}
 	io->size = st.st_size;
+	io->id = (struct bin_identity){
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.size = st.st_size,
+		.ctime_ns = st.st_ctim.tv_sec * 1000000000ULL + st.st_ctim.tv_nsec,
+	};
 	io->recording = true;
 	*out = io;
 	return 0;
@@ -78,6 +85,11 @@ int io_fd(const struct bin_io *io)
 uint64_t io_size(const struct bin_io *io)
 {
 	return io->size;
+}
+
+void io_identity(const struct bin_io *io, struct bin_identity *out)
+{
+	*out = io->id;
 }
 
 const uint8_t *io_peek(struct bin_io *io, uint64_t off, size_t *n)

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/range.h"
+#include "binary/binary.h"
 
 struct bin_io;
 
@@ -23,6 +24,7 @@ void io_close(struct bin_io *io); /* NULL-safe */
 
 int io_fd(const struct bin_io *io);
 uint64_t io_size(const struct bin_io *io); /* bytes */
+void io_identity(const struct bin_io *io, struct bin_identity *out);
 
 /* All len bytes at off, or -EFAULT (outside the file, or it shrank) or -errno of pread. Recorded
  * while recording is on. */

@@ -124,6 +124,16 @@ const char *bin_build_id(const struct bin *b)
 	return b->build_id;
 }
 
+const char *bin_go_build_id(const struct bin *b)
+{
+	return b->go_build_id;
+}
+
+void bin_identity(const struct bin *b, struct bin_identity *out)
+{
+	io_identity(b->io, out);
+}
+
 size_t bin_segments(const struct bin *b, const struct bin_segment **out)
 {
 	*out = b->seg.v;
