@@ -273,6 +273,11 @@ void memsrc_tee(struct memsrc *m, struct capture_writer *w)
 		tee_begin(m, w);
 }
 
+bool memsrc_is_saved(const struct memsrc *m)
+{
+	return m->tee;
+}
+
 int memsrc_keep_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
 {
 	return m->tee ? tee_piece(m, path, fd, off, len) : 0;

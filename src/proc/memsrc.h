@@ -146,6 +146,7 @@ int memsrc_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end
 
 /* The tee: saves what is read from here on. The writer is borrowed; NULL ends it. */
 void memsrc_tee(struct memsrc *m, struct capture_writer *w);
+bool memsrc_is_saved(const struct memsrc *m); /* a tee is on */
 
 /* Tells the tee that bytes [off, off+len) of the file `path` are needed on replay. No-op without.
  */

@@ -43,6 +43,7 @@ enum {
 	SCAN_REGIONS = 4096,  /* 96 KiB */
 	SCAN_PAGES = 1 << 14, /* found by one ioctl, which holds the target's mmap_lock: 0.1 ms */
 	PLAIN_MIN = 1 << 20,
+	SMALL_MAX = 4 << 20, /* bytes: reading maps costs more than it saves */
 	SCAN_WORTH = 16,	/* pages */
 	WINDOW_ENTRIES = 16384, /* 128 KiB of entries: 64 MiB of 4 KiB pages */
 	MAPS_MAX = 64 << 20,
@@ -457,13 +458,14 @@ int pagemap_ranges(const struct pagemap *p, int proc_fd, uint64_t start, uint64_
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	_text_ struct text t = { 0 };
-	int rc;
+	int rc = 0;
 
 	start -= start % p->page_size;
 	if (end % p->page_size)
 		end = end > UINT64_MAX - p->page_size ? UINT64_MAX - p->page_size + 1
 						      : end + p->page_size - end % p->page_size;
-	rc = text_read_at(proc_fd, "maps", MAPS_MAX, &t);
+	if (!p->scan || end - start > SMALL_MAX)
+		rc = text_read_at(proc_fd, "maps", MAPS_MAX, &t);
 	if (!rc)
 		rc = maps_parse(t.p ? t.p : "", &maps, NULL);
 	if (!rc)
