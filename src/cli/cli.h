@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "collect/collect.h"
+#include "goruntime/cache.h"
 #include "out/text_report.h"
 #include "proc/memsrc.h"
 
@@ -101,6 +102,25 @@ struct cli_probes {
 };
 
 extern const struct argp cli_probes_argp;
+
+/* ---- what is known of binaries (an argp child; input struct cli_cache) */
+
+struct cli_cache {
+	bool off;	     /* --no-cache */
+	struct go_cache *go; /* NULL: none */
+	struct go_cache_store store;
+	char maker[128];
+	int dir; /* −1: not open */
+	bool refused;
+	unsigned int written;
+};
+
+extern const struct argp cli_cache_argp;
+
+/* After the command line is parsed; c stays where it is until cli_cache_close, which is safe
+ * without this. It can't fail: without a cache everything is searched. */
+void cli_cache_open(struct cli_cache *c);
+void cli_cache_close(struct cli_cache *c);
 
 /* The value of `--option SEC`; a usage error ends the program. */
 double cli_parse_seconds(const char *arg, const char *option, struct argp_state *st);

@@ -22,6 +22,7 @@ struct args {
 	struct cli_help help;
 	struct cli_targets targets;
 	struct cli_print print;
+	struct cli_cache cache;
 	bool schema;
 	int32_t of; /* 0: not given */
 };
@@ -53,7 +54,8 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case ARGP_KEY_INIT:
 		st->child_inputs[0] = &a->targets;
 		st->child_inputs[1] = &a->print;
-		st->child_inputs[2] = &a->help;
+		st->child_inputs[2] = &a->cache;
+		st->child_inputs[3] = &a->help;
 		return 0;
 	case KEY_OF:
 		if (!text_parse_u64(arg, &pid) || !pid || pid > INT32_MAX)
@@ -90,6 +92,7 @@ static const struct argp argp = {
 	       "5 partial.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_print_argp, 0, NULL, 0 },
+						 { &cli_cache_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };
@@ -97,6 +100,7 @@ static const struct argp argp = {
 /* ---- one side */
 
 struct side {
+	struct go_cache *cache; /* borrowed */
 	const struct cli_target *t;
 	char name[256];	    /* as it is called in what is printed */
 	report_vec reports; /* a file may hold several */
@@ -174,7 +178,7 @@ static int read_json(struct side *s, FILE *f, struct err *e)
 
 static int look(struct side *s, struct err *e)
 {
-	const struct collect_opts co = { 0 };
+	const struct collect_opts co = { .cache = s->cache };
 	struct memsrc *m = NULL;
 	struct report r;
 	int rc = cli_target_open(s->t, &m, e);
@@ -320,7 +324,7 @@ static int compare(const struct args *a, const struct side s[2])
 
 static int diff(const struct args *a)
 {
-	struct side s[2] = { 0 };
+	struct side s[2] = { { .cache = a->cache.go }, { .cache = a->cache.go } };
 	int rc = 0, code = CLI_OK;
 	struct err e = { 0 };
 
@@ -357,7 +361,9 @@ int cmd_diff(int argc, char **argv)
 		log_error("no process matches; `ps -eo pid,comm,cgroup` lists what there is");
 		code = CLI_GONE;
 	} else {
+		cli_cache_open(&a.cache);
 		code = diff(&a);
+		cli_cache_close(&a.cache);
 	}
 out:
 	cli_targets_free(&a.targets);

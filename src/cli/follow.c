@@ -7,9 +7,10 @@
 
 enum { PROCS_MAX = 4 * EV_CHILDREN_MAX };
 
-void follow_open(struct follow *f, struct ev *ev, const struct watch_clock *clock)
+void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
+		 const struct watch_clock *clock)
 {
-	*f = (struct follow){ .ev = ev_follows(ev) ? ev : NULL, .clock = *clock };
+	*f = (struct follow){ .ev = ev_follows(ev) ? ev : NULL, .cache = cache, .clock = *clock };
 }
 
 static void forget(struct follow_proc *p)
@@ -72,6 +73,7 @@ static struct follow_proc *add(struct follow *f, uint32_t pid)
 	}
 	p->pid = pid;
 	p->seen.clock = f->clock;
+	p->t.cache = f->cache;
 	f->followed++;
 	return p;
 }
@@ -81,7 +83,7 @@ static void look_at(struct follow_proc *p)
 {
 	if (memsrc_open_live(p->pid, &p->m, NULL))
 		return;
-	if (watch_target_begin(p->m, &p->t, NULL))
+	if (watch_target_begin(p->m, p->t.cache, &p->t, NULL))
 		forget(p);
 }
 

@@ -18,12 +18,14 @@ struct follow_proc {
 
 struct follow {
 	struct ev *ev; /* borrowed; NULL: nothing is followed, and all below is of no effect */
+	struct go_cache *cache; /* borrowed, may be NULL */
 	struct watch_clock clock;
 	VEC(struct follow_proc *) v;
 	uint64_t followed, ended;
 };
 
-void follow_open(struct follow *f, struct ev *ev, const struct watch_clock *clock);
+void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
+		 const struct watch_clock *clock);
 void follow_close(struct follow *f); /* safe on a zeroed struct */
 
 /* Takes in what an event of a process other than the target tells; the process, or NULL: it is not

@@ -50,9 +50,9 @@ static int printer_end(struct printer *p)
 
 /* Looks and prints. CLI_OK, CLI_PARTIAL, or the code of what failed. *stop: standard output takes
  * no more. */
-static int look(struct printer *p, struct memsrc *m, bool *stop)
+static int look(struct printer *p, struct memsrc *m, struct go_cache *cache, bool *stop)
 {
-	const struct collect_opts co = { .pss = p->o->pss };
+	const struct collect_opts co = { .cache = cache, .pss = p->o->pss };
 	struct report r;
 	struct err e = { 0 };
 	int rc = collect_report(m, &co, &r, &e), code = CLI_OK;
@@ -89,6 +89,7 @@ struct args {
 	struct cli_help help;
 	struct cli_targets targets;
 	struct report_opts o;
+	struct cli_cache cache;
 	bool schema;
 };
 
@@ -108,7 +109,8 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case ARGP_KEY_INIT:
 		st->child_inputs[0] = &a->targets;
 		st->child_inputs[1] = &a->o.print;
-		st->child_inputs[2] = &a->help;
+		st->child_inputs[2] = &a->cache;
+		st->child_inputs[3] = &a->help;
 		return 0;
 	case KEY_PSS:
 		a->o.pss = true;
@@ -136,6 +138,7 @@ static const struct argp argp = {
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_print_argp, 0, NULL, 0 },
+						 { &cli_cache_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };
@@ -157,7 +160,7 @@ static int report_all(const struct args *a)
 			log_debug("%s", e.text); /* ended since, or a kernel thread */
 			continue;
 		}
-		code = rc ? cli_fail(rc, &e) : look(&p, m, &stop);
+		code = rc ? cli_fail(rc, &e) : look(&p, m, a->cache.go, &stop);
 		memsrc_close(m);
 		if (stop)
 			return code;
@@ -184,8 +187,11 @@ int cmd_report(int argc, char **argv)
 		code = cli_put_code(cli_put(json_schema(), strlen(json_schema())));
 	else
 		code = cli_targets_check(&a.targets, "report");
-	if (!code && !a.schema)
+	if (!code && !a.schema) {
+		cli_cache_open(&a.cache);
 		code = report_all(&a);
+		cli_cache_close(&a.cache);
+	}
 out:
 	cli_targets_free(&a.targets);
 	return code;

@@ -30,7 +30,8 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case ARGP_KEY_INIT:
 		st->child_inputs[0] = &a->print;
 		st->child_inputs[1] = &a->probes;
-		st->child_inputs[2] = &a->help;
+		st->child_inputs[2] = &a->cache;
+		st->child_inputs[3] = &a->help;
 		return 0;
 	case 'u':
 		a->user = arg;
@@ -74,6 +75,7 @@ static const struct argp argp = {
 	       "started: it could not be watched; 126 CMD can't be executed; 127 no such CMD.",
 	.children = (const struct argp_child[]){ { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_probes_argp, 0, NULL, 0 },
+						 { &cli_cache_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };
@@ -170,7 +172,9 @@ int cmd_run(int argc, char **argv)
 		log_error("run what? `rsscope run --help` has examples");
 		return CLI_USAGE;
 	}
+	cli_cache_open(&a.cache);
 	code = run_one(&r);
 	run_free(&r);
+	cli_cache_close(&a.cache);
 	return code;
 }

@@ -24,6 +24,7 @@ struct run_args {
 	const char *user, *output;
 	struct cli_print print;
 	struct cli_probes probes;
+	struct cli_cache cache;
 	bool events, follow;
 	double interval; /* seconds between ledgers at most; 0: only at growth */
 };

@@ -35,7 +35,8 @@ static void *look(void *arg)
 	if (!l->rc && l->want_gc && l->ledger.r.go.known) {
 		struct watch_target t;
 
-		l->has_gc = !watch_target_open(m, &t, NULL) && t.gc.words[GCV_CYCLE].size;
+		l->has_gc = !watch_target_open(m, l->opts.cache, &t, NULL) &&
+			    t.gc.words[GCV_CYCLE].size;
 		l->gc = t.gc;
 		watch_target_close(&t);
 	}

@@ -35,6 +35,7 @@ enum {
 /* What the file says of the program. True when it holds a Go program. */
 static bool describe_program(struct run *r, int fd, struct ev_gc *gc)
 {
+	struct go_facts known;
 	struct bin *bin = NULL;
 	struct err e = { 0 };
 	bool go;
@@ -52,7 +53,9 @@ static bool describe_program(struct run *r, int fd, struct ev_gc *gc)
 	if (go) {
 		r->is_go = true;
 		snprintf(r->go_version, sizeof(r->go_version), "%s", bin_go(bin)->version);
-		gc->offset = watch_gc_offset(bin, 0);
+		go_cache_get(r->a->cache.go, NULL, bin, &known);
+		gc->offset = watch_gc_offset(&known, bin, 0);
+		go_cache_put(r->a->cache.go, NULL, bin, &known);
 		snprintf(r->no_gc, sizeof(r->no_gc), "%s",
 			 gc->offset ? "" : "the function that ends a cycle is not found");
 	}
@@ -284,6 +287,7 @@ static void look_if_due(struct run *r)
 	r->high_at_look = high;
 	r->next_due_ns = next_due(r, now);
 	run_book_give(&r->book, &r->look.opts);
+	r->look.opts.cache = r->a->cache.go;
 	if (run_look_start(&r->look))
 		r->next_look_ns = now + LOOK_GAP_MS * MS;
 }
@@ -338,7 +342,7 @@ void run_watch(struct run *r, int program_fd)
 	uint64_t now = r->seen.start_ns = mono_ns();
 	bool ended = false;
 
-	follow_open(&r->follow, r->ev, &r->stream.text.seen.clock);
+	follow_open(&r->follow, r->ev, r->a->cache.go, &r->stream.text.seen.clock);
 	r->stream.text.pids = r->follow.ev;
 	if (!sees_exec(r)) {
 		r->execed = true;

@@ -58,7 +58,8 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		st->child_inputs[0] = &a->targets;
 		st->child_inputs[1] = &a->report.print;
 		st->child_inputs[2] = &a->probes;
-		st->child_inputs[3] = &a->help;
+		st->child_inputs[3] = &a->cache;
+		st->child_inputs[4] = &a->help;
 		return 0;
 	case 'd':
 		a->duration = cli_parse_seconds(arg, "duration", st);
@@ -110,6 +111,7 @@ static const struct argp argp = {
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_probes_argp, 0, NULL, 0 },
+						 { &cli_cache_argp, 0, NULL, 0 },
 						 { &cli_help_argp, 0, NULL, 0 },
 						 { 0 } },
 };
@@ -161,9 +163,11 @@ int cmd_watch(int argc, char **argv)
 		code = CLI_USAGE;
 		goto out;
 	}
+	cli_cache_open(&a.cache);
 	r = cli_target_open(&a.targets.v.v[0], &m, &e);
 	code = r ? cli_fail(r, &e) : watch_one(&a, m);
 	memsrc_close(m);
+	cli_cache_close(&a.cache);
 out:
 	cli_targets_free(&a.targets);
 	return code;

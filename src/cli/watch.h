@@ -7,6 +7,7 @@
 #include "collect/files.h"
 #include "collect/symbolize.h"
 #include "event/event.h"
+#include "goruntime/cache.h"
 #include "goruntime/goruntime.h"
 #include "model/pace.h"
 #include "model/report.h"
@@ -16,7 +17,9 @@
 #include "proc/status.h"
 
 struct watch_target {
-	struct memsrc *m; /* borrowed */
+	struct memsrc *m;	/* borrowed */
+	struct go_cache *cache; /* borrowed, may be NULL */
+	struct go_facts known;	/* of the binary in `go` */
 	struct proc_status status;
 	char exe[4096];
 	struct bin *bin; /* NULL: can't be read */
@@ -38,19 +41,19 @@ struct watch_target {
 
 /* Fills *t from the live process behind m. 0 or -errno; what is missing for GC events alone is no
  * failure. The caller ends it with watch_target_close in any case. */
-int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e);
+int watch_target_open(struct memsrc *m, struct go_cache *c, struct watch_target *t, struct err *e);
 void watch_target_close(struct watch_target *t);
 
 /* Of a process that was just forked: its names alone. 0 or -errno; watch_target_close in any case.
  */
-int watch_target_begin(struct memsrc *m, struct watch_target *t, struct err *e);
+int watch_target_begin(struct memsrc *m, struct go_cache *c, struct watch_target *t, struct err *e);
 
 /* The way from a thread to the goroutine it works for; off where it is not known. */
 void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out);
 
 /* Where the executable's file holds the function at whose entry a GC cycle is over: an offset in
- * bytes, 0 when it is not there. text: see binary.h, 0 when not known. */
-uint64_t watch_gc_offset(struct bin *b, uint64_t text);
+ * bytes, 0 when it is not there. text: see binary.h, 0 when not known; known may be NULL. */
+uint64_t watch_gc_offset(struct go_facts *known, struct bin *b, uint64_t text);
 
 /* Fills t->gc.words, t->no_words, t->settled from what is known of the runtime. */
 void watch_words_set(struct watch_target *t);
@@ -77,7 +80,7 @@ struct watch_looks {
 };
 
 /* Without one, findings that need two looks are not made. */
-void watch_look_first(struct watch_looks *l, pid_t pid);
+void watch_look_first(struct watch_looks *l, pid_t pid, struct go_cache *c);
 void watch_look_cycle(struct watch_looks *l, const struct event_gc *g);
 /* As collect_report, with the findings of both looks. */
 int watch_look_last(struct watch_looks *l, struct memsrc *m, const struct collect_opts *co,

@@ -5,9 +5,6 @@
 #include "base/cursor.h"
 #include "cli/watch.h"
 
-/* Called once a cycle, with its figures final: see bpf/gc.bpf.c. */
-static const char gc_function[] = "runtime.prepareFreeWorkbufs";
-
 /* Where the file holds the code at a link-time address; 0 when it does not. */
 static uint64_t file_offset(const struct bin *b, uint64_t vaddr)
 {
@@ -72,11 +69,11 @@ static size_t stack_check(const struct bin *b, uint64_t entry)
 	}
 }
 
-uint64_t watch_gc_offset(struct bin *b, uint64_t text)
+uint64_t watch_gc_offset(struct go_facts *known, struct bin *b, uint64_t text)
 {
 	struct bin_func fn;
 
-	if (bin_go_lookup(b, text, gc_function, &fn))
+	if (go_facts_func(known, b, text, GO_FUNC_GC_END, &fn))
 		return 0;
 	return file_offset(b, fn.entry + stack_check(b, fn.entry));
 }

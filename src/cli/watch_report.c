@@ -6,9 +6,9 @@
 #include "model/findings.h"
 
 /* With a source of its own: a look's notes stay with the source. */
-void watch_look_first(struct watch_looks *l, pid_t pid)
+void watch_look_first(struct watch_looks *l, pid_t pid, struct go_cache *c)
 {
-	const struct collect_opts co = { 0 };
+	const struct collect_opts co = { .cache = c };
 	struct memsrc *m = NULL;
 	struct err e = { 0 };
 	int r = memsrc_open_live(pid, &m, &e);
@@ -58,7 +58,7 @@ void watch_look_free(struct watch_looks *l)
 
 int watch_report(struct watch *w)
 {
-	struct collect_opts co = { .pss = w->a->report.pss };
+	struct collect_opts co = { .cache = w->a->cache.go, .pss = w->a->report.pss };
 	struct report last;
 	struct err e = { 0 };
 	int r, code;
@@ -82,7 +82,7 @@ int watch_report_children(struct watch *w)
 	int worst = CLI_OK;
 
 	for (size_t i = 0; i < w->follow.v.n && !w->a->no_report; i++) {
-		struct collect_opts co = { .pss = w->a->report.pss };
+		struct collect_opts co = { .cache = w->a->cache.go, .pss = w->a->report.pss };
 		struct report r;
 		int code;
 

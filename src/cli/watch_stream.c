@@ -163,10 +163,10 @@ static int open_events(struct watch *w, struct err *e)
 /* The target, its probes, and the mappings that are there already. */
 static int open_all(struct watch *w, struct memsrc *m, struct waiting *q, struct err *e)
 {
-	int r = watch_target_open(m, &w->t, e);
+	int r = watch_target_open(m, w->a->cache.go, &w->t, e);
 
 	if (!r && !w->a->no_report)
-		watch_look_first(&w->looks, memsrc_pid(m));
+		watch_look_first(&w->looks, memsrc_pid(m), w->a->cache.go);
 	if (!r)
 		r = wait_open(w, q, e);
 	if (!r)
@@ -192,7 +192,7 @@ static void begin(struct watch *w, struct waiting *q)
 		.style = cli_style(&w->a->report.print),
 	};
 	watch_words_track(&w->t, &w->text.seen.gc);
-	follow_open(&w->follow, w->ev, &w->text.seen.clock);
+	follow_open(&w->follow, w->ev, w->a->cache.go, &w->text.seen.clock);
 	w->text.pids = w->follow.ev;
 	w->end.start_ns = now;
 	if (w->a->interval)

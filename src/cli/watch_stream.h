@@ -17,6 +17,7 @@ struct watch_args {
 	struct cli_targets targets;
 	struct report_opts report;
 	struct cli_probes probes;
+	struct cli_cache cache;
 	bool no_report;
 	double duration, interval; /* seconds; 0: none */
 	bool gctrace, schema;

@@ -24,7 +24,7 @@ static void find_gc(struct watch_target *t)
 			 pid, lib->start, lib->end);
 	else
 		snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", pid);
-	t->gc.offset = watch_gc_offset(t->go.bin, text);
+	t->gc.offset = watch_gc_offset(&t->known, t->go.bin, text);
 	if (!t->gc.offset)
 		snprintf(t->no_gc, sizeof(t->no_gc), "the function that ends a cycle is not found");
 }
@@ -43,15 +43,17 @@ static int open_files(struct watch_target *t, const struct maps *maps)
 		log_debug("the executable: %s", e.text);
 	if (!t->bin || !bin_go(t->bin)->is_go)
 		r = libs_add(&t->libs, t->m, maps, t->exe);
-	if (!r && files_with_go(t->bin, t->bias, &t->libs, f))
+	if (!r && files_with_go(t->bin, t->bias, &t->libs, f)) {
 		t->go = f[0];
+		go_cache_get(t->cache, t->m, t->go.bin, &t->known);
+	}
 	return r;
 }
 
 static int open_runtime(struct watch_target *t, const struct maps *maps, struct err *e)
 {
 	struct go_runtime rt;
-	int r = go_runtime_open(t->m, t->go.bin, t->go.bias, maps, &rt, e);
+	int r = go_runtime_open(t->m, t->go.bin, t->go.bias, maps, &t->known, &rt, e);
 
 	if (r)
 		return r;
@@ -63,22 +65,28 @@ static int open_runtime(struct watch_target *t, const struct maps *maps, struct 
 	return 0;
 }
 
-int watch_target_begin(struct memsrc *m, struct watch_target *t, struct err *e)
+static void remember(struct watch_target *t)
+{
+	if (t->go.bin)
+		go_cache_put(t->cache, t->m, t->go.bin, &t->known);
+}
+
+int watch_target_begin(struct memsrc *m, struct go_cache *c, struct watch_target *t, struct err *e)
 {
 	int r;
 
-	*t = (struct watch_target){ .m = m };
+	*t = (struct watch_target){ .m = m, .cache = c };
 	r = proc_status_read(m, 0, &t->status, e);
 	return r ? r : symbolizer_open(m, &t->names, e);
 }
 
-int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
+int watch_target_open(struct memsrc *m, struct go_cache *c, struct watch_target *t, struct err *e)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	struct err why = { 0 };
 	int r;
 
-	r = watch_target_begin(m, t, e);
+	r = watch_target_begin(m, c, t, e);
 	if (!r)
 		r = maps_read(m, 0, &maps, e);
 	if (!r)
@@ -89,6 +97,7 @@ int watch_target_open(struct memsrc *m, struct watch_target *t, struct err *e)
 	if (t->go.bin && open_runtime(t, &maps, &why) && why.code != -ESRCH && !memsrc_alive(m))
 		log_warn("GC events without figures: %s", why.text);
 	find_gc(t);
+	remember(t);
 	return 0;
 }
 
@@ -164,6 +173,7 @@ void watch_target_tick(struct watch_target *t, struct ev *ev)
 {
 	if (learn(t))
 		tell(t, ev);
+	remember(t);
 }
 
 void watch_target_turn(struct watch_target *t, struct ev *ev)
@@ -181,7 +191,7 @@ int watch_target_exec(struct watch_target *t, struct memsrc *m, struct ev *ev)
 	int r;
 
 	watch_target_close(t);
-	r = watch_target_begin(m, t, NULL);
+	r = watch_target_begin(m, t->cache, t, NULL);
 	if (!r)
 		r = maps_read(m, 0, &maps, NULL);
 	if (!r)
@@ -190,6 +200,7 @@ int watch_target_exec(struct watch_target *t, struct memsrc *m, struct ev *ev)
 		return r;
 	/* The probe first: its first cycles may come soon. The runtime is not up yet. */
 	find_gc(t);
+	remember(t);
 	if (ev_groups(ev) & EV_GC && ev_set_gc(ev, memsrc_pid(m), &t->gc, &e))
 		snprintf(t->no_gc, sizeof(t->no_gc), "%.255s", e.text);
 	return 0;

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "cli/watch.h"
-#include "goruntime/gccode.h"
 #include "goruntime/gcwork.h"
 
 enum { TRIES = 8 };
@@ -53,8 +52,7 @@ static void read_code(struct words *w)
 	const struct go_runtime *rt = &w->t->rt;
 	uint64_t *at[] = { &w->code.work, &w->code.controller, &w->code.init_time };
 
-	go_gc_code(w->t->go.bin, rt->l, rt->g.text - rt->bias, rt->g.noptrdata - rt->bias,
-		   rt->g.end - rt->bias, rt->g.memstats - rt->bias, &w->code);
+	go_facts_gc_code(&w->t->known, w->t->go.bin, rt, &w->code);
 	for (size_t i = 0; i < ARRAY_LEN(at); i++)
 		if (*at[i])
 			*at[i] += rt->bias;
@@ -69,7 +67,7 @@ static uint64_t find_work(struct words *w)
 	int r = -EAGAIN;
 
 	for (int i = 0; i < TRIES && !found && r == -EAGAIN; i++)
-		r = go_work_find(&t->rt, &found);
+		r = go_work_find(&t->rt, 0, &found);
 	t->settled = found != 0;
 	if (found && code && found != code)
 		unknown(t, "runtime.work: what it holds and the code name different places");

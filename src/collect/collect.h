@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "goruntime/cache.h"
 #include "model/event.h"
 #include "model/report.h"
 #include "proc/memsrc.h"
@@ -31,7 +32,8 @@ struct collect_range {
 };
 
 struct collect_opts {
-	bool pss; /* read smaps, after the look, for proportional sizes */
+	struct go_cache *cache; /* of what is known of binaries; borrowed, may be NULL */
+	bool pss;		/* read smaps, after the look, for proportional sizes */
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
 	 * the ledger. Its bytes must then show as unknown. 0: none. */
 	uint64_t hide_span, hide_vma;

@@ -123,13 +123,13 @@ int look_target(struct look *k, struct err *e)
 
 /* Whether C is linked in: runtime/cgo's way into Go is there. The build setting CGO_ENABLED only
  * says that it might have been. Function names are too many to keep, so a capture notes this. */
-static bool has_cgo(struct look *k, struct bin *b)
+static bool has_cgo(struct look *k, struct go_facts *known, struct bin *b)
 {
 	struct bin_func f;
 	uint64_t cgo = 0;
 
 	if (memsrc_kind(k->m) != MEMSRC_CAPTURE)
-		cgo = !bin_go_lookup(b, 0, "crosscall2", &f);
+		cgo = !go_facts_func(known, b, 0, GO_FUNC_CGO, &f);
 	return memsrc_note(k->m, "cgo", &cgo) ? bin_go(b)->cgo : cgo;
 }
 
@@ -141,7 +141,7 @@ bool look_is_race_shadow(const struct vma *v)
 }
 
 /* A Go function that no other build has. Looked for only where there is something to explain. */
-static bool has_race(struct look *k, struct bin *b)
+static bool has_race(struct look *k, struct go_facts *known, struct bin *b)
 {
 	struct bin_func f;
 	uint64_t race = 0;
@@ -152,7 +152,7 @@ static bool has_race(struct look *k, struct bin *b)
 	if (!shadow)
 		return false;
 	if (memsrc_kind(k->m) != MEMSRC_CAPTURE)
-		race = !bin_go_lookup(b, 0, "runtime.raceinit", &f);
+		race = !go_facts_func(known, b, 0, GO_FUNC_RACE, &f);
 	return !memsrc_note(k->m, "race", &race) && race;
 }
 
@@ -232,12 +232,17 @@ int look_runtime(struct look *k)
 
 	if (!n)
 		return name_packed(k);
-	k->r->target.cgo = has_cgo(k, f[0].bin);
-	k->race = has_race(k, f[0].bin);
 	for (i = 0; i < n; i++) {
+		struct go_facts known;
 		struct err e = { 0 };
 
-		r = go_runtime_open(k->m, f[i].bin, f[i].bias, &k->maps, &k->rt, &e);
+		go_cache_get(k->opts->cache, k->m, f[i].bin, &known);
+		if (!i) {
+			k->r->target.cgo = has_cgo(k, &known, f[i].bin);
+			k->race = has_race(k, &known, f[i].bin);
+		}
+		r = go_runtime_open(k->m, f[i].bin, f[i].bias, &k->maps, &known, &k->rt, &e);
+		go_cache_put(k->opts->cache, k->m, f[i].bin, &known);
 		if (r == -ESRCH)
 			return r;
 		if (!r)

@@ -9,11 +9,12 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "goruntime/rd.h"
 
 enum {
 	TRIES = 8,
-	SEQ_VARIABLES = 16, /* of memsrc_pages */
+	KNOWN_TRIES = 4, /* at once, before all is searched */
 	SEQ_MAPS = 16,
 };
 
@@ -91,10 +92,11 @@ static void maps_again(struct search *s, unsigned int i)
 static int try_layout(struct search *s, unsigned int tries)
 {
 	struct go_runtime *rt = s->rt;
+	unsigned int looks = s->known ? KNOWN_TRIES : TRIES;
 	int r;
 
 	memset(&rt->g, 0, sizeof(rt->g));
-	if (!go_layout_is_sane(rt->l))
+	if (!s->known && !go_layout_is_sane(rt->l))
 		return search_refuse(s, "a table that contradicts itself");
 	r = find_moduledata(s);
 	if (!r)
@@ -116,7 +118,7 @@ static int try_layout(struct search *s, unsigned int tries)
 	s->want_buckhash = has_buckhash(rt);
 	/* Under load the figures that recognise a variable may move between two reads: look again.
 	 */
-	for (unsigned int i = 0; i < TRIES && (!i || rt->missing[0]); i++) {
+	for (unsigned int i = 0; i < looks && (!i || rt->missing[0]); i++) {
 		if (i)
 			maps_again(s, i);
 		rd_again(rt, i);
@@ -192,9 +194,89 @@ static int try_layouts(struct search *s, const struct go_layout *const *l, size_
 		       first[0] ? "; its own differs in: " : "", first);
 }
 
+/* ---- a binary that is known */
+
+static void add_place(struct search *s, uint64_t base, enum go_field f)
+{
+	unsigned int i = s->nplace;
+	uint64_t at = base + s->rt->bias;
+
+	if (!base || i == SEARCH_PLACES)
+		return;
+	if (f != GO_FIELD_COUNT) {
+		if (!go_has(s->rt->l, f))
+			return;
+		at += go_off(s->rt->l, f);
+	}
+	for (; i && s->place[i - 1] > at; i--)
+		s->place[i] = s->place[i - 1];
+	s->place[i] = at;
+	s->nplace++;
+}
+
+/* The words by which the search recognises each variable. */
+static void add_places(struct search *s, const struct go_globals *g)
+{
+	const struct go_layout *l = s->rt->l;
+
+	s->nplace = 0;
+	add_place(s, g->moduledata, GO_FIELD_COUNT);
+	add_place(s, g->mheap, GO_MHEAP_ALLSPANS);
+	add_place(s, g->gccontroller,
+		  go_has(l, GO_GCC_HEAPINUSE) ? GO_GCC_HEAPINUSE : GO_GCC_GCPERCENT);
+	add_place(s, g->allp, GO_FIELD_COUNT);
+	add_place(s, g->allgs, GO_FIELD_COUNT);
+	add_place(s, g->allm, GO_FIELD_COUNT);
+	add_place(s, g->sched, GO_SCHED_MNEXT);
+	add_place(s, g->buckhash, GO_FIELD_COUNT);
+	add_place(s, g->persistent_chunks, GO_FIELD_COUNT);
+	add_place(s, g->limiter, GO_LIMITER_CAPACITY);
+	for (unsigned int i = 2; i < 4 && g->gcbits_arenas;
+	     i++) /* the lists that spans' bits are in */
+		add_place(s, g->gcbits_arenas + 8 * i, GO_FIELD_COUNT);
+}
+
+/* Looks where the runtime of another process of this binary was. Whatever does not fit, be it for a
+ * moment, is reason enough to search. 0, -ENOENT, or another -errno. */
+static int try_known(struct search *s, struct go_facts *f)
+{
+	int r;
+
+	if (!f || !f->has_runtime)
+		return -ENOENT;
+	s->rt->l = &go_layouts[f->layout];
+	if (strcmp(s->rt->l->arch, bin_arch(s->b) == BIN_ARCH_ARM64 ? "arm64" : "amd64"))
+		return -ENOENT;
+	s->known = f;
+	add_places(s, &f->g);
+	r = try_layout(s, KNOWN_TRIES);
+	s->known = NULL;
+	if (r || s->rt->missing[0])
+		return r ? r : -ENOENT;
+	s->rt->inline_marks = uses_green_tea(bin_go(s->b)->version, s->rt->l);
+	describe(s->rt, s, bin_go(s->b), f->own_layout ? 1 : 2);
+	go_facts_learn(f, s->rt, f->own_layout, true);
+	return 0;
+}
+
+static int search(struct search *s, const struct go_layout *const *l, size_t n, struct go_facts *f,
+		  struct err *e)
+{
+	int r = try_known(s, f);
+
+	log_debug("the Go runtime %s",
+		  !r ? "is where it was in another process" : "is searched for");
+	if (r != -ENOENT)
+		return r ? err_set(e, r, "reading the Go runtime's data: %s", strerror(-r)) : 0;
+	r = try_layouts(s, l, n, e);
+	if (!r && f)
+		go_facts_learn(f, s->rt, s->rt->l == l[0], false);
+	return r;
+}
+
 int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
-		   const struct go_layout *const *l, size_t n, struct go_runtime *out,
-		   struct err *e)
+		   const struct go_layout *const *l, size_t n, struct go_facts *facts,
+		   struct go_runtime *out, struct err *e)
 {
 	const struct bin_go *bg = bin_go(b);
 	struct search s = { .rt = out, .maps = maps, .b = b, .why = "" };
@@ -207,7 +289,7 @@ int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct 
 		return err_set(e, -ENOENT, "not a Go program: no build info and no pclntab");
 	if (!bg->pclntab)
 		return err_set(e, -ENOENT, "Go %s, but no pclntab was found", bg->version);
-	r = try_layouts(&s, l, n, e);
+	r = search(&s, l, n, facts, e);
 	vec_free(&s.ms);
 	vec_free(&s.ps);
 	maps_free(&s.own);
@@ -238,7 +320,7 @@ static const char *moving_experiment(const char *version)
 }
 
 int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
-		    struct go_runtime *out, struct err *e)
+		    struct go_facts *facts, struct go_runtime *out, struct err *e)
 {
 	const char *moved = moving_experiment(bin_go(b)->version);
 
@@ -252,5 +334,5 @@ int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct
 			"%s: built with GOEXPERIMENT=%s, which lays the runtime's structures "
 			"out as no table here tells; only the kernel's view is shown",
 			bin_go(b)->version, moved);
-	return go_runtime_try(m, b, bias, maps, try, n, out, e);
+	return go_runtime_try(m, b, bias, maps, try, n, facts, out, e);
 }

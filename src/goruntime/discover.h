@@ -3,13 +3,17 @@
 #ifndef RSSCOPE_GORUNTIME_DISCOVER_H
 #define RSSCOPE_GORUNTIME_DISCOVER_H
 
+#include "goruntime/facts.h"
 #include "goruntime/goruntime.h"
 
 enum {
 	SEARCH_SAMPLES = 64, /* spans that a candidate must agree with */
+	KNOWN_SAMPLES = 12,  /* of a binary whose layout is known to fit */
 	SEARCH_CANDIDATES = 32,
 	MAX_PROCS = 1 << 16,
 	MAX_LIST = 1 << 17,
+	SEQ_VARIABLES = 16, /* of memsrc_pages */
+	SEQ_BUCKETS,
 };
 
 /* A place that may be the variable; the better has the larger rank. */
@@ -21,6 +25,8 @@ struct candidates {
 	unsigned int n;
 	bool overflow;
 };
+
+enum { SEARCH_PLACES = 16 };
 
 static inline void candidate_add(struct candidates *c, uint64_t addr, uint64_t rank)
 {
@@ -45,6 +51,11 @@ struct search {
 	uint64_t bss, ebss; /* zeroed variables that hold pointers */
 	const char *why;    /* what the last layout failed on; "" */
 
+	/* When the binary is known: only these words are looked at, sorted. */
+	const struct go_facts *known;
+	uint64_t place[SEARCH_PLACES];
+	unsigned int nplace;
+
 	/* from the span table: addresses of mspans, and of mark bits: of swept spans and of those
 	 * that still need it */
 	uint64_t span[SEARCH_SAMPLES], markbits[SEARCH_SAMPLES], oldbits[SEARCH_SAMPLES];
@@ -59,8 +70,9 @@ struct search {
 	uint64_t ngs;	      /* length of allgs */
 };
 
-/* Calls fn for each aligned non-zero word in [lo, hi) until it returns non-zero; gives the word and
- * up to three that follow (zeros past the end). 0, what fn returned, or -errno. */
+/* Calls fn for each aligned non-zero word in [lo, hi), of a known binary for each place there,
+ * until it returns non-zero; gives the word and up to three that follow (zeros past the end). 0,
+ * what fn returned, or -errno. */
 typedef int word_fn(struct search *s, uint64_t addr, const uint64_t w[4]);
 int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn);
 

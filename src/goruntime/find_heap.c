@@ -36,10 +36,32 @@ bool search_readable(const struct search *s, uint64_t addr, uint64_t len)
 	return true;
 }
 
+static int search_places(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn)
+{
+	for (unsigned int i = 0; i < s->nplace; i++) {
+		uint64_t at = s->place[i], w[4] = { 0 };
+		int r;
+
+		if (at < lo || at + 8 > hi)
+			continue;
+		r = memsrc_read(s->rt->m, PASS_DISCOVER, at, w,
+				hi - at < sizeof(w) ? (hi - at) & ~7ULL : sizeof(w));
+		if (r && r != -ENODATA)
+			return r;
+		r = w[0] ? fn(s, at, w) : 0;
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn)
 {
-	_free_ uint64_t *buf = malloc(SCAN_CHUNK + 3 * 8);
+	_free_ uint64_t *buf = NULL;
 
+	if (s->known)
+		return search_places(s, lo, hi, fn);
+	buf = malloc(SCAN_CHUNK + 3 * 8);
 	if (!buf)
 		return -ENOMEM;
 	lo = (lo + 7) & ~7ULL;
@@ -277,6 +299,7 @@ static void sample_bits(struct search *s, const uint8_t *sp, size_t n, uint32_t 
 int find_samples(struct search *s)
 {
 	const struct go_layout *l = s->rt->l;
+	unsigned int want = s->known ? KNOWN_SAMPLES : SEARCH_SAMPLES;
 	size_t n = l->f[GO_SIZE_MSPAN];
 	_free_ uint8_t *sp = malloc(n);
 	struct go_slice all;
@@ -291,14 +314,14 @@ int find_samples(struct search *s)
 	if (r || !sp)
 		return r ? r : -ENOMEM;
 	count = all.len < SEARCH_SAMPLES * 4 ? all.len : SEARCH_SAMPLES * 4;
-	for (uint64_t i = 0; i < count && s->nmark + s->nold < SEARCH_SAMPLES; i++) {
+	for (uint64_t i = 0; i < count && s->nmark + s->nold < want; i++) {
 		/* a prime above any count: each once, far from the one before */
 		uint64_t p, at = all.len * (i * 263 % count) / count;
 
 		if (rd_u64(s->rt, PASS_DISCOVER, all.ptr + at * 8, &p) || !p ||
 		    memsrc_read(s->rt->m, PASS_DISCOVER, p, sp, n) || !span_is_sane(l, sp, n))
 			continue;
-		if (s->nspan < SEARCH_SAMPLES)
+		if (s->nspan < want)
 			s->span[s->nspan++] = p;
 		sample_bits(s, sp, n, sweepgen);
 	}

@@ -12,6 +12,7 @@ enum {
 	SCHED_BYTES = 512, /* of schedt, as far as it is looked at */
 	MAX_MS_EVER = 1 << 28,
 	WORK_TRIES = 12,
+	KNOWN_WORK_TRIES = 3, /* where it is known to be */
 };
 
 static bool is_in(const uint64_t *v, size_t n, uint64_t x)
@@ -205,6 +206,7 @@ static int list_ps(struct search *s)
 int find_sched(struct search *s)
 {
 	struct go_globals *g = &s->rt->g;
+	uint64_t at = s->known && s->known->g.work ? s->known->g.work + s->rt->bias : 0;
 	const struct candidate *gs;
 	int r = list_ms(s);
 
@@ -221,7 +223,7 @@ int find_sched(struct search *s)
 	for (unsigned int i = 0; i < WORK_TRIES && !g->work && s->numgc; i++) {
 		if (i)
 			rd_again(s->rt, i);
-		go_work_find(s->rt, &g->work);
+		go_work_find(s->rt, i < KNOWN_WORK_TRIES ? at : 0, &g->work);
 	}
 	g->allp = settle(s, &s->allp);
 	g->allm = settle(s, &s->allm);

@@ -111,52 +111,99 @@ static void look_gcbits(struct search *s, uint64_t addr, const uint64_t w[4])
 		candidate_add(&s->gcbits, addr - 24, __builtin_popcountll(olds));
 }
 
-/* Whether the bucket knows that it hangs in slot i. */
+/* Whether the bucket knows that it hangs in slot i. Empty memory would hang in the first. */
 static bool hangs_in(struct search *s, uint64_t bucket, uint64_t i)
 {
 	const struct go_layout *l = s->rt->l;
+	uint64_t hash;
 	uint8_t b[64];
 
-	return !memsrc_read(s->rt->m, PASS_DISCOVER, bucket, b, l->f[GO_SIZE_BUCKET]) &&
-	       get_u64(l, GO_BUCKET_HASH, b, sizeof(b)) % l->f[GO_CONST_BUCKHASHSIZE] == i;
+	if (memsrc_read(s->rt->m, PASS_DISCOVER, bucket, b, l->f[GO_SIZE_BUCKET]))
+		return false;
+	hash = get_u64(l, GO_BUCKET_HASH, b, sizeof(b));
+	return hash && hash % l->f[GO_CONST_BUCKHASHSIZE] == i;
+}
+
+enum { SAMPLED_BUCKETS = 16, BUCKETS_PIECE = 8192 };
+
+struct buckets {
+	uint64_t table, slots;
+	struct {
+		uint64_t bucket, slot;
+	} v[SAMPLED_BUCKETS];
+	unsigned int n;
+};
+
+/* Reads n slots from `first` into t and takes the buckets in them. False: that is no table. */
+static bool take_buckets(struct search *s, struct buckets *b, uint64_t first, uint64_t n,
+			 uint64_t *t)
+{
+	uint64_t any = 0;
+
+	if (memsrc_read(s->rt->m, PASS_DISCOVER, b->table + first * 8, t, n * 8) == -EFAULT)
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+		any |= t[i];
+	if (any % 8 || any >> 56)
+		return false;
+	for (uint64_t i = 0; any && i < n && b->n < SAMPLED_BUCKETS; i++)
+		if (t[i]) {
+			b->v[b->n].bucket = t[i];
+			b->v[b->n++].slot = first + i;
+		}
+	return true;
+}
+
+static bool take_all_buckets(struct search *s, struct buckets *b, uint64_t *t)
+{
+	uint64_t n = 512; /* look-alikes fail on their first page */
+
+	for (uint64_t at = 0; at < b->slots; at += n, n = BUCKETS_PIECE) {
+		n = b->slots - at < n ? b->slots - at : n;
+		if (!take_buckets(s, b, at, n, t))
+			return false;
+	}
+	return true;
+}
+
+/* Where a table is known to be, a few do: none of them hangs where it does by chance. Of a program
+ * that has hardly any, only those pages are read that are there. */
+static bool take_some_buckets(struct search *s, struct buckets *b, uint64_t *t)
+{
+	enum { ENOUGH = 4, PAGE_SLOTS = 512 };
+	uint64_t end = b->table + b->slots * 8;
+	range_vec pages = { 0 };
+	bool ok = true;
+
+	memsrc_pages(s->rt->m, SEQ_BUCKETS, b->table, page_up(s->rt, end), &pages);
+	for (size_t i = 0; i < pages.n && ok; i++) {
+		uint64_t at = pages.v[i].start > b->table ? pages.v[i].start : b->table;
+
+		for (; at < pages.v[i].end && at < end && ok && b->n < ENOUGH; at += PAGE_SLOTS * 8)
+			ok = take_buckets(s, b, (at - b->table) / 8,
+					  end - at < PAGE_SLOTS * 8 ? (end - at) / 8 : PAGE_SLOTS,
+					  t);
+	}
+	vec_free(&pages);
+	return ok && !b->n ? take_all_buckets(s, b, t) : ok;
 }
 
 /* buckhash: a table whose buckets know the slot that they hang in (mprof.go, stkbucket). */
 static bool is_buckhash(struct search *s, const uint64_t w[4])
 {
-	enum { PIECE = 8192, SAMPLED_BUCKETS = 16 };
 	const struct go_layout *l = s->rt->l;
-	uint64_t size = l->f[GO_CONST_BUCKHASHSIZE], n = 512, any = 0;
-	struct {
-		uint64_t bucket, slot;
-	} found[SAMPLED_BUCKETS];
+	struct buckets b = { .table = w[0], .slots = l->f[GO_CONST_BUCKHASHSIZE] };
 	_free_ uint64_t *t = NULL;
-	int nfound = 0;
 
-	if (!search_readable(s, w[0], size * 8) || l->f[GO_SIZE_BUCKET] > 64)
+	if (!search_readable(s, w[0], b.slots * 8) || l->f[GO_SIZE_BUCKET] > 64)
 		return false;
-	t = malloc(PIECE * 8);
-	if (!t)
+	t = malloc(BUCKETS_PIECE * 8);
+	if (!t || !(s->known ? take_some_buckets(s, &b, t) : take_all_buckets(s, &b, t)))
 		return false;
-	/* look-alikes fail on their first page */
-	for (uint64_t have = 0; have < size; have += n, n = PIECE) {
-		n = size - have < n ? size - have : n;
-		if (memsrc_read(s->rt->m, PASS_DISCOVER, w[0] + have * 8, t, n * 8) == -EFAULT)
+	for (unsigned int i = 0; i < b.n; i++)
+		if (!hangs_in(s, b.v[i].bucket, b.v[i].slot))
 			return false;
-		for (uint64_t i = 0; i < n; i++)
-			any |= t[i];
-		if (any % 8 || any >> 56)
-			return false;
-		for (uint64_t i = 0; i < n && nfound < SAMPLED_BUCKETS; i++)
-			if (t[i]) {
-				found[nfound].bucket = t[i];
-				found[nfound++].slot = have + i;
-			}
-	}
-	for (int i = 0; i < nfound; i++)
-		if (!hangs_in(s, found[i].bucket, found[i].slot))
-			return false;
-	return nfound > 0;
+	return b.n > 0;
 }
 
 /* ---- Ps, Gs, Ms */

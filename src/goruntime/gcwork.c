@@ -77,11 +77,11 @@ static void look(struct search *s, uint64_t at, const uint64_t *w, uint64_t n)
 	}
 }
 
-int go_work_find(const struct go_runtime *rt, uint64_t *out)
+int go_work_find(const struct go_runtime *rt, uint64_t known, uint64_t *out)
 {
 	struct search s = { .rt = rt };
 	uint64_t lo = (rt->g.noptrdata + 7) & ~7ULL, hi = rt->g.end;
-	_free_ uint64_t *buf = malloc(SCAN_CHUNK);
+	_free_ uint64_t *buf = malloc(known ? 8 : SCAN_CHUNK);
 	uint32_t numgc = 0;
 
 	if (!buf)
@@ -94,6 +94,10 @@ int go_work_find(const struct go_runtime *rt, uint64_t *out)
 		return -ENOENT;
 	if (hi - lo > SCAN_MAX)
 		hi = lo + SCAN_MAX;
+	if (known) {
+		lo = known + go_off(rt->l, GO_WORK_HEAP2);
+		hi = lo + 8;
+	}
 	for (uint64_t at = lo, n; at + 8 <= hi; at += n) {
 		int r;
 

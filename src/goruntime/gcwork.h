@@ -14,9 +14,9 @@
  *
  * Witnesses: heap2 equals the controller's heapMarked (both are set from work.bytesMarked at mark
  * termination, mgc.go gcMarkTermination and gcMark), `cycles` is memstats.numgc or one more while
- * a cycle runs, the four times are in order.
+ * a cycle runs, the four times are in order. known: where it is when that is known; 0: anywhere.
  */
-int go_work_find(const struct go_runtime *rt, uint64_t *out);
+int go_work_find(const struct go_runtime *rt, uint64_t known, uint64_t *out);
 
 /* Whether it may lie there: cycles and times as above; before the first cycle has ended, nothing
  * else can be said. */

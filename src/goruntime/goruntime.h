@@ -63,14 +63,16 @@ struct go_runtime {
  * version that the binary names; one is taken only when its self-check holds in the target
  * (sizes of mspan and mcache in the fixallocs, the three sysStat pointers, moduledata against the
  * ELF file). -ENOENT: no Go runtime, or none that any layout fits; the text says what was tried.
+ * facts (may be NULL): what is known of the binary, where to look first; it learns. See facts.h.
  */
+struct go_facts;
 int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
-		    struct go_runtime *out, struct err *e);
+		    struct go_facts *facts, struct go_runtime *out, struct err *e);
 
 /* The same with the caller's choice of layouts, in that order. */
 int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
-		   const struct go_layout *const *l, size_t n, struct go_runtime *out,
-		   struct err *e);
+		   const struct go_layout *const *l, size_t n, struct go_facts *facts,
+		   struct go_runtime *out, struct err *e);
 
 /* ---- metrics */
 

@@ -140,7 +140,8 @@ static int check_spans(struct search *s)
 		return search_refuse(s, "the index of arenas");
 	for (unsigned int i = 0; i < s->nspan; i++)
 		look_at_span(s, l2, s->span[i], buf, &t);
-	look_at_caches(s, l2, buf, &t);
+	if (!s->known)
+		look_at_caches(s, l2, buf, &t);
 	if (fails(t.arena, t.n))
 		return search_refuse(s, "the arenas know other spans");
 	if (fails(t.class, t.n))

@@ -70,12 +70,30 @@ static int read_symbols(struct search *s, uint64_t addr[ARRAY_LEN(variables)])
 	return known ? 0 : r == -ENOENT || !r ? -ENOENT : r;
 }
 
+/* What the file said when it was looked at. */
+static void know_symbols(struct search *s)
+{
+	s->rt->symbols = s->known->symbols;
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+		struct go_globals g = s->known->g;
+		uint64_t said = *global(&g, &variables[i]);
+
+		if (variables[i].bare && said)
+			*global(&s->rt->g, &variables[i]) = said + s->rt->bias;
+	}
+}
+
 int check_symbols(struct search *s)
 {
 	struct go_runtime *rt = s->rt;
 	uint64_t addr[ARRAY_LEN(variables)];
-	int r = read_symbols(s, addr);
+	int r;
 
+	if (s->known) {
+		know_symbols(s);
+		return 0;
+	}
+	r = read_symbols(s, addr);
 	rt->symbols = false;
 	if (r == -ENOENT)
 		return 0;
@@ -122,7 +140,11 @@ int find_stack_sizes(struct search *s)
 	uint64_t at = rt->g.noptrdata, n;
 	uint8_t b[16384];
 
-	rt->nstack_sizes = 0;
+	rt->nstack_sizes = s->known ? s->known->nstack_sizes : 0;
+	for (unsigned int i = 0; i < rt->nstack_sizes; i++)
+		rt->stack_sizes[i] = s->known->stack_sizes[i] + rt->bias;
+	if (s->known)
+		return 0;
 	/* metrics of it came with the limiter */
 	if (!go_has(rt->l, GO_LIMITER_CAPACITY) || !go_has(rt->l, GO_CONST_FIXEDSTACK))
 		return 0;

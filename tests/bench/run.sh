@@ -38,6 +38,33 @@ for heap in ${HEAPS:-100 1024 4096}; do
 done
 
 echo
+echo "attaching: until a Go program can be looked at and probed; CPU time, medians of $runs, µs. Cold: its runtime is"
+echo "searched for. Warm: the binary is known from a run before"
+attach() { # NAME BINARY: of TPID
+	local size v=() i mode cold warm
+	size=$(stat -L -c %s "/proc/$TPID/exe")
+	"$OUTPUT/bench/attach" warm "$TPID" >/dev/null || return
+	for mode in cold warm; do
+		v=()
+		for ((i = 0; i < runs; i++)); do
+			v+=("$("$OUTPUT/bench/attach" $mode "$TPID" | cut -d ' ' -f 1)")
+		done
+		printf -v $mode %s "$(printf '%s\n' "${v[@]}" | sort -n | sed -n "$(((runs + 1) / 2))p")"
+	done
+	printf '%-28s %4d MiB  cold %6d  warm %5d  ratio %s\n' "$1" $((size / MIB)) "$cold" "$warm" "$(ratio "$warm" "$cold")"
+}
+for name in fixture-pure-stripped fixture-cgo-stripped fixture-pie; do
+	start $name -heap 100
+	attach $name
+	stop "$TPID"
+done
+if [ -e "$OUTPUT/packages/prometheus/.done" ]; then # as tests have fetched it
+	start_prometheus
+	attach prometheus
+	stop "$TPID"
+fi
+
+echo
 echo "one capture of a Go heap of 1 GiB"
 if [ "$(available)" -ge 1800 ]; then
 	start fixture-cgo-stripped -heap 1024

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	target_open(&t, argv[1]);
-	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, &rt, &e)) {
+	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, NULL, &rt, &e)) {
 		fprintf(stderr, "%s: %s\n", argv[1], e.text);
 		return 1;
 	}

@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	target_open(&target, argv[1]);
-	if (go_runtime_open(target.m, target.bin, target.bias, &target.maps, &rt, &e)) {
+	if (go_runtime_open(target.m, target.bin, target.bias, &target.maps, NULL, &rt, &e)) {
 		fprintf(stderr, "%s: %s\n", argv[1], e.text);
 		return 2;
 	}

@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	target_open(&t, argv[1]);
-	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, &rt, &e) ||
+	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, NULL, &rt, &e) ||
 	    go_heap_read(&rt, PASS_SPANS, &h, &e)) {
 		fprintf(stderr, "%s: %s\n", argv[1], e.text);
 		return 2;

@@ -161,7 +161,7 @@ static int read_all(struct target *t, const struct go_layout *const *l, size_t n
 
 	*out = (struct reading){ 0 };
 	memsrc_flush(t->m);
-	r = go_runtime_try(t->m, t->bin, t->bias, &t->maps, l, n, &rt, &e);
+	r = go_runtime_try(t->m, t->bin, t->bias, &t->maps, l, n, NULL, &rt, &e);
 	if (r)
 		return r;
 	if (rt.missing[0])
@@ -298,7 +298,7 @@ int main(int argc, char **argv)
 		return 2;
 	fields.verbose = layouts.verbose = names.verbose = argc > 2 && !strcmp(argv[2], "-v");
 	target_open(&t, argv[1]);
-	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, &rt, &e) ||
+	if (go_runtime_open(t.m, t.bin, t.bias, &t.maps, NULL, &rt, &e) ||
 	    read_all(&t, &rt.l, 1, &base)) {
 		fprintf(stderr, "%s: %s\n", argv[1], e.text);
 		return 2;

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where what is known of binaries is kept from one run to the next: root's in /run/rsscope,
+ * another user's in rsscope/ of XDG_RUNTIME_DIR. The environment can't lead root elsewhere. A
+ * directory that somebody else could write to is not used. Whatever fails costs a search, no more.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "version.h"
+
+enum {
+	ENTRIES_MAX = 256, /* in the directory */
+	STALE_S = 60,	   /* a writer that has left its file behind */
+	KEY_NO_CACHE = 1072,
+};
+
+static const char tmp_prefix[] = ".new-";
+
+static error_t parse_cache(int key, char *arg, struct argp_state *st)
+{
+	struct cli_cache *c = st->input;
+
+	if (key != KEY_NO_CACHE)
+		return ARGP_ERR_UNKNOWN;
+	c->off = true;
+	return 0;
+}
+
+static const struct argp_option cache_options[] = {
+	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Neither use nor leave what is known of the binary",
+	  0 },
+	{ 0 },
+};
+
+const struct argp cli_cache_argp = { .options = cache_options, .parser = parse_cache };
+
+/* ---- the directory */
+
+static void refuse(const char *what, const char *why)
+{
+	log_warn("the cache in %s is not used: %s; remove it, or use --no-cache", what, why);
+}
+
+/* The directory that ours lies in, opened; nobody else may rename what is in it. */
+static int open_parent(char *name, size_t size)
+{
+	bool root = !geteuid();
+	const char *path = root ? "/run" : secure_getenv("XDG_RUNTIME_DIR");
+	_close_ int fd = -1;
+	struct stat st;
+	int ret;
+
+	if (!path || *path != '/')
+		return -ENOENT;
+	snprintf(name, size, "%s/rsscope", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH)) {
+		refuse(name, "others can write to the directory above it");
+		return -EPERM;
+	}
+	ret = fd;
+	fd = -1;
+	return ret;
+}
+
+static int open_dir(bool make)
+{
+	char name[4096];
+	_close_ int parent = open_parent(name, sizeof(name)), fd = -1;
+	struct stat st;
+	int ret;
+
+	if (parent < 0)
+		return parent;
+	if (make && mkdirat(parent, "rsscope", 0700) && errno != EEXIST)
+		return -errno;
+	fd = openat(parent, "rsscope", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		refuse(name, "it is a symbolic link, or no directory");
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (st.st_uid != geteuid() || (st.st_mode & 07777) != 0700) {
+		refuse(name, st.st_uid != geteuid() ? "it belongs to somebody else"
+						    : "its mode is not 0700");
+		return -EPERM;
+	}
+	ret = fd;
+	fd = -1;
+	return ret;
+}
+
+/* Opened when first needed; what is refused once stays so. */
+static int cache_dir(struct cli_cache *c, bool make)
+{
+	if (c->dir >= 0 || c->refused)
+		return c->dir;
+	c->dir = open_dir(make);
+	if (c->dir < 0 && (make || c->dir != -ENOENT)) {
+		log_debug("no cache on disk: %s", strerror(-c->dir));
+		c->refused = true;
+	}
+	return c->dir;
+}
+
+/* ---- entries */
+
+static int cache_get(void *ctx, const char *name, struct text *out)
+{
+	int dir = cache_dir(ctx, false);
+	char buf[GO_CACHE_ENTRY_MAX + 1];
+	_close_ int fd = -1;
+	struct stat st;
+	ssize_t n;
+
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+		return -EPERM;
+	n = read(fd, buf, sizeof(buf));
+	if (n < 0)
+		return -errno;
+	return n > GO_CACHE_ENTRY_MAX ? -EFBIG : text_add(out, buf, n);
+}
+
+static bool is_entry(const char *name)
+{
+	return strlen(name) == GO_CACHE_NAME && strspn(name, "0123456789abcdef") == GO_CACHE_NAME;
+}
+
+/* Makes room for one more: the oldest go, and what a writer that was killed has left. Other files
+ * are not ours. */
+static void make_room(int dir)
+{
+	_close_ int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	struct timespec now;
+	unsigned int n = 0;
+
+	if (!d)
+		return;
+	again = -1; /* d has it */
+	clock_gettime(CLOCK_REALTIME, &now);
+	do {
+		char oldest[GO_CACHE_NAME + 1] = "";
+		struct timespec first = { 0 };
+		struct dirent *e;
+
+		n = 0;
+		rewinddir(d);
+		while ((e = readdir(d))) {
+			bool tmp = !strncmp(e->d_name, tmp_prefix, sizeof(tmp_prefix) - 1);
+			struct stat st;
+
+			if ((!tmp && !is_entry(e->d_name)) ||
+			    fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+				continue;
+			if (tmp && st.st_mtim.tv_sec + STALE_S < now.tv_sec)
+				unlinkat(dir, e->d_name, 0);
+			if (tmp)
+				continue;
+			n++;
+			if (oldest[0] && (st.st_mtim.tv_sec > first.tv_sec ||
+					  (st.st_mtim.tv_sec == first.tv_sec &&
+					   st.st_mtim.tv_nsec >= first.tv_nsec)))
+				continue;
+			first = st.st_mtim;
+			memcpy(oldest, e->d_name, sizeof(oldest));
+		}
+		if (n < ENTRIES_MAX || unlinkat(dir, oldest, 0))
+			break;
+	} while (n > ENTRIES_MAX);
+	closedir(d);
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= w;
+	}
+	return 0;
+}
+
+static void cache_put(void *ctx, const char *name, const void *p, size_t n)
+{
+	struct cli_cache *c = ctx;
+	int dir = cache_dir(c, true), r;
+	char tmp[64];
+	_close_ int fd = -1;
+
+	if (dir < 0)
+		return;
+	make_room(dir);
+	snprintf(tmp, sizeof(tmp), "%s%d-%u", tmp_prefix, (int)getpid(), c->written++);
+	unlinkat(dir, tmp, 0); /* of one that had our number */
+	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	r = fd < 0 ? -errno : write_all(fd, p, n);
+	if (!r && renameat(dir, tmp, dir, name))
+		r = -errno;
+	if (!r)
+		return;
+	log_debug("the cache takes no entry: %s", strerror(-r));
+	if (fd >= 0)
+		unlinkat(dir, tmp, 0);
+}
+
+/* ---- */
+
+/* What tells this program from another build of it: the version may not. */
+static void describe_maker(struct cli_cache *c)
+{
+	struct stat st = { 0 };
+
+	if (stat("/proc/self/exe", &st))
+		st.st_size = 0;
+	snprintf(c->maker, sizeof(c->maker), "%s %s %" PRIu64 " %" PRIu64 ".%09" PRIu64,
+		 RSSCOPE_VERSION, RSSCOPE_GITREV, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
+		 (uint64_t)st.st_mtim.tv_nsec);
+}
+
+void cli_cache_open(struct cli_cache *c)
+{
+	c->dir = -1;
+	if (c->off)
+		return;
+	describe_maker(c);
+	c->store = (struct go_cache_store){ .ctx = c, .get = cache_get, .put = cache_put };
+	c->go = go_cache_create(&c->store, c->maker);
+}
+
+void cli_cache_close(struct cli_cache *c)
+{
+	if (!c->go)
+		return;
+	go_cache_destroy(c->go);
+	c->go = NULL;
+	close_fd(&c->dir);
+}
