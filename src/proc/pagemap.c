@@ -43,7 +43,7 @@ enum {
 	SCAN_REGIONS = 4096,  /* 96 KiB */
 	SCAN_PAGES = 1 << 14, /* found by one ioctl, which holds the target's mmap_lock: 0.1 ms */
 	PLAIN_MIN = 1 << 20,
-	SMALL_MAX = 4 << 20, /* bytes: reading maps costs more than it saves */
+	SMALL_MAX = 4 << 20,	/* bytes: reading maps costs more than it saves */
 	SCAN_WORTH = 16,	/* pages */
 	WINDOW_ENTRIES = 16384, /* 128 KiB of entries: 64 MiB of 4 KiB pages */
 	MAPS_MAX = 64 << 20,

@@ -80,18 +80,20 @@ searched replay
 
 # Damaged entries: the same report, and a good entry again.
 look without "$TPID" --no-cache
+size=$(stat -c %s "$entry")
 damage() { # NAME COMMAND…
 	"${@:2}"
 	look damaged "$TPID"
 	searched damaged
 	same damaged without
-	cmp -s "$entry" "$TMP/entry" || fail "$1: the entry was not made anew"
+	look again "$TPID"
+	known again
+	equal "$1: the entry made anew" "$(stat -c '%F %a %s' "$entry")" "regular file 600 $size"
 }
 flip() { # OFFSET
 	printf "\\$(printf %o $((0x$(dd if="$entry" bs=1 skip="$1" count=1 2>/dev/null | od -An -tx1 | tr -d ' ') ^ 1)))" |
 		dd of="$entry" bs=1 seek="$1" conv=notrunc 2>/dev/null
 }
-size=$(stat -c %s "$entry")
 for at in 0 9 30 $((size / 2)) $((size - 1)); do
 	damage "byte $at" flip "$at"
 done
