@@ -11,7 +11,6 @@
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 #define ARRAY_LEN(a)  (sizeof(a) / sizeof((a)[0]))
 #define PRINTF(f, a)  __attribute__((format(printf, f, a)))
-#define UNUSED	      __attribute__((unused))
 
 static inline void free_ptr(void *p)
 {

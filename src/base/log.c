@@ -29,7 +29,6 @@ static void put(const char *level, const char *fmt, va_list ap)
 	}
 LOG(error, "error: ")
 LOG(warn, "warning: ")
-LOG(info, "")
 
 void log_debug(const char *fmt, ...)
 {

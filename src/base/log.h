@@ -5,10 +5,9 @@
 
 #include "base/cleanup.h"
 
-/* "rsscope: error: …", "rsscope: warning: …", "rsscope: …" */
+/* "rsscope: error: …", "rsscope: warning: …" */
 void log_error(const char *fmt, ...) PRINTF(1, 2);
 void log_warn(const char *fmt, ...) PRINTF(1, 2);
-void log_info(const char *fmt, ...) PRINTF(1, 2);
 
 /* Shown only after log_set_verbose(1) (-v). */
 void log_debug(const char *fmt, ...) PRINTF(1, 2);

@@ -60,13 +60,3 @@ void range_unite(range_vec *v)
 	}
 	v->n = k;
 }
-
-uint64_t range_sum(const struct range *r, size_t n, uint32_t mask)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if ((r[i].flags & mask) == mask)
-			sum += r[i].end - r[i].start;
-	return sum;
-}

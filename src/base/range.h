@@ -32,7 +32,4 @@ int range_append(range_vec *v, uint64_t start, uint64_t end, uint32_t flags);
 /* Sorts and merges what overlaps or touches; flags are lost. */
 void range_unite(range_vec *v);
 
-/* Sum of lengths, bytes, of the ranges that have all the bits of `mask` set. */
-uint64_t range_sum(const struct range *r, size_t n, uint32_t mask);
-
 #endif

@@ -39,7 +39,6 @@ void bin_close(struct bin *b); /* NULL-safe */
 enum bin_arch bin_arch(const struct bin *b);
 bool bin_is_pie(const struct bin *b);	       /* ET_DYN: executable or shared object */
 bool bin_is_stripped(const struct bin *b);     /* no .symtab */
-bool bin_has_interp(const struct bin *b);      /* PT_INTERP: dynamically linked executable */
 const char *bin_build_id(const struct bin *b); /* GNU build ID in hex, "" when none */
 /* Go's build ID as the linker's note has it (cmd/internal/buildid), "" when none; of a very long
  * one the beginning. */
@@ -53,8 +52,6 @@ void bin_identity(const struct bin *b, struct bin_identity *out);
 
 size_t bin_segments(const struct bin *b, const struct bin_segment **out);
 
-/* PT_GNU_RELRO; false when there is none. */
-bool bin_relro(const struct bin *b, uint64_t *vaddr, uint64_t *size);
 /* PT_TLS; false when there is none. */
 bool bin_tls(const struct bin *b, uint64_t *memsz, uint64_t *align);
 

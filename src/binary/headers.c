@@ -94,12 +94,8 @@ static int read_phdrs(struct bin *b, Elf *elf, const Elf64_Ehdr *h, struct err *
 					  .align = p.p_align };
 		if (p.p_type == PT_LOAD)
 			r = add_segment(b, &p, e);
-		else if (p.p_type == PT_INTERP)
-			b->interp = true;
 		else if (p.p_type == PT_DYNAMIC)
 			b->dynamic = part;
-		else if (p.p_type == PT_GNU_RELRO)
-			b->relro = part;
 		else if (p.p_type == PT_TLS)
 			b->tls = part;
 		else if (p.p_type == PT_NOTE && vec_push(&b->note, part))

@@ -62,8 +62,7 @@ struct bin {
 	VEC(struct bin_sec) sec;
 	VEC(struct bin_part) note;
 	char *secnames;
-	bool interp;
-	struct bin_part dynamic, relro, tls;
+	struct bin_part dynamic, tls;
 	char build_id[2 * 64 + 1], go_build_id[128];
 	struct bin_go go;
 	struct pcln pcln;

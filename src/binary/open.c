@@ -114,11 +114,6 @@ bool bin_is_stripped(const struct bin *b)
 	return true;
 }
 
-bool bin_has_interp(const struct bin *b)
-{
-	return b->interp;
-}
-
 const char *bin_build_id(const struct bin *b)
 {
 	return b->build_id;
@@ -138,15 +133,6 @@ size_t bin_segments(const struct bin *b, const struct bin_segment **out)
 {
 	*out = b->seg.v;
 	return b->seg.n;
-}
-
-bool bin_relro(const struct bin *b, uint64_t *vaddr, uint64_t *size)
-{
-	if (!b->relro.memsz)
-		return false;
-	*vaddr = b->relro.vaddr;
-	*size = b->relro.memsz;
-	return true;
 }
 
 bool bin_tls(const struct bin *b, uint64_t *memsz, uint64_t *align)

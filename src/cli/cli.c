@@ -9,7 +9,8 @@
 
 static int cmd_help(int argc, char **argv);
 
-const struct cli_command cli_commands[] = {
+/* Ends with a NULL name. */
+static const struct cli_command commands[] = {
 	{ "report", "where a process's memory is: one look, no probes", cmd_report },
 	{ "watch", "live: GC cycles, mappings with their callers, RSS steps", cmd_watch },
 	{ "run", "start a program and report on it at its end", cmd_run },
@@ -39,7 +40,7 @@ static int print_overview(void)
 				 "Explains every resident byte of a Go process, from outside.\n"
 				 "\nCommands:\n");
 
-	for (const struct cli_command *c = cli_commands; c->name && !rc; c++)
+	for (const struct cli_command *c = commands; c->name && !rc; c++)
 		rc = text_printf(&t, "  %-9s %s\n", c->name, c->help);
 	if (!rc)
 		rc = text_printf(&t, "  %-9s %s\n", "--version", "version and git revision");
@@ -60,7 +61,7 @@ static int print_version(void)
 
 static const struct cli_command *find(const char *name)
 {
-	for (const struct cli_command *c = cli_commands; c->name; c++)
+	for (const struct cli_command *c = commands; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c;
 	return NULL;
@@ -98,7 +99,7 @@ static int unknown_command(const char *name)
 	unsigned int least = 3;
 	const char *like = NULL;
 
-	for (const struct cli_command *c = cli_commands; c->name; c++) {
+	for (const struct cli_command *c = commands; c->name; c++) {
 		unsigned int d = distance(name, c->name);
 
 		if (d < least || (strlen(name) > 1 && !strncmp(name, c->name, strlen(name)))) {

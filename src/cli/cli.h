@@ -41,9 +41,6 @@ struct cli_command {
 	int (*fn)(int argc, char **argv);
 };
 
-/* The table; ends with a NULL name. */
-extern const struct cli_command cli_commands[];
-
 /* rsscope's whole command line. Returns the exit code. */
 int cli_run(int argc, char **argv);
 

@@ -40,7 +40,4 @@ doctor_fn doctor_cgroups;      /* which memory controllers are mounted */
 doctor_fn doctor_probes;       /* what watch's probes need */
 doctor_fn doctor_capabilities; /* one row a capability */
 
-/* Whether the capability (CAP_* of linux/capability.h) is effective. */
-bool doctor_has_cap(int cap);
-
 #endif

@@ -18,7 +18,8 @@
 
 enum { MAX_FILE = 1 << 20 };
 
-bool doctor_has_cap(int cap)
+/* Whether the capability (CAP_* of linux/capability.h) is effective. */
+static bool has_cap(int cap)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[2] = { 0 };
@@ -33,7 +34,7 @@ bool doctor_has_cap(int cap)
 static int check_ptrace(struct doctor *d)
 {
 	_text_ struct text t = { 0 };
-	bool cap = doctor_has_cap(CAP_SYS_PTRACE);
+	bool cap = has_cap(CAP_SYS_PTRACE);
 	struct doctor_row *r;
 	uint64_t scope = 0;
 
@@ -91,7 +92,7 @@ static int check_hidepid(struct doctor *d)
 		doctor_say(r->instead, "only captures and core files can be reported on");
 		doctor_say(r->get, "mount -t proc proc /proc");
 	} else if (*hide && strcmp(hide, "hidepid=0") && strcmp(hide, "hidepid=off") &&
-		   !doctor_has_cap(CAP_SYS_PTRACE)) {
+		   !has_cap(CAP_SYS_PTRACE)) {
 		r->state = DOCTOR_MISSING;
 		doctor_say(r->instead, "other users' processes are not seen");
 		doctor_say(r->get, "run as root, or mount -o remount,hidepid=0 /proc");
@@ -321,8 +322,8 @@ int doctor_capabilities(struct doctor *d)
 	struct doctor_row *r;
 
 	for (size_t i = 0; i < ARRAY_LEN(caps); i++) {
-		bool has = doctor_has_cap(caps[i].cap);
-		bool admin = caps[i].admin && doctor_has_cap(CAP_SYS_ADMIN);
+		bool has = has_cap(caps[i].cap);
+		bool admin = caps[i].admin && has_cap(CAP_SYS_ADMIN);
 
 		if (doctor_add(d, "privileges", caps[i].name, &r))
 			return -ENOMEM;

@@ -82,9 +82,6 @@ struct watch_looks {
 /* Without one, findings that need two looks are not made. */
 void watch_look_first(struct watch_looks *l, pid_t pid, struct go_cache *c);
 void watch_look_cycle(struct watch_looks *l, const struct event_gc *g);
-/* As collect_report, with the findings of both looks. */
-int watch_look_last(struct watch_looks *l, struct memsrc *m, const struct collect_opts *co,
-		    struct report *out, struct err *e);
 void watch_look_free(struct watch_looks *l);
 
 /* The process has called exec: all is looked up anew, with m, which was opened since (the old one

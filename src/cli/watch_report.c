@@ -41,8 +41,9 @@ static int compare(struct watch_looks *l, struct report *last)
 	return r;
 }
 
-int watch_look_last(struct watch_looks *l, struct memsrc *m, const struct collect_opts *co,
-		    struct report *out, struct err *e)
+/* As collect_report, with the findings of both looks. */
+static int look_last(struct watch_looks *l, struct memsrc *m, const struct collect_opts *co,
+		     struct report *out, struct err *e)
 {
 	int r = collect_report(m, co, out, e);
 
@@ -71,7 +72,7 @@ int watch_report(struct watch *w)
 	}
 	if (w->has_book && mapbook_give(&w->book, &co))
 		return cli_fail(-ENOMEM, NULL);
-	r = watch_look_last(&w->looks, w->t.m, &co, &last, &e);
+	r = look_last(&w->looks, w->t.m, &co, &last, &e);
 	code = r ? cli_fail(r, &e) : cli_print_report(&last, &w->a->report);
 	report_free(&last);
 	return code;

@@ -5,9 +5,6 @@
 
 #include "base/err.h"
 
-/* Sends libbpf's messages to log_debug. */
-void bpflog_init(void);
-
 /* Sets e for a BPF object that did not load with -errno r; returns r. */
 int bpflog_load_error(int r, struct err *e);
 

@@ -27,11 +27,6 @@ static int to_debug(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-void bpflog_init(void)
-{
-	libbpf_set_print(to_debug);
-}
-
 int bpflog_load_error(int r, struct err *e)
 {
 	switch (r) {
@@ -233,7 +228,7 @@ int ev_probe(struct ev_features *out)
 {
 	struct ev_features f = { 0 };
 
-	bpflog_init();
+	libbpf_set_print(to_debug);
 	probe_files(&f);
 	if (f.have >> EVF_BTF & 1)
 		probe_btf(&f);

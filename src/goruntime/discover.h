@@ -108,7 +108,6 @@ static inline bool search_near(uint64_t a, uint64_t b)
 int find_moduledata(struct search *s);
 int find_heap(struct search *s);
 int find_samples(struct search *s);
-bool span_is_sane(const struct go_layout *l, const uint8_t *span, size_t n);
 
 /* find_vars.c: what leads to the heap's own structures, to Ps, Ms and Gs. Leaves candidates. */
 int find_vars(struct search *s);

@@ -206,7 +206,7 @@ int find_moduledata(struct search *s)
 
 /* ---- mheap_ */
 
-bool span_is_sane(const struct go_layout *l, const uint8_t *sp, size_t n)
+static bool span_is_sane(const struct go_layout *l, const uint8_t *sp, size_t n)
 {
 	uint64_t start = get_u64(l, GO_MSPAN_STARTADDR, sp, n);
 	uint64_t pages = get_u64(l, GO_MSPAN_NPAGES, sp, n);

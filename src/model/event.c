@@ -23,11 +23,6 @@ static const struct {
 	[CALL_REMAP_FILE_PAGES] = { "remap_file_pages", 5 },
 };
 
-const char *event_call_name(enum event_callno c)
-{
-	return calls[c].name;
-}
-
 unsigned int event_call_nargs(enum event_callno c)
 {
 	return calls[c].nargs;

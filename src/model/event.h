@@ -158,7 +158,6 @@ enum event_kind event_kind(const struct event *e);
 const char *event_kind_name(enum event_kind k);
 
 /* "mmap", "munmap", "mremap", "brk", ... */
-const char *event_call_name(enum event_callno c);
 /* "MADV_DONTNEED"; NULL for one that is not known. */
 const char *event_advice_name(uint32_t advice);
 unsigned int event_call_nargs(enum event_callno c);

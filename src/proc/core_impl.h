@@ -49,7 +49,6 @@ struct core {
 	struct text notes; /* PT_NOTE, all of it */
 	struct text auxv;
 	char comm[17], args[81]; /* NT_PRPSINFO */
-	uint64_t file_page;	 /* unit of NT_FILE's offsets */
 	range_vec present;	 /* filled by the first memsrc_pages */
 	bool scanned;
 };

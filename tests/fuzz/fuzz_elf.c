@@ -60,7 +60,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bin_go_lookup(b, 0, "runtime.main", &f);
 	bin_symbol_addr(b, "main", &x, &y);
 	bin_section(b, ".text", &x, &y);
-	bin_relro(b, &x, &y);
 	bin_tls(b, &x, &y);
 	if (strlen(bin_go(b)->version) >= sizeof(bin_go(b)->version) ||
 	    strlen(bin_go(b)->module) >= sizeof(bin_go(b)->module))

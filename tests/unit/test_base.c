@@ -51,7 +51,6 @@ TEST(range_find_and_merge)
 	CHECK_INT(range_find(v.v, v.n, 0x4000), -1);
 	CHECK_INT(range_find(v.v, v.n, 0x9000), -1);
 	CHECK_INT(range_lower(v.v, v.n, 0x4000), 2);
-	CHECK_INT(range_sum(v.v, v.n, 2), 0x2000);
 	vec_free(&v);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bytes.h"
+#include "ranges.h"
 #include "test.h"
 
 #include <errno.h>

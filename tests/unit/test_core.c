@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ELF cores, put together here byte by byte. */
 #include "bytes.h"
+#include "ranges.h"
 #include "test.h"
 
 #include <elf.h>

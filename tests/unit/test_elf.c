@@ -37,7 +37,6 @@ static void small(struct elfw *w, uint16_t type)
 	elfw_load(w, PF_R | PF_W, base + 0x3000, build_id_note, sizeof(build_id_note) - 1, 0x2345);
 	elfw_part(w, PT_NOTE, base + 0x3000, sizeof(build_id_note) - 1, 4);
 	elfw_part(w, PT_TLS, base + 0x3000, 0x10, 8);
-	elfw_part(w, PT_GNU_RELRO, base + 0x3000, 0x20, 1);
 	elfw_section(w, ".text", SHT_PROGBITS, base + 0x1040, 8);
 }
 
@@ -57,7 +56,6 @@ TEST(elf_headers)
 	CHECK_INT(bin_arch(b), BIN_ARCH_AMD64);
 	CHECK(!bin_is_pie(b));
 	CHECK(bin_is_stripped(b));
-	CHECK(!bin_has_interp(b));
 	CHECK_STR(bin_build_id(b), "0102030405060708090a0b0c0d0e0f10111213ff");
 	REQUIRE(bin_segments(b, &seg) == 2);
 	CHECK_INT(seg[0].vaddr, 0x401040);
@@ -65,7 +63,6 @@ TEST(elf_headers)
 	CHECK_INT(seg[0].flags, BIN_SEG_R | BIN_SEG_X);
 	CHECK_INT(seg[1].vaddr, 0x403000);
 	CHECK_INT(seg[1].memsz, 0x2345);
-	CHECK(bin_relro(b, &x, &y) && x == 0x403000 && y == 0x20);
 	CHECK(bin_tls(b, &x, &y) && x == 0x10 && y == 8);
 	CHECK(bin_section(b, ".text", &x, &y) && x == 0x401040 && y == 8);
 	CHECK(!bin_section(b, ".data", &x, &y));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Live sources, tried on forked children of ours: needs no privilege. */
+#include "ranges.h"
 #include "test.h"
 
 #include <errno.h>
