@@ -119,8 +119,10 @@ static int table_ready(struct bin *b, uint64_t *text)
 		return load_entries(b);
 	if (!*text && !p->text && !p->tried_text) {
 		p->tried_text = true;
-		io_allow(b->io, 2 * io_size(b->io));
-		moduledata_text(b, p, &p->text, NULL);
+		io_allow(b->io, 3 * io_size(b->io));
+		/* a pass over a PIE's relocations: not for those who only open the file */
+		if (image_words(b, p->vaddr + PCLN_TEXT, &p->text, 1) || !p->text)
+			moduledata_text(b, p, &p->text, NULL);
 	}
 	if (!*text)
 		*text = p->text;

@@ -26,6 +26,8 @@ enum pcln_magic {
 	PCLN_120 = 0xfffffff1,
 };
 
+enum { PCLN_TEXT = 24 }; /* textStart's place in the header, 1.18–1.25; later 0 */
+
 /* The table's parts as offsets from its start, all checked to lie below size. */
 struct pcln {
 	uint64_t vaddr, off;
@@ -34,7 +36,7 @@ struct pcln {
 	uint8_t quantum; /* PC deltas count in these */
 	bool wide;	 /* ftab holds 8-byte addresses (≤1.17), else 4-byte offsets from text */
 	uint64_t nfunc, nfile;
-	uint64_t text;	 /* 1.18–1.25: the header's textStart; 0 unknown */
+	uint64_t text;	 /* from 1.18, once asked for: textStart, else moduledata's; 0 unknown */
 	uint64_t gofunc; /* from 1.18: what FUNCDATA offsets count from; 0 unknown */
 	uint64_t funcname, cutab, filetab, pctab, funcdata, ftab;
 	bool tried_text; /* moduledata was looked for */

@@ -56,8 +56,6 @@ static int parse_116(struct bin *b, struct pcln *p, const uint8_t *h)
 	if (p->nfunc > NFUNC_MAX || p->nfile > p->size ||
 	    p->nfunc * entry + entry / 2 > p->size - p->ftab)
 		return -EINVAL;
-	if (text && image_words(b, p->vaddr + 24, &p->text, 1))
-		p->text = 0;
 	return 0;
 }
 

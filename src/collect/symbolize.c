@@ -71,7 +71,7 @@ static void open_file(struct symbolizer *s, struct file *f, const struct vma *v)
 	int r = memsrc_file(s->m, v->name, v->start, v->end, &fd);
 
 	if (!r)
-		r = bin_open(fd, &f->bin, &e);
+		r = f->is_exe ? bin_open(fd, &f->bin, &e) : bin_open_lib(fd, &f->bin, &e);
 	if (r) {
 		log_debug("%s: no names of functions: %s", v->name,
 			  e.text[0] ? e.text : strerror(-r));
