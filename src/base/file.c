@@ -64,3 +64,20 @@ int file_read_at(int fd, uint64_t off, void *buf, size_t n)
 
 	return r < 0 ? (int)r : (size_t)r < n ? -EIO : 0;
 }
+
+int file_write_all(int fd, const void *buf, size_t n)
+{
+	const uint8_t *p = buf;
+
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= w;
+	}
+	return 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Opening what others name, and reading at a place whatever interrupts or shortens the call. */
+/* Opening what others name; reading and writing whatever interrupts or shortens the call. */
 #ifndef RSSCOPE_BASE_FILE_H
 #define RSSCOPE_BASE_FILE_H
 
@@ -19,5 +19,8 @@ ssize_t file_read_some(int fd, uint64_t off, void *buf, size_t n);
 
 /* All n bytes: 0, -EIO where the file ends before, -errno of pread. */
 int file_read_at(int fd, uint64_t off, void *buf, size_t n);
+
+/* All n bytes: 0 or -errno of write. */
+int file_write_all(int fd, const void *p, size_t n);
 
 #endif

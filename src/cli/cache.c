@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "version.h"
@@ -187,21 +188,6 @@ static void make_room(int dir)
 	closedir(d);
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t w = write(fd, p, n);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return -errno;
-		p += w;
-		n -= w;
-	}
-	return 0;
-}
-
 static void cache_put(void *ctx, const char *name, const void *p, size_t n)
 {
 	struct cli_cache *c = ctx;
@@ -215,7 +201,7 @@ static void cache_put(void *ctx, const char *name, const void *p, size_t n)
 	snprintf(tmp, sizeof(tmp), "%s%d-%u", tmp_prefix, (int)getpid(), c->written++);
 	unlinkat(dir, tmp, 0); /* of one that had our number */
 	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	r = fd < 0 ? -errno : write_all(fd, p, n);
+	r = fd < 0 ? -errno : file_write_all(fd, p, n);
 	if (!r && renameat(dir, tmp, dir, name))
 		r = -errno;
 	if (!r)

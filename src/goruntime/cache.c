@@ -37,7 +37,7 @@ struct go_cache {
 
 static uint64_t hash_layouts(void)
 {
-	uint64_t h = 14695981039346656037ULL;
+	uint64_t h = RD_HASH;
 
 	for (size_t i = 0; i < go_nlayouts; i++) {
 		const struct go_layout *l = &go_layouts[i];
@@ -67,7 +67,7 @@ static int make_key(const struct go_cache *c, const struct bin *b, struct text *
 	if (r)
 		return r;
 	snprintf(name, GO_CACHE_NAME + 1, "%016" PRIx64 "%016" PRIx64,
-		 rd_hash(14695981039346656037ULL, key->p, key->n), rd_hash(id.ino, key->p, key->n));
+		 rd_hash(RD_HASH, key->p, key->n), rd_hash(id.ino, key->p, key->n));
 	return 0;
 }
 
@@ -94,7 +94,7 @@ int go_cache_encode(const struct text *key, const struct go_facts *f, struct tex
 	r = r ? r : go_facts_encode(f, out);
 	if (r)
 		return r;
-	sum = rd_hash(14695981039346656037ULL, out->p + body, out->n - body);
+	sum = rd_hash(RD_HASH, out->p + body, out->n - body);
 	memcpy(out->p + head, &sum, sizeof(sum));
 	return 0;
 }
@@ -110,7 +110,7 @@ int go_cache_decode(const struct text *key, const void *p, size_t n, struct go_f
 	*out = (struct go_facts){ 0 };
 	k = cursor_bytes(&c, nkey);
 	if (c.bad || memcmp(m, magic, sizeof(magic)) || nkey != key->n || memcmp(k, key->p, nkey) ||
-	    sum != rd_hash(14695981039346656037ULL, (const char *)p + body, n - body))
+	    sum != rd_hash(RD_HASH, (const char *)p + body, n - body))
 		return -EINVAL;
 	return go_facts_decode((const char *)p + c.pos, n - c.pos, out);
 }

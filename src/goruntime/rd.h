@@ -96,7 +96,10 @@ static inline void rd_again(const struct go_runtime *rt, unsigned int attempt)
 	memsrc_flush(rt->m);
 }
 
-/* FNV-1a: whether something moved between two reads. */
+/* FNV-1a, from RD_HASH on: of what is kept. Whether something moved between two reads a hash from
+ * 0 tells as well. */
+#define RD_HASH 14695981039346656037ULL
+
 static inline uint64_t rd_hash(uint64_t h, const void *p, size_t n)
 {
 	const uint8_t *b = p;

@@ -41,28 +41,11 @@ int writer_failed(struct capture_writer *w, int rc)
 	return rc;
 }
 
-static int write_all(int fd, const void *buf, size_t len)
-{
-	const uint8_t *p = buf;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* ---- the raw file */
 
 static int raw_flush(struct capture_writer *w)
 {
-	int rc = write_all(w->raw, w->buf, w->buf_n);
+	int rc = file_write_all(w->raw, w->buf, w->buf_n);
 
 	w->buf_n = 0;
 	return writer_failed(w, rc);
@@ -78,7 +61,7 @@ int writer_append(struct capture_writer *w, const void *p, size_t len, uint64_t 
 	if (rc || !len)
 		return rc;
 	if (len > RAW_BUF) {
-		rc = writer_failed(w, write_all(w->raw, p, len));
+		rc = writer_failed(w, file_write_all(w->raw, p, len));
 	} else {
 		memcpy(w->buf + w->buf_n, p, len);
 		w->buf_n += len;
