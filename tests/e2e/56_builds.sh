@@ -24,10 +24,9 @@ cell() { # NAME
 	cells=$((cells + 1))
 }
 
-# The race detector's traces and allocator have no owner; its shadow does. With it the scheduler fills
-# its queues at random, so that a queue's wrong end may look right.
+# The race detector's traces and allocator have no owner; its shadow does.
 build race 1 -race
-NO_PERTURB=1 UNEXPLAINED=$((16 * MIB)) cell "$release -race"
+UNEXPLAINED=$((16 * MIB)) cell "$release -race"
 build plain-code 0 "-gcflags=all=-N -l"
 cell "$release -N -l"
 EXPERIMENT=arenas build arenas 0
