@@ -107,7 +107,7 @@ int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, ui
 /*
  * The functions that pc is in, innermost first: those inlined there, then the one that holds the
  * code. file and line are where each was written or made its call. Fills up to max, *n tells how
- * many. In a PIE of Go 1.17 and older the inlined ones are not told. -ENOENT as above.
+ * many. -ENOENT as above.
  */
 struct bin_frame {
 	const char *func, *file; /* borrowed from b */

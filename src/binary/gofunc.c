@@ -5,6 +5,7 @@
  * of a large program has tens of megabytes.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cursor.h"
@@ -24,7 +25,8 @@ enum {
 	PCDATA_INLTREE = 2,
 	FUNCDATA_INLTREE = 3,
 	FUNCDATA_INLTREE_115 = 4,
-	INLINED_MAX = 64, /* calls in one another */
+	FUNCDATA_MAX = 16, /* of a function; there are 7 kinds */
+	INLINED_MAX = 64,  /* calls in one another */
 };
 
 static int tab_read(const struct bin *b, uint64_t at, void *buf, size_t n)
@@ -407,6 +409,57 @@ static unsigned int func_size(const struct pcln *p)
 	return p->magic == PCLN_12 || p->magic == PCLN_118 ? 40 : 44;
 }
 
+static bool is_code(const struct bin *b, uint64_t vaddr)
+{
+	for (size_t i = 0; i < b->seg.n; i++)
+		if ((b->seg.v[i].flags & BIN_SEG_X) &&
+		    vaddr - b->seg.v[i].vaddr < b->seg.v[i].memsz)
+			return true;
+	return false;
+}
+
+/* Of a _func, its entry points at code and its FUNCDATA at read-only data. */
+static int put_pointer(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off)
+{
+	struct bin *b = ctx;
+	struct pcln *p = &b->pcln;
+
+	if (vaddr < p->vaddr || vaddr - p->vaddr >= p->size || is_code(b, addend))
+		return 0;
+	if (p->pointers.n >= FUNCDATA_MAX * p->nfunc)
+		return -EINVAL;
+	return vec_push(&p->pointers, (struct pcln_pointer){ vaddr, addend });
+}
+
+static int by_vaddr(const void *a, const void *b)
+{
+	const struct pcln_pointer *x = a, *y = b;
+
+	return x->vaddr < y->vaddr ? -1 : x->vaddr > y->vaddr;
+}
+
+/* The pointer at an offset of the table. Up to 1.17, in a PIE, the loader fills it in. */
+static int table_pointer(struct bin *b, uint64_t at, uint64_t *out)
+{
+	struct pcln *p = &b->pcln;
+	struct pcln_pointer key = { .vaddr = p->vaddr + at }, *found;
+
+	if (!bin_is_pie(b))
+		return tab_read(b, at, out, 8);
+	if (!p->tried_pointers) {
+		p->tried_pointers = true;
+		io_allow(b->io, io_size(b->io));
+		if (image_rela(b, put_pointer, b))
+			vec_free(&p->pointers);
+		if (p->pointers.n)
+			qsort(p->pointers.v, p->pointers.n, sizeof(*p->pointers.v), by_vaddr);
+	}
+	found = p->pointers.n ? bsearch(&key, p->pointers.v, p->pointers.n, sizeof(key), by_vaddr)
+			      : NULL;
+	*out = found ? found->to : 0;
+	return 0;
+}
+
 /* Where the calls lie that were inlined into a function, and the pc-value table that says which of
  * them a pc is in. -ENOENT: nothing was inlined, or it can't be told. */
 static int inline_tree(struct bin *b, const struct func *f, uint32_t *index, uint64_t *tree)
@@ -428,7 +481,7 @@ static int inline_tree(struct bin *b, const struct func *f, uint32_t *index, uin
 		return r ? r : -ENOENT;
 	if (p->wide) {
 		at += (p->vaddr + at) & 4; /* pointers, aligned */
-		r = bin_is_pie(b) ? -ENOENT : tab_read(b, at + 8 * which, tree, 8);
+		r = table_pointer(b, at + 8 * which, tree);
 		return r || *tree ? r : -ENOENT;
 	}
 	if (!p->tried_gofunc) {

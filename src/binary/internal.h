@@ -28,6 +28,11 @@ enum pcln_magic {
 
 enum { PCLN_TEXT = 24 }; /* textStart's place in the header, 1.18–1.25; later 0 */
 
+/* A pointer that the loader fills in. */
+struct pcln_pointer {
+	uint64_t vaddr, to;
+};
+
 /* The table's parts as offsets from its start, all checked to lie below size. */
 struct pcln {
 	uint64_t vaddr, off;
@@ -42,6 +47,9 @@ struct pcln {
 	bool tried_text; /* moduledata was looked for */
 	bool tried_gofunc;
 	uint64_t *entries; /* wide and PIE: nfunc + 1 entries with relocations applied, lazily */
+	/* wide and PIE: where relocations put pointers to data, by vaddr; lazily */
+	VEC(struct pcln_pointer) pointers;
+	bool tried_pointers;
 };
 
 struct bin_sym {

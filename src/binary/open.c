@@ -90,6 +90,7 @@ void bin_close(struct bin *b)
 	vec_free(&b->syms.v);
 	free(b->secnames);
 	free(b->pcln.entries);
+	vec_free(&b->pcln.pointers);
 	intern_free(&b->names);
 	free(b);
 }

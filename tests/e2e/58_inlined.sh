@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Inlined functions from pclntab alone, for random addresses of each Go that is here: each call's place
+# Inlined functions from pclntab alone, for random addresses of each Go that is here (or GO_RELEASES): each call's place
 # and each function's name as DWARF has them (binutils' addr2line: it names the innermost by the symbol
 # table, so that one name is left out).
 . "$(dirname "$0")/lib.sh"
@@ -12,12 +12,10 @@ addresses=${ADDRESSES:-3000}
 gcc -std=gnu11 -D_GNU_SOURCE -I"$ROOT/src" -o "$TMP/frames" "$ROOT/tests/tools/frames.c" "$OUTPUT/librsscope.a" \
 	$(pkg-config --libs libdw libelf zlib) || die "the tool does not build"
 
-for tree in $(local_toolchains); do
-	release=$(release_of "$tree")
-	toolchain "$release"
-	x=
-	[ "$(minor_of "$release")" -lt 25 ] || x=nodwarf5
-	EXPERIMENT=$x build_target "$TOOLCHAIN" "$TMP/exe" 0 -ldflags=-compressdwarf=false >"$TMP/build" 2>&1 || die "$release: $(tail -n 3 "$TMP/build")"
+one() { # RELEASE MODE
+	local release=$1 x=
+	[ "$(minor_of "$1")" -lt 25 ] || x=nodwarf5
+	EXPERIMENT=$x build_target "$TOOLCHAIN" "$TMP/exe" 0 -ldflags=-compressdwarf=false "-buildmode=$2" >"$TMP/build" 2>&1 || die "$1: $(tail -n 3 "$TMP/build")"
 	read -r start size < <(readelf -SW "$TMP/exe" | sed -n 's/.* \.text  *PROGBITS  *\([0-9a-f]*\) [0-9a-f]* \([0-9a-f]*\).*/\1 \2/p')
 	awk -v a=$((16#$start)) -v n=$((16#$size)) -v k="$addresses" 'BEGIN { srand(11); for (i = 0; i < k; i++) printf "%x\n", a + int(rand() * n) }' >"$TMP/pcs"
 	# A line an address: the innermost place, then NAME PLACE of each around it. Symbols spell · as a dot.
@@ -37,6 +35,12 @@ for tree in $(local_toolchains); do
 	[ "$differ" = 0 ] || fail "$release: $differ of $addresses differ: $(head -n 3 "$TMP/differ")"
 	between "$release: inlined" $((addresses / 20)) "$inlined" "$addresses"
 	between "$release: compared" $((addresses / 2)) "$same" "$addresses"
-	said="$said$release $same equal ($inlined inlined) "
+	said="$said$1 $2 $same equal ($inlined inlined) "
+}
+releases=${GO_RELEASES:-$(for tree in $(local_toolchains); do release_of "$tree"; done)}
+for r in $releases; do
+	toolchain "$r" >"$TMP/get" 2>&1 || die "$r can't be had"
+	one "$r" exe
+	one "$r" pie
 done
 finish "$said"
