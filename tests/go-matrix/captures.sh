@@ -13,8 +13,7 @@ need_root
 need_tool jq xz setarch
 DIR=$ROOT/tests/captures/go-matrix
 
-releases=$*
-[ -n "$releases" ] || releases=$(grep -v '^#' "$ROOT/tests/go-matrix/releases")
+releases=$(wanted_releases "$@")
 if [ -z "${RSSCOPE_ALONE:-}" ]; then
 	mkdir -p "$GO_MATRIX"
 	gcc -std=gnu11 -D_GNU_SOURCE -I"$ROOT/include" -o "$GO_MATRIX/recapture" "$ROOT/tests/tools/recapture.c" -lz || die "recapture does not build"

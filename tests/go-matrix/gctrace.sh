@@ -53,8 +53,7 @@ release() { # RELEASE
 
 cc -std=gnu11 -D_GNU_SOURCE -O1 -I"$ROOT/src" -I"$ROOT/include" -o "$TMP/gccode" "$ROOT/tests/go-matrix/gccode.c" \
 	"$OUTPUT/librsscope.a" -lelf -lz -ljansson || die "gccode does not build"
-releases=$*
-[ -n "$releases" ] || releases=$(grep -v '^#' "$ROOT/tests/go-matrix/releases")
+releases=$(wanted_releases "$@")
 mkdir -p "$GO_MATRIX"
 for r in $releases; do
 	FAILURES=0

@@ -28,9 +28,7 @@ cell() { # RELEASE VARIANT
 	return 1
 }
 
-releases=$*
-[ -n "$releases" ] || releases=$(grep -v '^#' "$ROOT/tests/go-matrix/releases")
-[ "$releases" != local ] || releases=$(for g in $(local_toolchains); do release_of "$g"; done)
+releases=$(wanted_releases "$@")
 mkdir -p "$GO_MATRIX"
 for r in $releases; do
 	have=1

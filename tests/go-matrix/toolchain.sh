@@ -22,6 +22,15 @@ local_toolchains() { # the trees that are installed, newest first
 		[ -x "$g/bin/go" ] && [ -e "$g/VERSION" ] && readlink -f "$g"
 	done | awk '!seen[$0]++'
 }
+# wanted_releases [RELEASE…]: those; "all", or none: those of the file releases; "local": those installed.
+wanted_releases() {
+	local g
+	case ${1:-all} in
+	all) grep -v '^#' "$ROOT/tests/go-matrix/releases" ;;
+	local) for g in $(local_toolchains); do release_of "$g"; done ;;
+	*) printf '%s\n' "$@" ;;
+	esac
+}
 # Sets TOOLCHAIN to the tree of that release: an installed one, or downloaded once. 1: can't be had.
 toolchain() { # RELEASE
 	local g module=golang.org/toolchain@v0.0.1-$1.linux-$(go_arch)
