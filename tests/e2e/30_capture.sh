@@ -52,5 +52,14 @@ stop "$TPID"
 start_prometheus
 load_prometheus
 same prometheus
+# No contents of objects: what only the target's heap holds, the text of its configuration, is not in
+# the file, once that is unpacked.
+${CC:-cc} -std=gnu11 -D_GNU_SOURCE -I"$ROOT/include" -o "$TMP/recapture" "$ROOT/tests/tools/recapture.c" -lz || die "recapture does not build"
+secret='targets: ["127.0.0.1:9090"]'
+"$TMP/recapture" -0 <"$TMP/c.prometheus.text" >"$TMP/unpacked" || die "recapture"
+grep -qaF "prometheus/cmd/prometheus" "$TMP/unpacked" || fail "the unpacked capture is not readable"
+dd if="/proc/$TPID/mem" bs=1M iflag=skip_bytes skip=$((0xc000000000)) count=64 2>/dev/null | grep -qaF "$secret" ||
+	fail "the text is not in the heap: nothing is tested"
+grep -qaF "$secret" "$TMP/unpacked" && fail "the capture has contents of objects"
 stop "$TPID"
 finish
