@@ -196,19 +196,30 @@ void go_cache_get(struct go_cache *c, const struct memsrc *m, const struct bin *
 	pthread_mutex_unlock(&c->lock);
 }
 
-void go_cache_put(struct go_cache *c, const struct memsrc *m, const struct bin *b,
-		  struct go_facts *f)
+static void put(struct go_cache *c, const struct text *key, const char *name, struct go_facts *f)
 {
-	_text_ struct text key = { 0 }, bytes = { 0 };
-	char name[GO_CACHE_NAME + 1];
+	_text_ struct text bytes = { 0 };
+	const struct entry *e = find(c, name);
 
-	if (!f->changed || !is_for(c, m, b) || !is_settled(b) || make_key(c, b, &key, name) ||
-	    go_cache_encode(&key, f, &bytes) || bytes.n > GO_CACHE_ENTRY_MAX)
+	if (e)
+		go_facts_join(f, &e->facts);
+	if (go_cache_encode(key, f, &bytes) || bytes.n > GO_CACHE_ENTRY_MAX)
 		return;
 	f->changed = false;
-	pthread_mutex_lock(&c->lock);
 	keep(c, name, f);
 	if (c->store)
 		c->store->put(c->store->ctx, name, bytes.p, bytes.n);
+}
+
+void go_cache_put(struct go_cache *c, const struct memsrc *m, const struct bin *b,
+		  struct go_facts *f)
+{
+	_text_ struct text key = { 0 };
+	char name[GO_CACHE_NAME + 1];
+
+	if (!f->changed || !is_for(c, m, b) || !is_settled(b) || make_key(c, b, &key, name))
+		return;
+	pthread_mutex_lock(&c->lock);
+	put(c, &key, name, f);
 	pthread_mutex_unlock(&c->lock);
 }

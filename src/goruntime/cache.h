@@ -35,7 +35,8 @@ void go_cache_destroy(struct go_cache *c); /* NULL-safe */
 void go_cache_get(struct go_cache *c, const struct memsrc *m, const struct bin *b,
 		  struct go_facts *out);
 
-/* Keeps it, when it has changed, and clears that. c may be NULL. */
+/* Keeps it, when it has changed, with what others have told of the same binary; clears `changed`.
+ * c may be NULL. */
 void go_cache_put(struct go_cache *c, const struct memsrc *m, const struct bin *b,
 		  struct go_facts *f);
 

@@ -100,6 +100,18 @@ void go_facts_learn(struct go_facts *f, const struct go_runtime *rt, bool own_la
 	}
 }
 
+void go_facts_join(struct go_facts *f, const struct go_facts *other)
+{
+	for (unsigned int i = 0; i < GO_FUNC_COUNT; i++)
+		if (f->func[i].state == GO_FUNC_UNKNOWN)
+			f->func[i] = other->func[i];
+	if (!f->has_gc_code && other->has_gc_code && f->has_runtime && other->has_runtime &&
+	    f->layout == other->layout && f->g.memstats == other->g.memstats) {
+		f->has_gc_code = true;
+		f->gc_code = other->gc_code;
+	}
+}
+
 /* ---- bytes: a version, then the fields in order; booleans and states take one byte */
 
 enum { VERSION = 1 };

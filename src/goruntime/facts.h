@@ -58,6 +58,10 @@ int go_facts_gc_code(struct go_facts *f, struct bin *b, const struct go_runtime 
  * of which something is missing teaches nothing: another process may show it. */
 void go_facts_learn(struct go_facts *f, const struct go_runtime *rt, bool own_layout, bool more);
 
+/* Adds what another look at the same binary has told beside: functions, and the code's word on the
+ * same variables. */
+void go_facts_join(struct go_facts *f, const struct go_facts *other);
+
 /* As bytes, appended; 0 or -ENOMEM. Back: -EINVAL when that is not how they were written, and then
  * *out has nothing known. */
 int go_facts_encode(const struct go_facts *f, struct text *out);

@@ -187,6 +187,24 @@ TEST(cache_entry_round_trip)
 	CHECK(!memcmp(&back, &none, sizeof(none)));
 }
 
+TEST(cache_facts_are_joined)
+{
+	struct go_facts all = some_facts(), f = all, other;
+
+	f.has_gc_code = false;
+	f.func[GO_FUNC_CGO].state = GO_FUNC_UNKNOWN;
+	f.func[GO_FUNC_GC_END].entry = 0x402000; /* what it knows itself stays */
+	other = f;
+	go_facts_join(&f, &all);
+	CHECK(f.has_gc_code);
+	CHECK_INT(f.gc_code.init_time, all.gc_code.init_time);
+	CHECK_INT(f.func[GO_FUNC_CGO].state, GO_FUNC_ABSENT);
+	CHECK_INT(f.func[GO_FUNC_GC_END].entry, 0x402000);
+	other.g.memstats += 8; /* the code was asked about another place */
+	go_facts_join(&other, &all);
+	CHECK(!other.has_gc_code);
+}
+
 TEST(cache_damaged_entries_are_refused)
 {
 	struct go_facts f = some_facts(), back;
