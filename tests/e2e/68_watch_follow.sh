@@ -79,7 +79,8 @@ equal "forks told" "$(events end .events.fork)" "$processes"
 [ "$(cut -d' ' -f1 "$TMP/want" | sort -u | wc -l)" -gt 15 ] || fail "only $(cut -d' ' -f1 "$TMP/want" | sort -u | wc -l) threads"
 
 # Ends, as the shell has them.
-name() { jq -r "select(.type == \"program\" and .pid != $TARGET and (.exe // \"\" | endswith(\"/$1\"))) | .pid" "$WOUT"; } # FILE
+# By the exec itself: a program that is over at once may be gone when what it is is looked up.
+name() { jq -r "select(.type == \"exec\" and .pid != $TARGET and .comm == \"$1\") | .pid" "$WOUT"; } # COMM
 equal "end of calls" "$(events exit "select(.pid == $(name calls)) | .status")" 0
 equal "end of run" "$(events exit "select(.pid == $(name run)) | .signal")" 15
 equal "an end with 3" "$(events exit 'select(.status == 3) | .status')" 3
