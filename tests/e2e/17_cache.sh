@@ -190,6 +190,30 @@ for i in 1 2 3 4 5 6 7 8; do
 done
 equal "entries of many at once" "$(entries)" 1
 
+# Containers' file systems: one file below two of them; the second has put another in its place.
+rm -rf $D
+mkdir -p /run/ov/lower /run/ov/up1 /run/ov/work1 /run/ov/m1 /run/ov/up2 /run/ov/work2 /run/ov/m2
+cp "$T/fixture-pure-stripped" /run/ov/lower/app
+overlay() { mount -t overlay -o "lowerdir=/run/ov/lower,upperdir=/run/ov/up$1,workdir=/run/ov/work$1" none "/run/ov/m$1" 2>/dev/null; }
+if overlay 1 && overlay 2; then
+	cp "$T/fixture-cgo-stripped" /run/ov/m2/new && mv /run/ov/m2/new /run/ov/m2/app
+	for i in 1 2; do
+		stop "$TPID"
+		start_program "/run/ov/m$i/app"
+		read -r -t 120 line <&"$TRUTH_FD" || die "it says nothing"
+		sleep 0.2
+		freeze "$TPID"
+		look without "$TPID" --no-cache
+		look first "$TPID"
+		searched first
+		look second "$TPID"
+		known second
+		same first without
+		same second without
+	done
+	equal "entries of two overlays" "$(entries)" 2
+fi
+
 # Another user: a directory of the user's own, or none.
 rm -rf $D
 chmod 755 "$TMP"
