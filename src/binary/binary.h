@@ -74,11 +74,11 @@ int bin_read(const struct bin *b, uint64_t vaddr, void *buf, size_t len);
 struct bin_go {
 	bool is_go;
 	bool from_string;
-	bool shared;	  /* the runtime's variables are dynamic symbols: a plugin, which uses those
-			   * of its host; or -linkshared */
-	bool cgo;	  /* build setting CGO_ENABLED=1 when recorded, else dynamic cgo symbols */
-	char version[64]; /* "" when not found though is_go */
-	char module[256]; /* main module path and version: "example.org/x v1.2.3" */
+	bool shared; /* the runtime's variables are dynamic symbols: a plugin, which uses those
+		      * of its host; or -linkshared */
+	bool cgo;    /* build setting CGO_ENABLED=1 when recorded, else dynamic cgo symbols */
+	char version[128]; /* "" when not found though is_go */
+	char module[256];  /* main module path and version: "example.org/x v1.2.3" */
 	/* pclntab */
 	uint64_t pclntab; /* link-time address, 0 when none */
 	uint32_t magic;	  /* 0xfffffffb … 0xfffffff1 */

@@ -24,7 +24,7 @@ struct version_search {
 	const struct bin_segment *seg;
 	VEC(struct candidate) v;
 	uint64_t lo, hi; /* addresses of the candidates */
-	char best[64];	 /* by a string header */
+	char best[128];	 /* by a string header */
 	bool best_patch;
 };
 
@@ -114,7 +114,7 @@ static int check_header(void *ctx, uint64_t vaddr, uint64_t value, uint64_t off,
 {
 	struct version_search *s = ctx;
 	unsigned int minor;
-	char text[64];
+	char text[128];
 	bool patch;
 	uint64_t n;
 	size_t k;

@@ -182,7 +182,7 @@ struct run {
 	struct ev *ev;
 	FILE *out; /* of the report */
 	bool has_binary, is_go, stripped, pie, cgo;
-	char go_version[64];
+	char go_version[128];
 	char no_gc[256];
 	struct run_seen seen;
 	bool gc_late;	    /* its GC probe came after its start */

@@ -157,16 +157,6 @@ static void describe(struct go_runtime *rt, const struct search *s, const struct
 		 tried > 1 ? "; not the release's own layout" : "");
 }
 
-/* The default collector from 1.26, an experiment in 1.25 (internal/buildcfg/exp.go). */
-static bool uses_green_tea(const char *version, const struct go_layout *l)
-{
-	const char *x = strstr(version, "greenteagc");
-
-	if (x)
-		return x - version < 2 || strncmp(x - 2, "no", 2) != 0;
-	return go_version_number(l->releases) >= 260000; /* what fits, not what is said */
-}
-
 static int try_layouts(struct search *s, const struct go_layout *const *l, size_t n, struct err *e)
 {
 	const struct bin_go *bg = bin_go(s->b);
@@ -178,7 +168,7 @@ static int try_layouts(struct search *s, const struct go_layout *const *l, size_
 		s->why = "";
 		r = try_layout(s, i ? 1 : TRIES);
 		if (!r) {
-			s->rt->inline_marks = uses_green_tea(bg->version, l[i]);
+			s->rt->inline_marks = go_layout_has_inline_marks(l[i]);
 			describe(s->rt, s, bg, i + 1);
 			return 0;
 		}
@@ -253,7 +243,7 @@ static int try_known(struct search *s, struct go_facts *f)
 	s->known = NULL;
 	if (r || s->rt->missing[0])
 		return r ? r : -ENOENT;
-	s->rt->inline_marks = uses_green_tea(bin_go(s->b)->version, s->rt->l);
+	s->rt->inline_marks = go_layout_has_inline_marks(s->rt->l);
 	describe(s->rt, s, bin_go(s->b), f->own_layout ? 1 : 2);
 	go_facts_learn(f, s->rt, f->own_layout, true);
 	return 0;
@@ -296,43 +286,20 @@ int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct 
 	return r;
 }
 
-/* Experiments that move what the layouts say, in the releases where they are not the default: only
- * then a version names them ("go1.24.4 X:nospinbitmutex", from 1.26 "go1.26.8-X:…"). */
-static const char *moving_experiment(const char *version)
-{
-	static const char *const moving[] = { "greenteagc",	  "nogreenteagc",
-					      "noallocheaders",	  "noexectracer2",
-					      "nospinbitmutex",	  "pagetrace",
-					      "staticlockranking" };
-	const char *x = strstr(version, "X:");
-
-	for (x = x ? x + 2 : ""; *x; x += *x == ',') {
-		size_t n = strcspn(x, ", ");
-
-		for (size_t i = 0; i < ARRAY_LEN(moving); i++)
-			if (strlen(moving[i]) == n && !memcmp(x, moving[i], n))
-				return moving[i];
-		x += n;
-		if (*x == ' ')
-			break;
-	}
-	return NULL;
-}
-
 int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct maps *maps,
 		    struct go_facts *facts, struct go_runtime *out, struct err *e)
 {
-	const char *moved = moving_experiment(bin_go(b)->version);
-
+	const char *version = bin_go(b)->version;
 	const char *arch = bin_arch(b) == BIN_ARCH_ARM64 ? "arm64" : "amd64";
 	const struct go_layout *try[64];
-	size_t n = go_layout_candidates(bin_go(b)->version, arch, try, ARRAY_LEN(try));
+	char refused[64];
+	size_t n = go_layout_candidates(version, arch, try, ARRAY_LEN(try));
 
-	if (moved)
+	if (go_layout_refused_experiments(version, arch, refused, sizeof(refused)))
 		return err_set(
 			e, -ENOENT,
-			"%s: built with GOEXPERIMENT=%s, which lays the runtime's structures "
-			"out as no table here tells; only the kernel's view is shown",
-			bin_go(b)->version, moved);
+			"%s: built with GOEXPERIMENT=%s, and no table here tells how that lays the "
+			"runtime's structures out; only the kernel's view is shown",
+			version, refused);
 	return go_runtime_try(m, b, bias, maps, try, n, facts, out, e);
 }

@@ -2,6 +2,7 @@
 #include "goruntime/layout.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ enum {
 	BEFORE_BETA = 2000,
 	BEFORE_RC = 1000,
 	MAX_PRE = 999,
+	EXPERIMENT = 1 << 29, /* above every distance */
 };
 
 /* Reads decimal digits, at most up to limit; −1 when there are none or too much. */
@@ -77,23 +79,22 @@ int go_version_number(const char *version)
 	return minor * PER_MINOR - before + n;
 }
 
-/* Calls a release list's words one by one: *len is the word's length, NULL at the end. */
-static const char *next_release(const char *at, size_t *len)
+/* Calls the words of a list one by one: *len is the word's length, NULL at the end. */
+static const char *next_word(const char *at, size_t *len)
 {
 	at += strspn(at, " ");
 	*len = strcspn(at, " ");
 	return *len ? at : NULL;
 }
 
-static int has_release(const struct go_layout *l, const char *version, size_t n)
+static int has_word(const char *list, const char *word, size_t n)
 {
-	const char *r = l->releases;
 	size_t len;
 
-	while ((r = next_release(r, &len))) {
-		if (len == n && !memcmp(r, version, n))
+	while ((list = next_word(list, &len))) {
+		if (len == n && !memcmp(list, word, n))
 			return 1;
-		r += len;
+		list += len;
 	}
 	return 0;
 }
@@ -103,24 +104,110 @@ const struct go_layout *go_layout_find(const char *version, const char *arch)
 	size_t n = version ? strcspn(version, " ") : 0;
 
 	for (size_t i = 0; i < go_nlayouts; i++)
-		if (!strcmp(go_layouts[i].arch, arch) && has_release(&go_layouts[i], version, n))
+		if (!strcmp(go_layouts[i].arch, arch) &&
+		    has_word(go_layouts[i].releases, version, n))
 			return &go_layouts[i];
 	return NULL;
 }
 
+/* ---- experiments */
+
+/* Of vendors, for their cryptography only: Red Hat's Go, Microsoft's. */
+static const char vendor_experiments[] =
+	"allowcryptofallback cngcrypto darwincrypto opensslcrypto strictfipsruntime systemcrypto "
+	"noopensslcrypto nosystemcrypto ";
+
+/* Calls the experiments of a version one by one, as next_word() does: from its "X:" on. */
+static const char *first_experiment(const char *version)
+{
+	const char *x = version ? strstr(version, "X:") : NULL;
+
+	return x && x > version && strchr(" -", x[-1]) ? x + 2 : NULL;
+}
+
+static const char *next_experiment(const char *at, size_t *len)
+{
+	if (!at)
+		return NULL;
+	at += strspn(at, ",");
+	*len = strcspn(at, ", ");
+	return *len ? at : NULL;
+}
+
+static int names_experiment(const char *version, const char *name, size_t n)
+{
+	const char *x = first_experiment(version);
+	size_t len;
+
+	for (; (x = next_experiment(x, &len)); x += len)
+		if (len == n && !memcmp(x, name, n))
+			return 1;
+	return 0;
+}
+
+/* Whether a release of that minor (−1: of any) is there as built with the experiment. */
+static int moves(const struct go_layout *l, int minor, const char *name, size_t n)
+{
+	const char *r = l->releases;
+	size_t len;
+
+	while ((r = next_word(r, &len))) {
+		const char *x = memchr(r, '+', len);
+
+		if (x && (size_t)(r + len - x - 1) == n && !memcmp(x + 1, name, n) &&
+		    (go_version_number(r) / PER_MINOR == minor || minor < 0))
+			return 1;
+		r += len;
+	}
+	return 0;
+}
+
+static int moves_any(const char *arch, int minor, const char *name, size_t n)
+{
+	for (size_t i = 0; i < go_nlayouts; i++)
+		if (!strcmp(go_layouts[i].arch, arch) && moves(&go_layouts[i], minor, name, n))
+			return 1;
+	return 0;
+}
+
+int go_layout_refused_experiments(const char *version, const char *arch, char *buf, size_t max)
+{
+	int number = go_version_number(version), moving = 0;
+	const char *first = first_experiment(version), *x = first;
+	/* a release candidate is of its minor */
+	int minor = number < 0 ? -1 : (number + BEFORE_BETA) / PER_MINOR;
+	size_t len, at = 0;
+
+	for (; (x = next_experiment(x, &len)); x += len) {
+		moving += moves_any(arch, minor, x, len);
+		if (has_word(go_experiments, x, len) || has_word(vendor_experiments, x, len))
+			continue;
+		if (at < max)
+			at += snprintf(buf + at, max - at, "%s%.*s", at ? "," : "", (int)len, x);
+	}
+	if (!at && moving > 1)
+		at = snprintf(buf, max, "%.*s", (int)strcspn(first, " "), first);
+	return at > 0;
+}
+
 /*
  * How far a layout is from a version: that of its nearest release. Minors count before patches; of
- * two equally far the older comes first, since layouts change more often in a later minor.
+ * two equally far the older comes first, since layouts change more often in a later minor. What an
+ * experiment moved is nearer than the rest to a version that names it, and last to all others.
  */
-static int distance(const struct go_layout *l, int version)
+static int distance(const struct go_layout *l, int version, const char *text)
 {
 	int minor = (version + BEFORE_BETA) / PER_MINOR, best = INT_MAX;
 	const char *r = l->releases;
 	size_t len;
 
-	while ((r = next_release(r, &len))) {
+	while ((r = next_word(r, &len))) {
 		int n = go_version_number(r), d;
+		const char *x = memchr(r, '+', len);
+		int other = 1;
 
+		if (x)
+			other = names_experiment(text, x + 1, r + len - x - 1) ? 0 : EXPERIMENT;
 		r += len;
 		if (n / PER_MINOR == minor)
 			d = abs(n - version);
@@ -128,7 +215,7 @@ static int distance(const struct go_layout *l, int version)
 			/* the last patches of an older minor, the first of a newer one */
 			d = PER_MINOR * abs(n / PER_MINOR - minor) +
 			    (n < version ? MAX_PATCH - n % PER_MINOR : n % PER_MINOR);
-		d = 2 * d + (n > version);
+		d = 2 * (2 * d + (n > version)) + other;
 		if (d < best)
 			best = d;
 	}
@@ -156,7 +243,7 @@ size_t go_layout_candidates(const char *version, const char *arch, const struct 
 
 		if (strcmp(go_layouts[i].arch, arch))
 			continue;
-		d = distance(&go_layouts[i], number);
+		d = distance(&go_layouts[i], number, version);
 		for (at = n; at > 0 && dist[at - 1] > d; at--)
 			;
 		if (at == max)
@@ -170,6 +257,15 @@ size_t go_layout_candidates(const char *version, const char *arch, const struct 
 	}
 	free(dist);
 	return n;
+}
+
+int go_layout_has_inline_marks(const struct go_layout *l)
+{
+	const char *x = strstr(l->releases, "greenteagc");
+
+	if (x)
+		return x[-1] == '+';
+	return go_version_number(l->releases) >= 26 * PER_MINOR;
 }
 
 /* ---- sanity */

@@ -28,7 +28,8 @@ enum go_field {
 
 struct go_layout {
 	const char *arch;     /* "amd64", "arm64" */
-	const char *releases; /* "go1.19.4 go1.19.5 …", space-separated */
+	const char *releases; /* "go1.19.4 go1.19.5 …", space-separated; built with a GOEXPERIMENT
+			       * that moves a field: "go1.26.8+nogreenteagc" */
 	int64_t f[GO_FIELD_COUNT];
 	uint32_t nclasses;		       /* size classes, class 0 (large) included */
 	uint32_t class_size[GO_MAX_SIZECLASS]; /* bytes */
@@ -46,6 +47,16 @@ const struct go_layout *go_layout_find(const char *version, const char *arch);
  * table for the architecture. */
 size_t go_layout_candidates(const char *version, const char *arch, const struct go_layout **out,
 			    size_t max);
+
+/* Names, comma-separated, the experiments of a version ("go1.24.4 X:noswissmap,arenas", from 1.26
+ * "go1.26.8-X:…": only those that are not the release's default) that no layout here answers for:
+ * unknown ones (staticlockranking is), or all when several of them move fields. 0: there are none.
+ */
+int go_layout_refused_experiments(const char *version, const char *arch, char *buf, size_t max);
+
+/* Whether spans of small objects have their mark bits inside (Green Tea): the default collector
+ * from 1.26, an experiment in 1.25 (internal/buildcfg/exp.go). */
+int go_layout_has_inline_marks(const struct go_layout *l);
 
 /* What every table must have to be used at all: sizes that the readers build on, no two fields of a
  * structure in one place. */

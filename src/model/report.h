@@ -68,7 +68,7 @@ struct report_target {
 	char container_id[80];
 	uint64_t start_time_unix_ns; /* 0: unknown; moves with the host's clock */
 	uint64_t start_ticks;	     /* the same in clock ticks after boot: exact; 0: unknown */
-	char go_version[64];	     /* "" when not Go */
+	char go_version[128];	     /* "" when not Go */
 	char module[256];
 	char *go_file; /* the library that holds the Go runtime; NULL: the executable. Owned */
 	char build_id[80];

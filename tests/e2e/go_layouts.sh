@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The table of the Go runtime's layouts against the Go toolchains that are here: GO, else the one in
 # PATH, and Debian's /usr/lib/go-1.*; or those given: go_layouts.sh …/bin/go …
-# For each, on both architectures: what a compiled program's own DWARF says of every field must equal
-# what the C table says; generating the release's row again must leave layouts.inc as it is.
+# For each, on both architectures, and for each GOEXPERIMENT that has a row of its own: what a compiled
+# program's own DWARF says of every field must equal what the C table says; generating the release's rows
+# again must leave layouts.inc as it is.
 # A release without a row gets one from the generator for this test: then that is what is proved.
 # No root: a step of `make check` on its own.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
@@ -70,9 +71,10 @@ func main() {
 }
 EOF
 
-compare() { # GO ARCH RELEASE TABLE
-	local bad n
-	(cd "$TMP" && GOARCH=$2 "$1" build -o prog main.go) >"$TMP/log" 2>&1 ||
+compare() { # GO ARCH RELEASE[+EXPERIMENT] TABLE
+	local bad n x=
+	[[ $3 != *+* ]] || x=${3#*+}
+	(cd "$TMP" && GOEXPERIMENT=$x GOARCH=$2 "$1" build -o prog main.go) >"$TMP/log" 2>&1 ||
 		{ fail "$3 building for $2: $(tail -n 1 "$TMP/log")" && return; }
 	"$TMP/gen" -fields "$DEF" -dwarf "$TMP/prog" >"$TMP/dwarf" 2>"$TMP/log" ||
 		{ fail "$3 $2: reading DWARF: $(tail -n 1 "$TMP/log")" && return; }
@@ -88,7 +90,7 @@ compare() { # GO ARCH RELEASE TABLE
 }
 
 check_go() { # GO
-	local release table=$TMP/table arch
+	local release table=$TMP/table arch x
 	release=$("$1" version | awk '{ print $3 }')
 	mkdir -p "$TMP/inc/goruntime"
 	cp "$ROOT/src/goruntime/layouts.inc" "$TMP/inc/goruntime/"
@@ -107,6 +109,9 @@ check_go() { # GO
 	fi # else a Go older than the source that it was to read
 	for arch in amd64 arm64; do
 		compare "$1" $arch "$release" "$table"
+		for x in $(grep -o "\b$release+[a-z0-9]*" "$TMP/inc/goruntime/layouts.inc" | sort -u); do
+			compare "$1" $arch "$x" "$table"
+		done
 	done
 }
 

@@ -266,18 +266,26 @@ static void swap_layouts(struct target *t, const struct reading *base, const str
 	}
 }
 
+/* The version of a program of a layout's first release: "go1.26.8+x" has an experiment. */
+static void version_of(const struct go_layout *l, char *buf, size_t max)
+{
+	size_t n = strcspn(l->releases, " "), release = strcspn(l->releases, " +");
+
+	snprintf(buf, max, "%.*s%s%.*s", (int)release, l->releases, release < n ? " X:" : "",
+		 release < n ? (int)(n - release - 1) : 0, l->releases + release + 1);
+}
+
 /* Layouts in the order in which a program that names another release gets them. */
 static void misname(struct target *t, const struct reading *base, const struct go_layout *own,
 		    struct tally *n)
 {
 	const struct go_layout *order[64];
-	char label[80], version[32];
+	char label[80], version[40];
 
 	for (size_t i = 0; i < go_nlayouts; i++) {
 		if (strcmp(go_layouts[i].arch, own->arch) != 0)
 			continue;
-		snprintf(version, sizeof(version), "%.*s",
-			 (int)strcspn(go_layouts[i].releases, " "), go_layouts[i].releases);
+		version_of(&go_layouts[i], version, sizeof(version));
 		snprintf(label, sizeof(label), "named %s", version);
 		try_some(t, base, order,
 			 go_layout_candidates(version, own->arch, order,

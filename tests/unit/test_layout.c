@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+
 #include "test.h"
 
 #include "goruntime/layout.h"
@@ -76,7 +78,8 @@ TEST(layout_version_refused)
 	CHECK_INT(go_version_number(NULL), -1);
 }
 
-/* Each release stands once for each architecture, lists are in order, and both have the same. */
+/* Each release stands once for each architecture, lists are in order, and both have the same; an
+ * experiment may move fields on one of them only. */
 TEST(layout_releases)
 {
 	size_t count[2] = { 0, 0 };
@@ -92,7 +95,7 @@ TEST(layout_releases)
 			if (go_layout_find(r, go_layouts[i].arch) != &go_layouts[i])
 				test_failed(__FILE__, __LINE__, "%s %s is there twice",
 					    go_layouts[i].arch, r);
-			for (size_t a = 0; a < ARRAY_SIZE(arches); a++) {
+			for (size_t a = 0; a < ARRAY_SIZE(arches) && !strchr(r, '+'); a++) {
 				count[a] += !strcmp(arches[a], go_layouts[i].arch);
 				CHECK(go_layout_find(r, arches[a]));
 			}
@@ -132,7 +135,12 @@ TEST(layout_candidates_known)
 		for (size_t j = 0; j < go_nlayouts; j++)
 			want += !strcmp(go_layouts[j].arch, go_layouts[i].arch);
 		while ((at = word(at, r, sizeof(r)))) {
-			n = go_layout_candidates(r, go_layouts[i].arch, got, ARRAY_SIZE(got));
+			char *x = strchr(r, '+'), version[64];
+
+			snprintf(version, sizeof(version), "%.*s%s%s",
+				 (int)(x ? (size_t)(x - r) : strlen(r)), r, x ? "-X:other," : "",
+				 x ? x + 1 : "");
+			n = go_layout_candidates(version, go_layouts[i].arch, got, ARRAY_SIZE(got));
 			REQUIRE(n == want);
 			CHECK(got[0] == &go_layouts[i]);
 			for (size_t a = 0; a < n; a++) {
@@ -222,8 +230,84 @@ TEST(layout_candidates_by_minor)
 		int lo = lowest(got[i]) / 10000 - 21, hi = 21 - highest(got[i]) / 10000;
 		int away = lo > 0 ? lo : hi > 0 ? hi : 0;
 
+		if (strchr(got[i]->releases, '+'))
+			away = 1000; /* an experiment that this version does not name: last */
 		CHECK(away >= last);
 		last = away;
+	}
+}
+
+/* What an experiment moved comes first for versions that name it, in either release's spelling. */
+TEST(layout_candidates_of_experiments)
+{
+	const struct go_layout *plain = go_layout_find("go1.26.8", "amd64"),
+			       *x = go_layout_find("go1.26.8+nogreenteagc", "amd64");
+
+	REQUIRE(plain && x && plain != x);
+	CHECK(first_of("go1.26.8-X:nogreenteagc") == x);
+	CHECK(first_of("go1.26.8 X:nogreenteagc") == x);
+	CHECK(first_of("go1.26.8-X:jsonv2,nogreenteagc,arenas") == x);
+	CHECK(first_of("go1.26.4000-X:nogreenteagc") == x);
+	CHECK(first_of("go1.26.8-X:jsonv2,arenas") == plain);
+	CHECK(first_of("go1.26.8-X:greenteagc") == plain);
+	CHECK(first_of("go1.26.8-X:nogreenteagcx") == plain);
+	CHECK(first_of("go1.26.8") == plain);
+}
+
+/* What nobody tried is refused, and what was tried alone only: two that move fields. */
+TEST(layout_refused_experiments)
+{
+	static const struct {
+		const char *version, *refused;
+	} cases[] = {
+		{ "go1.26.8", NULL },
+		{ "go1.26.8-X:nogreenteagc", NULL },
+		{ "go1.26.8-X:nogreenteagc,jsonv2,nodwarf5", NULL },
+		{ "go1.24.4 X:noswissmap,arenas", NULL },
+		{ "go1.22.12 (Red Hat 1.22.12-3.el9_5) X:strictfipsruntime", NULL },
+		{ "go1.24.10 X:systemcrypto", NULL },
+		{ "go1.24.4 X:staticlockranking", "staticlockranking" },
+		{ "go1.24.4 X:arenas,onceagain,staticlockranking", "onceagain,staticlockranking" },
+		{ "go1.22.5 X:noallocheaders,noexectracer2", "noallocheaders,noexectracer2" },
+		{ "go1.22rc1 X:noallocheaders,noexectracer2", "noallocheaders,noexectracer2" },
+		{ "devel go1.23-1234 X:noallocheaders,noexectracer2",
+		  "noallocheaders,noexectracer2" },
+		{ "go1.22.5 X:noallocheaders", NULL },
+		/* of one release each */
+		{ "go1.25.3 X:greenteagc,noallocheaders", NULL },
+		{ "go1.22.5-MAX:nothing", NULL },
+		{ "X:nothing", NULL },
+		{ "", NULL },
+	};
+	char buf[40];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int r = go_layout_refused_experiments(cases[i].version, "amd64", buf, sizeof(buf));
+
+		if (!r != !cases[i].refused || (r && strcmp(buf, cases[i].refused)))
+			test_failed(__FILE__, __LINE__, "%s: %s", cases[i].version,
+				    r ? buf : "nothing");
+	}
+	CHECK(go_layout_refused_experiments("go1.24.4 X:a23456789012345678901234567890123456789012,"
+					    "b2345678901234567890",
+					    "amd64", buf, sizeof(buf)));
+	CHECK_INT(strlen(buf), sizeof(buf) - 1);
+}
+
+/* Green Tea: the default from 1.26, an experiment before. */
+TEST(layout_inline_marks)
+{
+	static const struct {
+		const char *release;
+		int has;
+	} cases[] = { { "go1.24.4", 0 }, { "go1.25.14", 0 }, { "go1.25.14+greenteagc", 1 },
+		      { "go1.26.8", 1 }, { "go1.27.4", 1 },  { "go1.27.4+nogreenteagc", 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct go_layout *l = go_layout_find(cases[i].release, "arm64");
+
+		REQUIRE(l);
+		CHECK_INT(go_layout_has_inline_marks(l), cases[i].has);
 	}
 }
 

@@ -18,7 +18,7 @@ type dwarfTypes struct {
 	consts  map[string]int64
 }
 
-// printDwarf writes "version ARCH RELEASE", then "ID VALUE" for every field of the list; VALUE is
+// printDwarf writes "version ARCH RELEASE[+EXPERIMENT]", then "ID VALUE" for every field of the list; VALUE is
 // "absent" when the struct or package is there without it, and a line is left out when the program
 // has no such struct, since the linker drops unused types.
 func printDwarf(w io.Writer, file string, fields []field) error {
@@ -40,7 +40,11 @@ func printDwarf(w io.Writer, file string, fields []field) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "version %s %s\n", arch, strings.Fields(info.GoVersion)[0])
+	release, _, _ := strings.Cut(info.GoVersion, " ")
+	if _, x, ok := strings.Cut(info.GoVersion, "X:"); ok {
+		release = strings.TrimSuffix(release, "-X:"+x) + "+" + x
+	}
+	fmt.Fprintf(w, "version %s %s\n", arch, release)
 	for _, f := range fields {
 		if text := types.value(f); text != "" {
 			fmt.Fprintf(w, "%s %s\n", f.id, text)

@@ -46,6 +46,64 @@ func experimentTags(root, arch string) ([]string, error) {
 	return nil, fmt.Errorf("%s: no baseline in ParseGOEXPERIMENT", file)
 }
 
+// experimentToggles returns what GOEXPERIMENT can change in that release, one at a time: "arenas",
+// "nogreenteagc". staticlockranking is left out: it moves nearly everything, for debugging only.
+func experimentToggles(root string, tags []string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(root, "src/internal/goexperiment/exp_*_on.go"))
+	if err != nil {
+		return nil, err
+	}
+	var toggles []string
+	for _, f := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(f), "exp_"), "_on.go")
+		switch {
+		case name == "staticlockranking":
+		case contains(tags, "goexperiment."+name):
+			toggles = append(toggles, "no"+name)
+		default:
+			toggles = append(toggles, name)
+		}
+	}
+	return toggles, nil
+}
+
+// sourceText is all that those packages consist of, for any platform, in small letters: an experiment
+// that it does not name ("goexperiment.x", as a build tag or as a constant) moves nothing.
+func sourceText(root string, packages []string) (string, error) {
+	var b strings.Builder
+	for _, p := range packages {
+		files, err := filepath.Glob(filepath.Join(root, "src", p, "*.go"))
+		if err != nil {
+			return "", err
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") || p == "internal/goexperiment" {
+				continue
+			}
+			text, err := os.ReadFile(f)
+			if err != nil {
+				return "", err
+			}
+			b.Write(text)
+		}
+	}
+	return strings.ToLower(b.String()), nil
+}
+
+// toggled returns the tags with one experiment changed.
+func toggled(tags []string, toggle string) []string {
+	var v []string
+	for _, t := range tags {
+		if t != "goexperiment."+strings.TrimPrefix(toggle, "no") {
+			v = append(v, t)
+		}
+	}
+	if len(v) == len(tags) {
+		v = append(v, "goexperiment."+toggle)
+	}
+	return v
+}
+
 type evaluator struct {
 	strs  map[string]string
 	bools map[string]bool

@@ -142,13 +142,18 @@ func TestTableRoundTrip(t *testing.T) {
 	}
 	old := &layout{map[string]int64{"SIZE_A": 8, "CONST_C": -1 << 47}, []int64{0, 8}}
 	mid := &layout{map[string]int64{"SIZE_A": 16, "A_X": 0}, []int64{0, 8, 24}}
-	tab := table{}
+	tab := newTable()
 	for _, r := range []string{"go1.16.1", "go1.16"} {
 		tab.set("amd64", r, old)
 		tab.set("arm64", r, old)
 	}
 	tab.set("amd64", "go1.20", mid)
 	tab.set("arm64", "go1.20", mid)
+	// laid out like the release before it, and yet not one of its releases
+	tab.set("amd64", "go1.20+nobig", old)
+	for _, x := range []string{"nobig", "arenas"} {
+		tab.known[x] = true
+	}
 	text := tab.write(fields)
 	file := writeFile(t, t.TempDir(), "t.inc", text)
 	got, hash, err := readTable(file)
@@ -164,8 +169,37 @@ func TestTableRoundTrip(t *testing.T) {
 	if !strings.Contains(text, `"go1.16 go1.16.1"`) {
 		t.Errorf("releases with one layout are not one entry, oldest first:\n%s", text)
 	}
+	if !strings.Contains(text, `"go1.20+nobig"`) || !strings.Contains(text, `"arenas " "nobig "`) {
+		t.Errorf("experiments are not told apart:\n%s", text)
+	}
+	made := newTable()
+	made.set("amd64", "go1.20", old)
+	tab.replace("go1.20", made)
+	if rows := tab.rows["amd64"]; rows["go1.20"] != old || rows["go1.20+nobig"] != nil || len(rows) != 3 {
+		t.Errorf("a release made again: %v", rows)
+	}
 	fields[1].paths = []string{"y"}
 	if hash == fieldsHash(fields) {
 		t.Error("another path, the same hash")
+	}
+}
+
+func TestExperimentToggles(t *testing.T) {
+	dir := t.TempDir()
+	for _, x := range []string{"arenas", "spin", "staticlockranking"} {
+		writeFile(t, dir, "src/internal/goexperiment/exp_"+x+"_on.go", "package goexperiment\n")
+	}
+	tags := []string{"goexperiment.spin", "goexperiment.other"}
+	toggles, err := experimentToggles(dir, tags)
+	if err != nil || strings.Join(toggles, " ") != "arenas nospin" {
+		t.Errorf("%v %v", toggles, err)
+	}
+	for toggle, want := range map[string]string{
+		"arenas": "goexperiment.spin goexperiment.other goexperiment.arenas",
+		"nospin": "goexperiment.other",
+	} {
+		if got := strings.Join(toggled(tags, toggle), " "); got != want {
+			t.Errorf("%s: %s", toggle, got)
+		}
 	}
 }

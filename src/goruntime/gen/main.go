@@ -93,7 +93,7 @@ func run() error {
 	return nil
 }
 
-func wantedReleases(list string, tab table) ([]string, error) {
+func wantedReleases(list string, tab *table) ([]string, error) {
 	if list == "" {
 		return nil, nil
 	}
@@ -110,21 +110,60 @@ func wantedReleases(list string, tab table) ([]string, error) {
 }
 
 // add puts the layouts of one source tree into the table; packages are those it read.
-func add(tab table, release, root string, fields []field) (packages []string, err error) {
+func add(tab *table, release, root string, fields []field) (packages []string, err error) {
+	made := newTable()
 	for _, arch := range arches {
-		l, read, err := readTree(root, release, arch, fields)
+		read, err := readArch(made, release, root, arch, fields)
 		if err != nil {
-			return nil, fmt.Errorf("%s %s: %v", release, arch, err)
+			return nil, fmt.Errorf("%s %s%v", release, arch, err)
 		}
 		packages = append(packages, read...)
-		tab.set(arch, release, l)
 		fmt.Fprintf(os.Stderr, "%s %s: %d of %d fields, %d size classes\n", release, arch,
-			len(l.values), len(fields), len(l.classes))
+			len(made.rows[arch][release].values), len(fields), len(made.rows[arch][release].classes))
+	}
+	tab.replace(release, made)
+	return packages, nil
+}
+
+// readArch makes the layout of one architecture, and those of the experiments that move a field of it.
+func readArch(made *table, release, root, arch string, fields []field) (packages []string, err error) {
+	tags, err := experimentTags(root, arch)
+	if err != nil {
+		return nil, fmt.Errorf(": %v", err)
+	}
+	base, packages, err := readTree(root, release, arch, tags, fields)
+	if err != nil {
+		return nil, fmt.Errorf(": %v", err)
+	}
+	made.set(arch, release, base)
+	toggles, err := experimentToggles(root, tags)
+	if err != nil {
+		return nil, fmt.Errorf(": %v", err)
+	}
+	text, err := sourceText(root, packages)
+	if err != nil {
+		return nil, fmt.Errorf(": %v", err)
+	}
+	for _, x := range toggles {
+		made.known[x] = true
+		if !strings.Contains(text, "goexperiment."+strings.TrimPrefix(x, "no")) {
+			continue
+		}
+		l, read, err := readTree(root, release, arch, toggled(tags, x), fields)
+		if err != nil && strings.HasPrefix(x, "regabi") {
+			continue // parts of a calling convention that the architecture does not have yet
+		} else if err != nil {
+			return nil, fmt.Errorf(" with %s: %v", x, err)
+		}
+		if l.key(fields) != base.key(fields) {
+			made.set(arch, release+"+"+x, l)
+		}
+		packages = append(packages, read...)
 	}
 	return packages, nil
 }
 
-func addDownloaded(tab table, release, cache string, fields []field) error {
+func addDownloaded(tab *table, release, cache string, fields []field) error {
 	kept := filepath.Join(cache, release)
 	if cache != "" {
 		if _, err := os.Stat(kept); err == nil {

@@ -28,11 +28,7 @@ type tree struct {
 	errs  []error
 }
 
-func openTree(root, release, arch string) (*tree, error) {
-	tags, err := experimentTags(root, arch)
-	if err != nil {
-		return nil, err
-	}
+func openTree(root, release, arch string, tags []string) (*tree, error) {
 	var releaseTags []string
 	for i := 1; i <= versionNumber(release)/10000; i++ {
 		releaseTags = append(releaseTags, fmt.Sprintf("go1.%d", i))
@@ -232,8 +228,8 @@ func intList(e ast.Expr) ([]int64, error) {
 }
 
 // readTree makes the layout of one release on one architecture; packages are those it read.
-func readTree(root, release, arch string, fields []field) (l *layout, packages []string, err error) {
-	t, err := openTree(root, release, arch)
+func readTree(root, release, arch string, tags []string, fields []field) (l *layout, packages []string, err error) {
+	t, err := openTree(root, release, arch, tags)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,8 +18,16 @@ type layout struct {
 	classes []int64
 }
 
-// table is layouts.inc: every release's layout, by architecture.
-type table map[string]map[string]*layout
+// table is layouts.inc: every release's layout, by architecture and release ("go1.26.8"; where an
+// experiment moves a field, "go1.26.8+nogreenteagc", too), and the experiments that were tried.
+type table struct {
+	rows  map[string]map[string]*layout
+	known map[string]bool
+}
+
+func newTable() *table {
+	return &table{map[string]map[string]*layout{}, map[string]bool{}}
+}
 
 var arches = []string{"amd64", "arm64"}
 
@@ -54,26 +62,37 @@ type group struct {
 }
 
 func (g *group) macro() string {
-	return "GO_" + strings.ToUpper(g.arch) + "_" +
-		strings.ReplaceAll(strings.TrimPrefix(g.releases[0], "go"), ".", "_")
+	return "GO_" + strings.ToUpper(g.arch) + "_" + strings.ToUpper(
+		strings.NewReplacer(".", "_", "+", "_").Replace(strings.TrimPrefix(g.releases[0], "go")))
 }
 
-func (t table) groups(arch string, fields []field) []*group {
+func (t *table) groups(arch string, fields []field) []*group {
 	var releases []string
-	for r := range t[arch] {
+	for r := range t.rows[arch] {
 		releases = append(releases, r)
 	}
 	sort.Slice(releases, func(i, j int) bool {
-		return versionNumber(releases[i]) < versionNumber(releases[j])
+		a, b := releases[i], releases[j]
+		if x, y := strings.Contains(a, "+"), strings.Contains(b, "+"); x != y {
+			return y // experiments behind all others
+		}
+		if x, y := versionNumber(a), versionNumber(b); x != y {
+			return x < y
+		}
+		return a < b
 	})
 	byKey := map[string]*group{}
 	var groups []*group
 	for _, r := range releases {
-		l := t[arch][r]
-		g := byKey[l.key(fields)]
+		l := t.rows[arch][r]
+		key := l.key(fields)
+		if _, x, ok := strings.Cut(r, "+"); ok {
+			key += x // told apart from releases that are laid out like it by default
+		}
+		g := byKey[key]
 		if g == nil {
 			g = &group{arch: arch, layout: l}
-			byKey[l.key(fields)] = g
+			byKey[key] = g
 			groups = append(groups, g)
 		}
 		g.releases = append(g.releases, r)
@@ -88,27 +107,31 @@ const header = `/* SPDX-License-Identifier: BSD-2-Clause */
  *
  * GO_ARCH_RELEASE holds what that release has; it starts from another layout, the one before it or,
  * on other architectures, amd64's of the same release, and lists only what differs: a later value
- * for an element overrides the earlier one.
+ * for an element overrides the earlier one. "go1.26.8+nogreenteagc" is a release built with that
+ * GOEXPERIMENT, where it moves something; GO_EXPERIMENTS are all that were tried.
  * fields: %s
  */
 `
 
 // write formats the table; the same table always gives the same text.
-func (t table) write(fields []field) string {
+func (t *table) write(fields []field) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, header, fieldsHash(fields))
 	b.WriteString("#define F(id, v) [GO_##id] = (v),\n")
 	b.WriteString("#define ABSENT GO_ABSENT\n")
 	b.WriteString("#define GO_NOTHING [0 ... GO_FIELD_COUNT - 1] = ABSENT,\n")
+	writeExperiments(&b, t.known)
 	var all, first []*group
 	classes := map[string]bool{}
 	for _, arch := range arches {
 		var prev *group
-		for _, g := range t.groups(arch, fields) {
-			for _, f := range first {
-				if contains(f.releases, g.releases[0]) {
-					prev = f
-				}
+		groups := t.groups(arch, fields)
+		for _, g := range groups {
+			if f := holder(groups, plain(g.releases[0])); f != nil && f != g {
+				prev = f // an experiment's: what it changes
+			}
+			if f := holder(first, g.releases[0]); f != nil {
+				prev = f
 			}
 			if name := classesMacro(g.classes); !classes[name] {
 				classes[name] = true
@@ -126,8 +149,32 @@ func (t table) write(fields []field) string {
 	for _, g := range all {
 		writeEntry(&b, g)
 	}
-	b.WriteString("};\n\n#undef F\n#undef ABSENT\n")
+	b.WriteString("};\n\nstatic const char go_experiments[] = GO_EXPERIMENTS;\n\n#undef F\n#undef ABSENT\n")
 	return b.String()
+}
+
+// holder is the group that has a release.
+func holder(groups []*group, release string) *group {
+	for _, g := range groups {
+		if contains(g.releases, release) {
+			return g
+		}
+	}
+	return nil
+}
+
+func writeExperiments(b *strings.Builder, known map[string]bool) {
+	var names []string
+	for x := range known {
+		names = append(names, x)
+	}
+	sort.Strings(names)
+	b.WriteString("\n#define GO_EXPERIMENTS")
+	w := newWrapper(b, " ")
+	for _, x := range names {
+		w.item(strconv.Quote(x + " "))
+	}
+	b.WriteString("\n")
 }
 
 // classesMacro names a table of size classes by its length and, should the sizes of two of the
@@ -227,15 +274,16 @@ func (w *wrapper) item(s string) {
 var (
 	hashRE    = regexp.MustCompile(`(?m)^ \* fields: (\w+)$`)
 	macroRE   = regexp.MustCompile(`(?m)^#define (GO_\w+) (.*)$`)
+	wordRE    = regexp.MustCompile(`\w+`)
 	itemRE    = regexp.MustCompile(`F\((\w+), (-?\w+)\)`)
 	entryRE   = regexp.MustCompile(`(?s)\.arch = "(\w+)",\s*\.releases =([^,]*),\s*\.f = \{ (\w+) \},.*?\.class_size = \{ (\w+) \}`)
-	releaseRE = regexp.MustCompile(`go1[.\d]*`)
+	releaseRE = regexp.MustCompile(`go1[.\d]*(?:\+\w+)?`)
 )
 
 // readTable parses what write wrote, and the hash of the fields it was made from. A file that is not
 // there is an empty table.
-func readTable(file string) (t table, hash string, err error) {
-	t = table{}
+func readTable(file string) (t *table, hash string, err error) {
+	t = newTable()
 	text, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
 		return t, "", nil
@@ -261,6 +309,12 @@ func readTable(file string) (t table, hash string, err error) {
 			continue
 		}
 		if name == "GO_NOTHING" {
+			continue
+		}
+		if name == "GO_EXPERIMENTS" {
+			for _, x := range wordRE.FindAllString(m[2], -1) {
+				t.known[x] = true
+			}
 			continue
 		}
 		if len(body) == 0 || values[body[0]] == nil {
@@ -292,20 +346,39 @@ func readTable(file string) (t table, hash string, err error) {
 	return t, hash, nil
 }
 
-func (t table) set(arch, release string, l *layout) {
-	if t[arch] == nil {
-		t[arch] = map[string]*layout{}
+func (t *table) set(arch, release string, l *layout) {
+	if t.rows[arch] == nil {
+		t.rows[arch] = map[string]*layout{}
 	}
-	t[arch][release] = l
+	t.rows[arch][release] = l
+}
+
+// replace takes a release's layouts, and its experiments', from another table.
+func (t *table) replace(release string, made *table) {
+	for _, rows := range t.rows {
+		for r := range rows {
+			if plain(r) == release {
+				delete(rows, r)
+			}
+		}
+	}
+	for arch, rows := range made.rows {
+		for r, l := range rows {
+			t.set(arch, r, l)
+		}
+	}
+	for x := range made.known {
+		t.known[x] = true
+	}
 }
 
 // releases lists what the table holds for every architecture together, oldest first.
-func (t table) releases() []string {
+func (t *table) releases() []string {
 	seen := map[string]bool{}
 	var list []string
-	for _, rows := range t {
+	for _, rows := range t.rows {
 		for r := range rows {
-			if !seen[r] {
+			if r = plain(r); !seen[r] {
 				seen[r] = true
 				list = append(list, r)
 			}
