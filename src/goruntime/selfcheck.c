@@ -20,7 +20,7 @@ enum {
 };
 
 struct tally {
-	unsigned int n, arena, class, bits, flag;
+	unsigned int n, arena, known, class, bits, flag;
 	unsigned int cut, badly; /* spans that were cut from since they were swept */
 };
 
@@ -38,8 +38,9 @@ static int look(struct search *s, uint64_t addr, uint64_t *out)
 	return !r ? 1 : r == -ENODATA ? 0 : -1;
 }
 
-/* heapArena.spans names each page's span (mheap.go, setSpans). */
-static bool arena_knows(struct search *s, uint64_t l2, uint64_t start, uint64_t span)
+/* heapArena.spans names each page's span (mheap.go, setSpans): 1 it does, 0 not resident, −1 it
+ * does not. */
+static int arena_knows(struct search *s, uint64_t l2, uint64_t start, uint64_t span)
 {
 	const struct go_layout *l = s->rt->l;
 	uint64_t bytes = l->f[GO_CONST_HEAPARENABYTES], at, ha, p;
@@ -47,12 +48,12 @@ static bool arena_knows(struct search *s, uint64_t l2, uint64_t start, uint64_t 
 
 	at = start - l->f[GO_CONST_ARENABASEOFFSET];
 	if (at / bytes >= (1ULL << 48) / bytes)
-		return false;
+		return -1;
 	r = look(s, l2 + at / bytes * 8, &ha);
 	if (r <= 0 || !ha)
-		return !r;
+		return r ? -1 : 0;
 	r = look(s, ha + l->f[GO_HEAPARENA_SPANS] + at % bytes / GO_PAGE_SIZE * 8, &p);
-	return r <= 0 ? !r : p == span;
+	return r <= 0 || p == span ? r : -1;
 }
 
 /* allocCount is how many slots lie below freeindex or have their bit, from 1.15 to now. Spans that
@@ -91,9 +92,12 @@ static void check_span(struct search *s, uint64_t l2, uint64_t at, const uint8_t
 	uint64_t elem = get_u64(l, GO_MSPAN_ELEMSIZE, sp, n);
 	uint64_t pages = get_u64(l, GO_MSPAN_NPAGES, sp, n);
 	uint8_t arena = go_has(l, GO_MSPAN_USERARENA) ? get_u8(l, GO_MSPAN_USERARENA, sp, n) : 0;
+	int known;
 
+	known = arena_knows(s, l2, get_u64(l, GO_MSPAN_STARTADDR, sp, n), at);
 	t->n++;
-	t->arena += !arena_knows(s, l2, get_u64(l, GO_MSPAN_STARTADDR, sp, n), at);
+	t->known += known > 0;
+	t->arena += known < 0;
 	t->flag += arena > 1 || (arena && pages != GO_USER_ARENA_PAGES);
 	if (arena)
 		return;
@@ -142,7 +146,8 @@ static int check_spans(struct search *s)
 		look_at_span(s, l2, s->span[i], buf, &t);
 	if (!s->known)
 		look_at_caches(s, l2, buf, &t);
-	if (fails(t.arena, t.n))
+	/* what was never touched is no table of spans in use */
+	if (fails(t.arena, t.n) || (t.n && !t.known && !s->rt->swapped))
 		return search_refuse(s, "the arenas know other spans");
 	if (fails(t.class, t.n))
 		return search_refuse(s, "spans' sizes are not their classes'");
