@@ -20,7 +20,12 @@ look() { # NAME PID [ARG…]: the report's gist in $TMP/NAME, messages in $TMP/N
 	[ $RC = 0 ] || [ $RC = 5 ] || fail "$1: exit $RC: $(head -c 300 "$TMP/$1.err")"
 	gist "$TMP/$1.json" >"$TMP/$1"
 }
-same() { cmp -s "$TMP/$1" "$TMP/$2" || fail "$1 and $2 differ: $(diff "$TMP/$1" "$TMP/$2" | head -n 6 | tr '\n' ' ')"; }
+# Of a frozen process the kernel may still make huge pages: then its resident set is another one.
+set_of() { jq -c '.reports[0] | [.rss.scanned, ([.ledger[].huge] | add)]' "$TMP/$1.json"; }
+same() {
+	cmp -s "$TMP/$1" "$TMP/$2" || [ "$(set_of "$1" | cut -d , -f 2)" != "$(set_of "$2" | cut -d , -f 2)" ] ||
+		fail "$1 $(set_of "$1") and $2 $(set_of "$2") differ: $(diff "$TMP/$1" "$TMP/$2" | head -n 6 | tr '\n' ' ')"
+}
 known() { grep -q 'is where it was in another process' "$TMP/$1.err" || fail "$1: the runtime was searched for"; }
 searched() { grep -q 'Go runtime is searched for' "$TMP/$1.err" || fail "$1: the runtime was not searched for"; }
 refused() { # NAME WHY
