@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The report of `run`: a ledger that was taken while the program lived, counters as of the end. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -62,6 +63,11 @@ static int add_missing(const struct run *r, struct report *rep)
 	}
 	if (!rc && r->is_go && ev_groups(r->ev) & EV_GC && r->no_gc[0])
 		rc = report_missing(rep, "run.gc_cycles", "", "%s", r->no_gc);
+	if (!rc && r->a->events && r->seen.gc_bare)
+		rc = report_missing(rep, "gc", "",
+				    "%" PRIu64 " of its cycles ended before its runtime was found "
+				    "in its memory: their events have no figures",
+				    r->seen.gc_bare);
 	if (!rc && r->a->follow && !ev_follows(r->ev))
 		rc = report_missing(
 			rep, "run.children", "BTF tracepoints",
@@ -145,6 +151,10 @@ static int complete(const struct run *r, const struct run_ledger *l, const char 
 	if (l) {
 		snprintf(o->ledger_at, sizeof(o->ledger_at), "%s", at);
 		o->ledger_age_ns = OPT(end > l->at_ns ? end - l->at_ns : 0);
+	}
+	if (r->follow.ev) {
+		o->followed = OPT(r->follow.followed);
+		o->followed_ended = OPT(r->follow.ended);
 	}
 	set_rss(r, rep);
 	for (size_t i = 0; i < n; i++)

@@ -164,6 +164,7 @@ static int on_event(void *ctx, const struct event *e)
 	if (k == KIND_GC && again(s, e))
 		return 0;
 	s->events[k]++;
+	s->gc_bare += k == KIND_GC && !e->gc.have;
 	if (k == KIND_EXIT)
 		s->end_ns = e->exit_ns;
 	if (k == KIND_EXEC)

@@ -27,6 +27,8 @@ void json_put_run(struct jbuild *b, json_t *top, const struct report_run *r)
 	jput_opt(b, o, "minor_faults", r->minor_faults);
 	jput_opt(b, o, "major_faults", r->major_faults);
 	jput_opt(b, o, "gc_cycles", r->gc_cycles);
+	jput_opt(b, o, "children_followed", r->followed);
+	jput_opt(b, o, "children_ended", r->followed_ended);
 	events = jput_object(b, o, "events");
 	for (size_t i = 0; i < r->events.n; i++)
 		jput_u64(b, events, r->events.v[i].name, r->events.v[i].v);

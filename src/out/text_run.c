@@ -93,6 +93,9 @@ void page_run(struct text_page *p)
 		para_add(&a, ", system %s", duration(b, r->system_ns.v));
 	put_counters(&a, p, r);
 	put_events(&a, r);
+	if (r->followed.has && r->followed_ended.has)
+		para_add(&a, ", followed %" PRIu64 " children, %" PRIu64 " of which ended",
+			 r->followed.v, r->followed_ended.v);
 	para_end(&a);
 	if (!r->ledger_age_ns.has)
 		return;

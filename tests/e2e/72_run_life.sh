@@ -52,6 +52,10 @@ for k in mmap munmap brk rss gc thread_start exit; do
 	equal "events $k" "$(jq -r .type "$TMP/events" | grep -c "^$k\$")" "$(q ".run.events.$k")"
 done
 equal "GC cycles" "$(q .run.gc_cycles)" "$(cat "$TMP/out")"
+# cycles before its runtime was found: told, and said to be without figures
+bare=$(jq -r 'select(.type == "gc" and .cycle == null) | .type' "$TMP/events" | wc -l)
+said=$(q '.missing[] | select(.path == "gc") | .reason | capture("^(?<n>[0-9]+) ").n')
+equal "cycles that are said to have no figures" "${said:-0}" "$bare"
 # As text. Some of these have ended before anybody could look at them: their file names the callers.
 for i in 1 2 3 4 5 6 7 8; do
 	"$RSSCOPE" run --events -- "$T/run" -mib 0 -ms 0 2>"$TMP/err" >/dev/null

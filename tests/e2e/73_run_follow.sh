@@ -44,8 +44,17 @@ between "resident of what is left" $((30 * MIB)) "$(events report "select(.repor
 equal "its sum" "$(events report "select(.reports[0].target.pid == $LEFT) | .reports[0] | ([.ledger[].resident] | add) == .rss.scanned")" true
 [ "$(events report "select(.reports[0].target.pid == $LEFT) | .reports[0].origins | length")" -gt 3 ] || fail "no origins of what is left"
 equal "losses" "$(events report 'select(.reports[0].run) | [.reports[0].losses[]] | add' | tail -n 1)" 0
+equal "children in the report" "$(events report 'select(.reports[0].run) | .reports[0].run | "\(.children_followed) \(.children_ended)"' | tail -n 1)" "$forks $((forks - 1))"
+# cycles of the children are told by their own events: the shell has none
+equal "cycles without figures" "$(events report 'select(.reports[0].run) | [.reports[0].missing[] | select(.path == "gc")] | length' | tail -n 1)" 0
+stop "$LEFT"
+rs run --follow -- sh "$TMP/shell"
+LEFT=$(cat "$TMP/pid")
+CHILDREN+=("$LEFT")
+grep -q 'followed [4-8] children, [3-7] of which ended' <(tr -s ' \n' ' ' <"$TMP/err") || fail "children as text: $(head -n 8 "$TMP/err")"
 stop "$LEFT"
 once
+equal "children without --follow" "$(events report '.reports[0].run | has("children_followed")' | tail -n 1)" false
 equal "forks told without --follow" "$(events fork .followed | sort -u)" false
 equal "events of others" "$(jq -r "select(.tid and .type != \"fork\") | .pid" "$WOUT" | sort -u | wc -l)" 1
 equal "reports without --follow" "$(events report '.reports[0].target.comm' | sort -u)" sh
