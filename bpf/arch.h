@@ -34,6 +34,36 @@ static __always_inline __u64 arch_ip(struct pt_regs *regs)
 #endif
 }
 
+static __always_inline __u64 arch_sp(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, sp);
+#else
+	return BPF_CORE_READ((struct user_pt_regs *)regs, sp);
+#endif
+}
+
+/* The first argument of a Go function that takes it in a register (abi-internal.md), at its entry.
+ */
+static __always_inline __u64 arch_go_arg(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, ax);
+#else
+	return BPF_CORE_READ((struct user_pt_regs *)regs, regs[0]);
+#endif
+}
+
+/* Where a function returns to, at its entry; left alone where it can't be read. */
+static __always_inline void arch_return_address(struct pt_regs *regs, __u64 *out)
+{
+#if defined(__TARGET_ARCH_x86)
+	bpf_probe_read_user(out, sizeof(*out), (void *)arch_sp(regs));
+#else
+	*out = BPF_CORE_READ((struct user_pt_regs *)regs, regs[30]);
+#endif
+}
+
 /*
  * System call functions take the registers of user space (CONFIG_ARCH_HAS_SYSCALL_WRAPPER, both
  * since 4.17 and 4.19).

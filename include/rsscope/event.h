@@ -22,6 +22,7 @@
 #define RSC_KSTACK    48 /* of these from bpf_get_stack at most; the rest is the Go side's */
 #define RSC_WORDS_MAX 24 /* words of target memory read at a GC cycle */
 #define RSC_COMM_LEN  16 /* TASK_COMM_LEN */
+#define RSC_GC_STACK  16 /* frames of who began a GC cycle */
 #define RSC_NAME_MAX  80 /* of a mapping's name: ANON_VMA_NAME_MAX_LEN, mm/madvise.c */
 
 enum rsc_type {
@@ -31,6 +32,7 @@ enum rsc_type {
 	RSC_THREAD_START, /* struct rsc_rec_task */
 	RSC_THREAD_EXIT,
 	RSC_EXEC,
+	RSC_GC_START, /* struct rsc_rec_gc_start */
 };
 
 enum rsc_call {
@@ -111,6 +113,17 @@ struct rsc_rec_gc {
 	__u64 words[RSC_WORDS_MAX];
 };
 
+/* runtime.gcStart was entered: by somebody who wants a cycle, which it may find under way. */
+struct rsc_rec_gc_start {
+	struct rsc_rec hdr;
+	__u32 kind; /* gcTrigger.kind: 0 heap, 1 time, 2 cycle (runtime.GC); others: not read */
+	__u32 nstack;
+	__u64 caller; /* return address; 0: not read */
+	/* from bpf_get_stack: the function itself, then its callers; the first is often left out,
+	 * there being no frame yet */
+	__u64 stack[RSC_GC_STACK];
+};
+
 /* hdr.tgid and hdr.tid are the task that starts, ends or execs. */
 struct rsc_rec_task {
 	struct rsc_rec hdr;
@@ -155,7 +168,8 @@ struct rsc_target {
 	/* It lives in the memory of this process, of which its calls are; 0: in its own. */
 	__u32 memory_of;
 	__u32 forked; /* it was put here by a program, and goes with its end */
-	__u32 pad;
+	/* The argument of runtime.gcStart: bytes above the stack pointer; 0: in a register. */
+	__u32 gc_arg;
 	__u64 rss_step; /* bytes of change that make a record */
 	struct rsc_gopath go;
 	struct rsc_word words[RSC_WORDS_MAX];
@@ -217,6 +231,7 @@ struct rsc_rss_state {
 	X(ADVICE, "advice_uncounted", 0, "madvise calls that were not counted: too many kinds")    \
 	X(UNFOLLOWED, "children_unfollowed", 0,                                                    \
 	  "processes that were forked, beyond those followed")                                     \
+	X(GC_START, "gc_start_lost", 0, "GC cycles of which it was not seen who began them")       \
 	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle")
 
 enum rsc_counter {
@@ -255,6 +270,10 @@ RSC_SIZE(struct rsc_rec_gc, 56 + 8 * RSC_WORDS_MAX);
 RSC_AT(struct rsc_rec_gc, have, 40);
 RSC_AT(struct rsc_rec_gc, ip, 48);
 RSC_AT(struct rsc_rec_gc, words, 56);
+RSC_SIZE(struct rsc_rec_gc_start, 56 + 8 * RSC_GC_STACK);
+RSC_AT(struct rsc_rec_gc_start, kind, 40);
+RSC_AT(struct rsc_rec_gc_start, caller, 48);
+RSC_AT(struct rsc_rec_gc_start, stack, 56);
 RSC_SIZE(struct rsc_rec_task, 72);
 RSC_AT(struct rsc_rec_task, by_tgid, 40);
 RSC_AT(struct rsc_rec_task, by_tid, 44);
@@ -267,6 +286,7 @@ RSC_AT(struct rsc_gopath, on, 24);
 RSC_SIZE(struct rsc_target, 64 + 16 * RSC_WORDS_MAX);
 RSC_AT(struct rsc_target, at_exec, 8);
 RSC_AT(struct rsc_target, memory_of, 12);
+RSC_AT(struct rsc_target, gc_arg, 20);
 RSC_AT(struct rsc_target, rss_step, 24);
 RSC_AT(struct rsc_target, go, 32);
 RSC_AT(struct rsc_target, words, 64);

@@ -160,9 +160,9 @@ struct run_seen {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it goes on */
 	uint64_t exec_ns;	   /* of the program that runs now */
 	uint64_t events[KIND_COUNT];
-	uint64_t cycle; /* numgc of the last GC event that had it */
+	uint64_t cycle;	  /* numgc of the last GC event that had it */
 	uint64_t gc_bare; /* GC events that tell no figures */
-	uint64_t gc_ns; /* when the last GC event came, and from whom */
+	uint64_t gc_ns;	  /* when the last GC event came, and from whom */
 	uint32_t gc_tid;
 	struct run_ledger last, peak; /* peak: only where it is another one */
 	uint64_t ledgers;

@@ -29,8 +29,8 @@ void run_stream_event(struct run_stream *s, struct symbolizer *names, const stru
 
 	if (!s->on)
 		return;
-	if (e->type == EVENT_CALL && names)
-		n = symbolizer_stack(names, &e->call, frames);
+	if (names)
+		n = symbolizer_event(names, e, frames);
 	r = s->json ? watch_json_event(&s->text.seen, e, frames, n, &s->out)
 		    : watch_text_event(&s->text, e, frames, n, &s->out);
 	if (r)

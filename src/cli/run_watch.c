@@ -54,7 +54,7 @@ static bool describe_program(struct run *r, int fd, struct ev_gc *gc)
 		r->is_go = true;
 		snprintf(r->go_version, sizeof(r->go_version), "%s", bin_go(bin)->version);
 		go_cache_get(r->a->cache.go, NULL, bin, &known);
-		gc->offset = watch_gc_offset(&known, bin, 0);
+		watch_gc_places(&known, bin, 0, gc);
 		go_cache_put(r->a->cache.go, NULL, bin, &known);
 		snprintf(r->no_gc, sizeof(r->no_gc), "%s",
 			 gc->offset ? "" : "the function that ends a cycle is not found");

@@ -51,9 +51,10 @@ int watch_target_begin(struct memsrc *m, struct go_cache *c, struct watch_target
 /* The way from a thread to the goroutine it works for; off where it is not known. */
 void watch_target_gopath(const struct watch_target *t, struct ev_gopath *out);
 
-/* Where the executable's file holds the function at whose entry a GC cycle is over: an offset in
- * bytes, 0 when it is not there. text: see binary.h, 0 when not known; known may be NULL. */
-uint64_t watch_gc_offset(struct go_facts *known, struct bin *b, uint64_t text);
+/* Where the executable's file holds the functions at whose entry a GC cycle is over, and begins:
+ * sets gc->offset, start_offset (0: not there), start_arg. text: see binary.h, 0 when not known;
+ * known may be NULL. */
+void watch_gc_places(struct go_facts *known, struct bin *b, uint64_t text, struct ev_gc *gc);
 
 /* Fills t->gc.words, t->no_words, t->settled from what is known of the runtime. */
 void watch_words_set(struct watch_target *t);

@@ -106,8 +106,8 @@ static int put_event(struct watch *w, const struct event *e, const struct watch_
 	size_t n = 0;
 	int r = note_lost(w, e);
 
-	if (e->type == EVENT_CALL && t && t->names)
-		n = symbolizer_stack(t->names, &e->call, frames);
+	if (t && t->names)
+		n = symbolizer_event(t->names, e, frames);
 	if (!r)
 		r = w->a->report.print.json ? watch_json_event(&w->text.seen, e, frames, n, &w->out)
 					    : watch_text_event(&w->text, e, frames, n, &w->out);

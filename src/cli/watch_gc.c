@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a GC cycle is told: the place of its probe in the executable's file. */
+/* Where a GC cycle is told, and its beginning: the places of its probes in the executable's file.
+ */
 #include <string.h>
 
 #include "base/cursor.h"
@@ -69,11 +70,32 @@ static size_t stack_check(const struct bin *b, uint64_t entry)
 	}
 }
 
-uint64_t watch_gc_offset(struct go_facts *known, struct bin *b, uint64_t text)
+static uint64_t place_of(struct go_facts *known, struct bin *b, uint64_t text, enum go_func_id id)
 {
 	struct bin_func fn;
 
-	if (go_facts_func(known, b, text, GO_FUNC_GC_END, &fn))
+	if (go_facts_func(known, b, text, id, &fn))
 		return 0;
 	return file_offset(b, fn.entry + stack_check(b, fn.entry));
+}
+
+/* Arguments are in registers from Go 1.17 on, for arm64 from 1.18 on; before, they lie above the
+ * return address, or where it would be. */
+static bool argument_place(const struct bin *b, uint32_t *out)
+{
+	/* go_version_number: after the last of the release before, its own betas included */
+	enum { FIRST_AMD64 = 161000, FIRST_ARM64 = 171000, ABOVE_SP = 8 };
+	int version = go_version_number(bin_go(b)->version);
+	int first = bin_arch(b) == BIN_ARCH_ARM64 ? FIRST_ARM64 : FIRST_AMD64;
+
+	*out = version < first ? ABOVE_SP : 0;
+	return version > 0;
+}
+
+void watch_gc_places(struct go_facts *known, struct bin *b, uint64_t text, struct ev_gc *gc)
+{
+	gc->offset = place_of(known, b, text, GO_FUNC_GC_END);
+	gc->start_offset = 0;
+	if (argument_place(b, &gc->start_arg))
+		gc->start_offset = place_of(known, b, text, GO_FUNC_GC_START);
 }

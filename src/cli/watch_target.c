@@ -24,7 +24,7 @@ static void find_gc(struct watch_target *t)
 			 pid, lib->start, lib->end);
 	else
 		snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", pid);
-	t->gc.offset = watch_gc_offset(&t->known, t->go.bin, text);
+	watch_gc_places(&t->known, t->go.bin, text, &t->gc);
 	if (!t->gc.offset)
 		snprintf(t->no_gc, sizeof(t->no_gc), "the function that ends a cycle is not found");
 }

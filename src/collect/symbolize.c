@@ -235,6 +235,17 @@ size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct
 	return go ? n : own;
 }
 
+size_t symbolizer_event(struct symbolizer *s, const struct event *e, struct frame *f)
+{
+	size_t n = 0;
+
+	if (e->type == EVENT_CALL)
+		return symbolizer_stack(s, &e->call, f);
+	for (size_t i = 0; e->type == EVENT_GC && i < e->gc.nstack; i++)
+		n += symbolizer_frames(s, e->gc.stack[i], &f[n], EVENT_STACK_MAX - n);
+	return n;
+}
+
 int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
 {
 	struct symbolizer *s = calloc(1, sizeof(*s));

@@ -44,4 +44,7 @@ void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out);
  * no Go code. Returns how many. f has room for EVENT_STACK_MAX: what does not fit is left out. */
 size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f);
 
+/* The stack of an event, where it has one: of a call, or of who began a GC cycle. */
+size_t symbolizer_event(struct symbolizer *s, const struct event *e, struct frame *f);
+
 #endif

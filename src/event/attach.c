@@ -51,6 +51,7 @@ static const struct row table[] = {
 	{ "rss_btf", "tp_btf rss_stat", EV_RSS, EVF_RSS_BTF, true, "rss_tp", false },
 	{ "rss_tp", "tracepoint kmem:rss_stat", EV_RSS, EVF_RSS_TP, true, NULL, true },
 	{ "gc_end", "uprobe runtime.prepareFreeWorkbufs", EV_GC, EVF_UPROBE, true, NULL, false },
+	{ "gc_start", "uprobe runtime.gcStart", EV_GC, EVF_UPROBE, false, NULL, false },
 	{ "fork_btf", "tp_btf sched_process_fork", EV_THREADS, EVF_SCHED_BTF, true, "fork_tp",
 	  false },
 	{ "fork_tp", "tracepoint sched:sched_process_fork", EV_THREADS, EVF_SCHED_TP, true, NULL,
@@ -188,6 +189,12 @@ int plan_autoload(struct plan *p, struct bpf_object *obj)
 	return 0;
 }
 
+/* Where a probe of GC cycles goes, 0: nowhere. What began a cycle is told with its end. */
+static uint64_t gc_place(int i, const struct ev_gc *gc)
+{
+	return table[i].required || !gc->offset ? gc->offset : gc->start_offset;
+}
+
 /* The pid limits the breakpoint to the target's memory; -1 would put it into every process that
  * runs this file. Never a return probe: it rewrites return addresses, which Go's stack moves and
  * unwinding do not survive. */
@@ -195,7 +202,7 @@ static struct bpf_link *attach_gc(int i, struct bpf_object *obj, pid_t pid, cons
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
 
-	return bpf_program__attach_uprobe(prog, false, pid, gc->path, gc->offset);
+	return bpf_program__attach_uprobe(prog, false, pid, gc->path, gc_place(i, gc));
 }
 
 static struct bpf_link *attach_one(int i, struct bpf_object *obj, const struct ev_options *o)
@@ -220,7 +227,7 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 		struct plan_row *row = &p->row[i];
 		int r;
 
-		if (!row->chosen || (table[i].group == EV_GC && !o->gc.offset))
+		if (!row->chosen || (table[i].group == EV_GC && !gc_place(i, &o->gc)))
 			continue;
 		row->link = attach_one(i, obj, o);
 		if (row->link)
@@ -240,38 +247,41 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 }
 
 int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		   struct bpf_link **out, struct err *e)
+		   struct bpf_link *out[PLAN_GC], struct err *e)
 {
-	int r;
+	int n = 0, r;
 
-	*out = NULL;
-	for (int i = 0; i < ROWS && !*out; i++) {
-		if (!p->row[i].chosen || table[i].group != EV_GC)
+	memset(out, 0, PLAN_GC * sizeof(*out));
+	for (int i = 0; i < ROWS; i++) {
+		struct bpf_link **link = &out[n];
+
+		if (table[i].group != EV_GC)
 			continue;
-		*out = attach_gc(i, obj, pid, gc);
-		if (*out)
+		n++;
+		if (!p->row[i].chosen || !gc_place(i, gc))
 			continue;
-		r = -errno;
-		return err_set(e, r, "%s did not attach: %s%s", table[i].target, strerror(-r),
-			       needs(&table[i], r));
+		*link = attach_gc(i, obj, pid, gc);
+		r = *link ? 0 : -errno;
+		if (r && table[i].required)
+			return err_set(e, r, "%s did not attach: %s%s", table[i].target,
+				       strerror(-r), needs(&table[i], r));
 	}
 	return 0;
 }
 
 int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		 struct bpf_link **old, struct err *e)
+		 struct detacher *d, struct err *e)
 {
-	*old = NULL;
-	for (int i = 0; i < ROWS; i++) {
-		struct plan_row *row = &p->row[i];
+	struct bpf_link *new[PLAN_GC];
+	int n = 0, r = plan_attach_gc(p, obj, pid, gc, new, e);
 
-		if (!row->chosen || table[i].group != EV_GC)
+	for (int i = 0; i < ROWS; i++) {
+		if (table[i].group != EV_GC)
 			continue;
-		*old = row->link;
-		row->link = NULL;
-		return gc->offset ? plan_attach_gc(p, obj, pid, gc, &row->link, e) : 0;
+		detach_link(d, p->row[i].link);
+		p->row[i].link = new[n++];
 	}
-	return 0;
+	return r;
 }
 
 void plan_detach(struct plan *p, struct detacher *d)

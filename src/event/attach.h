@@ -13,7 +13,7 @@
 #include "event/detach.h"
 #include "event/event.h"
 
-enum { PLAN_MAX = EV_PROGRAMS_MAX };
+enum { PLAN_MAX = EV_PROGRAMS_MAX, PLAN_GC = 2 /* probes of GC cycles */ };
 
 struct plan_row {
 	bool chosen; /* loaded and attached by this attempt */
@@ -46,14 +46,14 @@ int plan_autoload(struct plan *p, struct bpf_object *obj);
  * need the same; returns its -errno. */
 int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e);
 
-/* Moves the probe of GC cycles; *old (may be NULL) is the caller's to destroy. 0 or -errno; on
- * failure it is nowhere. */
+/* Moves the probes of GC cycles; the old links are given to d. 0 or -errno; on failure they are
+ * nowhere. */
 int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		 struct bpf_link **old, struct err *e);
+		 struct detacher *d, struct err *e);
 
-/* The same for a followed child: the link is the caller's. */
+/* The same for a followed child: the links, some of which may be NULL, are the caller's. */
 int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		   struct bpf_link **out, struct err *e);
+		   struct bpf_link *out[PLAN_GC], struct err *e);
 
 /* Gives the links to d. Idempotent. */
 void plan_detach(struct plan *p, struct detacher *d);

@@ -10,6 +10,7 @@
 _Static_assert(EVENT_STACK_MAX == RSC_STACK_MAX, "stack depth");
 _Static_assert(CALL_COUNT == RSC_CALL_END - RSC_MMAP && KIND_MMAP == 0, "calls");
 _Static_assert(EVENT_NAME_MAX == RSC_NAME_MAX, "names");
+_Static_assert(EVENT_GC_STACK == RSC_GC_STACK + 1, "stack of a cycle's beginning");
 _Static_assert(GCV_COUNT <= RSC_WORDS_MAX, "words of a GC record");
 
 static int decode_call(struct cursor *c, uint16_t flags, struct event *e)
@@ -103,6 +104,40 @@ static int decode_body(struct cursor *c, uint16_t type, uint16_t flags, struct e
 		return decode_task(c, type, flags, e);
 	}
 	return -ENOTSUP;
+}
+
+int ev_decode_gc_start(const void *rec, size_t len, struct ev_gc_start *out)
+{
+	struct cursor c = cursor_make(rec, len);
+	struct ev_gc_start g = { 0 };
+	uint16_t type = cursor_u16(&c);
+	uint64_t caller, at;
+	uint32_t size, n;
+
+	if (c.bad || type != RSC_GC_START)
+		return -ENOTSUP;
+	cursor_u16(&c); /* flags */
+	size = cursor_u32(&c);
+	g.tgid = cursor_u32(&c);
+	cursor_u32(&c); /* tid */
+	cursor_u64(&c); /* cpu, lost */
+	g.ns = cursor_u64(&c);
+	cursor_u64(&c); /* exit_ns */
+	g.kind = cursor_u32(&c);
+	n = cursor_u32(&c);
+	caller = cursor_u64(&c);
+	if (c.bad || size > len || size < sizeof(struct rsc_rec_gc_start) || n > RSC_GC_STACK)
+		return -EINVAL;
+	if (caller)
+		g.stack[g.nstack++] = caller;
+	for (uint32_t i = 0; i < n; i++) {
+		at = cursor_u64(&c);
+		/* the function itself; its caller, where the kernel has found it, too */
+		if (i && !(i == 1 && at == caller))
+			g.stack[g.nstack++] = at;
+	}
+	*out = g;
+	return 0;
 }
 
 int ev_decode(const void *rec, size_t len, struct event *out)

@@ -39,7 +39,9 @@ struct ev_word {
 struct ev_gc {
 	/* The executable: a path that the kernel resolves to the mapped file, /proc/PID/exe. */
 	char path[64];
-	uint64_t offset; /* of runtime.prepareFreeWorkbufs in that file, bytes; 0: unknown */
+	uint64_t offset;       /* of runtime.prepareFreeWorkbufs in that file, bytes; 0: unknown */
+	uint64_t start_offset; /* the same of runtime.gcStart */
+	uint32_t start_arg;    /* its argument: bytes above the stack pointer; 0: in a register */
 	struct ev_word words[GCV_COUNT];
 };
 

@@ -67,12 +67,18 @@ static void live_stop(struct ev *s)
 		bpf_map_delete_elem(fd, &key);
 }
 
+static void detach_links(struct live *l, const struct child_probe *p)
+{
+	for (int i = 0; i < PLAN_GC; i++)
+		detach_link(&l->detaching, p->link[i]);
+}
+
 static void live_close(struct ev *s)
 {
 	struct live *l = (struct live *)s;
 
 	for (size_t i = 0; i < l->probes.n; i++)
-		detach_link(&l->detaching, l->probes.v[i].link);
+		detach_links(l, &l->probes.v[i]);
 	vec_free(&l->probes);
 	plan_detach(&l->plan, &l->detaching);
 	detach_wait(&l->detaching);
@@ -164,12 +170,12 @@ static int load_retrying(struct live *l, const struct ev_options *o, const struc
 
 static int live_set_words(struct ev *s, pid_t pid, const struct ev_word *words)
 {
-	return live_change_target((struct live *)s, pid, words, NULL);
+	return live_change_target((struct live *)s, pid, words, NULL, NULL);
 }
 
 static int live_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go)
 {
-	return live_change_target((struct live *)s, pid, NULL, go);
+	return live_change_target((struct live *)s, pid, NULL, go, NULL);
 }
 
 /* Aside: while it was waited for, another process's first cycles would be missed. */
@@ -177,7 +183,7 @@ static void drop_probe(struct live *l, pid_t pid)
 {
 	for (size_t i = 0; i < l->probes.n; i++)
 		if (l->probes.v[i].pid == pid) {
-			detach_link(&l->detaching, l->probes.v[i].link);
+			detach_links(l, &l->probes.v[i]);
 			l->probes.v[i] = l->probes.v[--l->probes.n];
 			return;
 		}
@@ -191,31 +197,27 @@ static int move_child_gc(struct live *l, pid_t pid, const struct ev_gc *gc, stru
 	drop_probe(l, pid);
 	if (!gc->offset)
 		return 0;
-	r = plan_attach_gc(&l->plan, l->skel->obj, pid, gc, &p.link, e);
-	if (!r && vec_push(&l->probes, p)) {
-		bpf_link__destroy(p.link);
+	r = plan_attach_gc(&l->plan, l->skel->obj, pid, gc, p.link, e);
+	if (!r && vec_push(&l->probes, p))
 		r = err_set(e, -ENOMEM, "out of memory");
-	}
+	if (r)
+		detach_links(l, &p);
 	return r;
 }
 
 static int live_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct err *e)
 {
 	struct live *l = (struct live *)s;
-	struct bpf_link *old = NULL;
-	int r;
+	/* first, so that no cycle comes before the words that are read at it */
+	int r = live_change_target(l, pid, gc->words, NULL, gc);
 
-	if (pid != (pid_t)l->key) {
-		r = move_child_gc(l, pid, gc, e);
-	} else {
-		r = plan_move_gc(&l->plan, l->skel->obj, l->key, gc, &old, e);
-		detach_link(&l->detaching, old);
-		plan_describe(&l->plan);
-	}
 	if (r)
-		return r;
-	r = live_change_target(l, pid, gc->words, NULL);
-	return r ? err_set(e, r, "process %d: %s", (int)pid, strerror(-r)) : 0;
+		return err_set(e, r, "process %d: %s", (int)pid, strerror(-r));
+	if (pid != (pid_t)l->key)
+		return move_child_gc(l, pid, gc, e);
+	r = plan_move_gc(&l->plan, l->skel->obj, l->key, gc, &l->detaching, e);
+	plan_describe(&l->plan);
+	return r;
 }
 
 static void live_forget(struct ev *s, pid_t pid)
@@ -264,6 +266,7 @@ static int arm(struct live *l, const struct ev_options *o)
 	target.rss_step = o->rss_step ? o->rss_step : RSS_STEP_DEFAULT;
 	live_copy_gopath(&target, &o->go);
 	live_copy_words(&target, o->gc.words);
+	target.gc_arg = o->gc.start_arg;
 	r = bpf_map__update_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
 				 sizeof(rss), BPF_ANY);
 	if (!r)

@@ -12,10 +12,10 @@
 struct ring_buffer;
 struct rsc_bpf;
 
-/* Of a followed child: the probe of its GC cycles. */
+/* Of a followed child: the probes of its GC cycles. */
 struct child_probe {
 	pid_t pid;
-	struct bpf_link *link;
+	struct bpf_link *link[PLAN_GC];
 };
 
 struct live {
@@ -36,10 +36,10 @@ struct live {
 void live_copy_words(struct rsc_target *t, const struct ev_word *words);
 void live_copy_gopath(struct rsc_target *t, const struct ev_gopath *go);
 
-/* What the programs know of a target, changed: words and go may be NULL. -ENOENT when it has
- * ended. */
+/* What the programs know of a target, changed: words, go and gc may be NULL (the words of gc are
+ * given on their own). -ENOENT when it has ended. */
 int live_change_target(struct live *l, pid_t pid, const struct ev_word *words,
-		       const struct ev_gopath *go);
+		       const struct ev_gopath *go, const struct ev_gc *gc);
 
 /* Gives up what the maps hold of a process that has ended. */
 void live_forget_maps(struct live *l, pid_t pid);

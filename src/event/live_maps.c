@@ -31,7 +31,7 @@ void live_copy_gopath(struct rsc_target *t, const struct ev_gopath *go)
 /* The programs change it at an exec; what is lost between two such changes is set again after it.
  */
 int live_change_target(struct live *l, pid_t pid, const struct ev_word *words,
-		       const struct ev_gopath *go)
+		       const struct ev_gopath *go, const struct ev_gc *gc)
 {
 	int fd = bpf_map__fd(l->skel->maps.targets);
 	struct rsc_target t;
@@ -43,6 +43,8 @@ int live_change_target(struct live *l, pid_t pid, const struct ev_word *words,
 		live_copy_words(&t, words);
 	if (go)
 		live_copy_gopath(&t, go);
+	if (gc)
+		t.gc_arg = gc->start_arg;
 	return bpf_map_update_elem(fd, &key, &t, BPF_EXIST) ? -errno : 0;
 }
 

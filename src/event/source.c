@@ -41,14 +41,22 @@ static void forget_cycle(struct ev *s, pid_t pid)
 	for (size_t i = 0; i < s->gc.n; i++)
 		if (s->gc.v[i].tgid == (uint32_t)pid)
 			s->gc.v[i] = s->gc.v[--s->gc.n];
+	gc_start_forget(s, pid);
 }
 
 static int deliver(void *ctx, const void *rec, size_t len)
 {
 	struct delivery *d = ctx;
+	struct ev_gc_start start;
 	struct event e;
-	int r = ev_decode(rec, len, &e);
+	int r = ev_decode_gc_start(rec, len, &start);
 
+	if (!r) {
+		gc_start_keep(d->s, &start);
+		return 0;
+	}
+	if (r == -ENOTSUP)
+		r = ev_decode(rec, len, &e);
 	if (r) {
 		if (r != -ENOTSUP && !d->s->undecoded)
 			log_debug("a record of %zu bytes could not be decoded", len);
@@ -59,6 +67,10 @@ static int deliver(void *ctx, const void *rec, size_t len)
 		d->s->duplicates++;
 		return 0;
 	}
+	if (e.type == EVENT_GC)
+		gc_start_join(d->s, &e);
+	if (e.type == EVENT_EXEC)
+		gc_start_forget(d->s, e.tgid);
 	d->events++;
 	d->stop = d->fn(d->ctx, &e);
 	return d->stop;
@@ -146,6 +158,7 @@ void ev_close(struct ev *s)
 	if (!s)
 		return;
 	vec_free(&s->gc);
+	vec_free(&s->starts);
 	s->ops->close(s);
 }
 

@@ -37,6 +37,15 @@ struct ev_cycle {
 	uint64_t cycle;
 };
 
+/* A call of runtime.gcStart. */
+struct ev_gc_start {
+	uint32_t tgid;
+	uint64_t ns;   /* CLOCK_MONOTONIC */
+	uint32_t kind; /* enum gc_kind, or more: not known */
+	uint16_t nstack;
+	uint64_t stack[EVENT_GC_STACK]; /* return addresses */
+};
+
 /* The part that all sources share; the first member of each. */
 struct ev {
 	const struct ev_ops *ops;
@@ -47,6 +56,7 @@ struct ev {
 	uint64_t duplicates; /* GC records of a cycle that was already told */
 	/* The last cycle that was told, by process. */
 	VEC(struct ev_cycle) gc;
+	VEC(struct ev_gc_start) starts; /* whose cycle has not been told yet */
 	const struct ev_program *programs;
 	size_t nprograms;
 	bool has_tax;
@@ -56,5 +66,15 @@ struct ev {
 /* One record as a value. -EINVAL: not a record; -ENOTSUP: of a type that is not known. *out is
  * untouched unless 0. `rec` needs no alignment. */
 int ev_decode(const void *rec, size_t len, struct event *out);
+
+/* The same of a record that is no event by itself. -ENOTSUP: of another type. */
+int ev_decode_gc_start(const void *rec, size_t len, struct ev_gc_start *out);
+
+/* Keeps it for its cycle (gc_start.c). */
+void gc_start_keep(struct ev *s, const struct ev_gc_start *g);
+/* What began the cycle, into e->gc. */
+void gc_start_join(struct ev *s, struct event *e);
+/* Of a process that has ended or is another program. */
+void gc_start_forget(struct ev *s, uint32_t tgid);
 
 #endif

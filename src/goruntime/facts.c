@@ -13,7 +13,15 @@ static const char *const func_name[] = {
 	[GO_FUNC_RACE] = "runtime.raceinit",
 	/* called once a cycle, with its figures final: see bpf/gc.bpf.c */
 	[GO_FUNC_GC_END] = "runtime.prepareFreeWorkbufs",
+	/* called by who wants a cycle, with a struct that says what for (mgc.go, gcTrigger) */
+	[GO_FUNC_GC_START] = "runtime.gcStart",
 };
+
+/* Their entries become places of probes. */
+static bool is_probed(enum go_func_id id)
+{
+	return id == GO_FUNC_GC_END || id == GO_FUNC_GC_START;
+}
 
 /* ---- functions */
 
@@ -22,11 +30,11 @@ int go_facts_func(struct go_facts *f, struct bin *b, uint64_t text, enum go_func
 {
 	int r;
 
-	if (f && f->func[id].state == GO_FUNC_FOUND && id != GO_FUNC_GC_END) {
+	if (f && f->func[id].state == GO_FUNC_FOUND && !is_probed(id)) {
 		*out = (struct bin_func){ .name = func_name[id], .entry = f->func[id].entry };
 		return 0;
 	}
-	/* Its entry becomes the place of a probe: the function table has the last word. */
+	/* Of a probe's place the function table has the last word. */
 	if (f && f->func[id].state == GO_FUNC_FOUND &&
 	    !bin_go_func(b, text, f->func[id].entry, out) && out->entry == f->func[id].entry &&
 	    !strcmp(out->name, func_name[id]))
@@ -114,7 +122,7 @@ void go_facts_join(struct go_facts *f, const struct go_facts *other)
 
 /* ---- bytes: a version, then the fields in order; booleans and states take one byte */
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 static int put(struct text *t, uint64_t x, size_t n)
 {

@@ -17,9 +17,10 @@
 #include "goruntime/goruntime.h"
 
 enum go_func_id {
-	GO_FUNC_CGO,	/* crosscall2: C is linked in */
-	GO_FUNC_RACE,	/* runtime.raceinit: the race detector is */
-	GO_FUNC_GC_END, /* runtime.prepareFreeWorkbufs */
+	GO_FUNC_CGO,	  /* crosscall2: C is linked in */
+	GO_FUNC_RACE,	  /* runtime.raceinit: the race detector is */
+	GO_FUNC_GC_END,	  /* runtime.prepareFreeWorkbufs */
+	GO_FUNC_GC_START, /* runtime.gcStart */
 	GO_FUNC_COUNT
 };
 

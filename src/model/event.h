@@ -95,9 +95,24 @@ enum gc_value {
 	GCV_COUNT
 };
 
+/* runtime.gcTriggerKind: what those who called runtime.gcStart wanted a cycle for. */
+enum gc_kind {
+	GC_KIND_HEAP,  /* the heap came near its goal */
+	GC_KIND_TIME,  /* two minutes without a cycle */
+	GC_KIND_CYCLE, /* runtime.GC, and debug.FreeOSMemory, which calls it */
+	GC_KIND_COUNT
+};
+enum { EVENT_GC_STACK = 17 };
+
 struct event_gc {
 	uint32_t have; /* bit per enum gc_value */
 	uint64_t v[GCV_COUNT];
+	/* bit per enum gc_kind: calls of runtime.gcStart before this cycle began; 0: none was seen
+	 */
+	uint32_t asked;
+	/* of the last one with GC_KIND_CYCLE: return addresses, innermost first */
+	uint16_t nstack;
+	uint64_t stack[EVENT_GC_STACK];
 };
 
 static inline bool gc_has(const struct event_gc *g, enum gc_value i)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/gc_cycle.h"
 
+#include <string.h>
+
 /* runtime/proc.go, forcegcperiod */
 #define PERIOD_NS (120 * 1000000000ULL)
 
@@ -22,19 +24,70 @@ static bool follows(const struct gc_track *t, const struct event_gc *g)
 }
 
 /*
- * mgc.go, gcTrigger.test: the period counts from the end of the cycle before, and only sysmon, some
- * milliseconds late at most, starts a cycle for it. Before the first there is none.
+ * mgc.go, gcTrigger.test: the period counts from the end of the cycle before, and only sysmon
+ * starts a cycle for it. It does so some milliseconds late, or up to a minute when the program is
+ * idle (proc.go, sysmon), in which the heap may be first: that makes this an inference. Before the
+ * first cycle there is no period.
  */
-static enum gc_trigger trigger_of(const struct gc_track *t, const struct event_gc *g)
+static enum gc_trigger infer(const struct gc_track *t, const struct event_gc *g)
 {
 	uint64_t start = g->v[GCV_SWEEP_TERM];
 
-	if (gc_has(g, GCV_FORCED) && g->v[GCV_FORCED])
-		return GC_TRIGGER_FORCED;
 	if (!gc_has(g, GCV_FORCED) || !gc_has(g, GCV_SWEEP_TERM) || !follows(t, g))
 		return GC_TRIGGER_UNKNOWN;
 	return t->end_ns && start > t->end_ns && start - t->end_ns > PERIOD_NS ? GC_TRIGGER_PERIOD
 									       : GC_TRIGGER_HEAP;
+}
+
+/* A call of runtime.gcStart for each reason may have come before the cycle, one of which began it:
+ * where work.userForced does not tell which, they have to agree. */
+static enum gc_trigger asked_for(const struct event_gc *g)
+{
+	uint32_t asked = g->asked;
+
+	if (gc_has(g, GCV_FORCED))
+		asked &= ~(1U << GC_KIND_CYCLE);
+	switch (asked) {
+	case 1U << GC_KIND_HEAP:
+		return GC_TRIGGER_HEAP;
+	case 1U << GC_KIND_TIME:
+		return GC_TRIGGER_PERIOD;
+	case 1U << GC_KIND_CYCLE:
+		return GC_TRIGGER_FORCED;
+	default:
+		return GC_TRIGGER_UNKNOWN;
+	}
+}
+
+static void look_at_trigger(const struct gc_track *t, const struct event_gc *g, struct gc_cycle *c)
+{
+	if (gc_has(g, GCV_FORCED) && g->v[GCV_FORCED]) {
+		c->trigger = GC_TRIGGER_FORCED;
+		c->witness = GC_BY_FORCED;
+		return;
+	}
+	c->trigger = asked_for(g);
+	c->witness = c->trigger ? GC_BY_START : GC_BY_NOTHING;
+	if (c->trigger || g->asked & ~(1U << GC_KIND_CYCLE))
+		return;
+	c->trigger = infer(t, g);
+	c->witness = c->trigger ? GC_BY_INTERVAL : GC_BY_NOTHING;
+}
+
+const char *gc_witness_name(enum gc_witness w)
+{
+	static const char *const name[] = { NULL, "gcStart", "work.userForced", "interval" };
+
+	return name[w];
+}
+
+bool gc_frees(const struct frame *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (f[i].func && (!strcmp(f[i].func, "runtime/debug.FreeOSMemory") ||
+				  !strcmp(f[i].func, "runtime/debug.freeOSMemory")))
+			return true;
+	return false;
 }
 
 static void look_at_rate(const struct gc_track *t, const struct event_gc *g, struct gc_cycle *c)
@@ -73,7 +126,8 @@ static void look_at_cpu(const struct event_gc *g, struct gc_cycle *c)
 
 void gc_track_next(struct gc_track *t, const struct event_gc *g, struct gc_cycle *out)
 {
-	*out = (struct gc_cycle){ .trigger = trigger_of(t, g) };
+	*out = (struct gc_cycle){ 0 };
+	look_at_trigger(t, g, out);
 	if (follows(t, g) && t->end_ns && gc_has(g, GCV_SWEEP_TERM) &&
 	    g->v[GCV_SWEEP_TERM] >= t->end_ns)
 		out->interval_ns = OPT(g->v[GCV_SWEEP_TERM] - t->end_ns);

@@ -16,6 +16,14 @@ enum gc_trigger {
 	GC_TRIGGER_FORCED, /* runtime.GC, which debug.FreeOSMemory calls too */
 };
 
+/* How that is known. */
+enum gc_witness {
+	GC_BY_NOTHING,
+	GC_BY_START,	/* the argument of runtime.gcStart */
+	GC_BY_FORCED,	/* work.userForced */
+	GC_BY_INTERVAL, /* how long it is after the cycle before: an inference */
+};
+
 /* The cycle before. All zeros: nothing is known of it. */
 struct gc_track {
 	bool known; /* cycle and end_ns are */
@@ -25,6 +33,7 @@ struct gc_track {
 
 struct gc_cycle {
 	enum gc_trigger trigger;
+	enum gc_witness witness;
 	struct opt_u64 interval_ns;	   /* from the end of the cycle before to its start */
 	struct opt_u64 allocated, over_ns; /* bytes since the marking before ended, and that time */
 	struct opt_u64 rate;		   /* allocated bytes a second */
@@ -42,5 +51,10 @@ void gc_track_next(struct gc_track *t, const struct event_gc *g, struct gc_cycle
 
 /* "heap", "period", "forced"; NULL when not known. */
 const char *gc_trigger_name(enum gc_trigger t);
+/* "gcStart", "work.userForced", "interval"; NULL for none. */
+const char *gc_witness_name(enum gc_witness w);
+
+/* Whether it was debug.FreeOSMemory that called runtime.GC, by the names of a cycle's stack. */
+bool gc_frees(const struct frame *f, size_t n);
 
 #endif

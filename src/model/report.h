@@ -134,7 +134,7 @@ struct report_run {
 	struct opt_u64 tree_max_rss;  /* bytes, its own peak or that of a child it waited for */
 	struct opt_u64 minor_faults, major_faults, gc_cycles;
 	struct opt_u64 followed, followed_ended; /* processes that it and its children forked */
-	named_vec events; /* by kind */
+	named_vec events;			 /* by kind */
 };
 
 struct report {

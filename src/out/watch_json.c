@@ -159,12 +159,22 @@ static void put_call(struct json_line *l, const struct event_call *c, const stru
 						: "deeper than recorded");
 }
 
-static void put_cycle(struct json_line *l, struct gc_track *t, const struct event_gc *g)
+static void put_cycle(struct json_line *l, struct gc_track *t, const struct event_gc *g,
+		      const struct frame *f, size_t n)
 {
 	struct gc_cycle c;
+	int caller = event_caller(f, n);
 
 	gc_track_next(t, g, &c);
 	line_put_known(l, "trigger", gc_trigger_name(c.trigger));
+	line_put_known(l, "trigger_by", gc_witness_name(c.witness));
+	if (c.trigger == GC_TRIGGER_FORCED && n) {
+		if (n > 1) /* runtime.GC alone says nothing of who called it */
+			line_put_bool(l, "frees_os_memory", gc_frees(f, n));
+		if (caller >= 0)
+			line_put_known(l, "caller", f[caller].func);
+		put_stack(l, f, n);
+	}
 	line_put_opt(l, "interval_ns", &c.interval_ns);
 	line_put_opt(l, "allocated", &c.allocated);
 	line_put_opt(l, "allocated_over_ns", &c.over_ns);
@@ -176,7 +186,8 @@ static void put_cycle(struct json_line *l, struct gc_track *t, const struct even
 	line_put_opt(l, "idle_ns", &c.idle_ns);
 }
 
-static void put_gc(struct json_line *l, struct gc_track *t, const struct event_gc *g)
+static void put_gc(struct json_line *l, struct gc_track *t, const struct event_gc *g,
+		   const struct frame *f, size_t n)
 {
 	static const struct {
 		enum gc_value from; /* with `to`: the time between the two */
@@ -215,7 +226,7 @@ static void put_gc(struct json_line *l, struct gc_track *t, const struct event_g
 	memcpy(&fraction, &g->v[GCV_CPU_FRACTION], sizeof(fraction));
 	if (gc_has(g, GCV_CPU_FRACTION) && fraction >= 0 && fraction <= 1)
 		line_put_double(l, "cpu_fraction", fraction, 6);
-	put_cycle(l, t, g);
+	put_cycle(l, t, g, f, n);
 }
 
 static void put_rss(struct json_line *l, struct watch_seen *w, const struct event_rss *r)
@@ -281,7 +292,7 @@ int watch_json_event(struct watch_seen *w, const struct event *e, const struct f
 		put_rss(&l, w, &e->rss);
 		break;
 	case EVENT_GC:
-		put_gc(&l, &w->gc, &e->gc);
+		put_gc(&l, &w->gc, &e->gc, frames, n);
 		break;
 	default:
 		seen_task(w, e);

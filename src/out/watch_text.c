@@ -96,7 +96,8 @@ static int put_heap(const struct watch_text *w, const struct event_gc *g, struct
 	return r || !n ? r : text_printf(out, "%s", s.unit);
 }
 
-static int put_gc(struct watch_text *w, const struct event_gc *g, struct text *out)
+static int put_gc(struct watch_text *w, const struct event_gc *g, const struct frame *f, size_t n,
+		  struct text *out)
 {
 	const char *trigger;
 	struct gc_cycle c;
@@ -119,7 +120,9 @@ static int put_gc(struct watch_text *w, const struct event_gc *g, struct text *o
 		r = text_printf(out, "  assists %.1f%%", c.assist_permille.v / 10.0);
 	if (!r && c.rate.has)
 		r = text_printf(out, "  %s/s", watch_text_size(w, buf, sizeof(buf), c.rate.v));
-	return r;
+	if (!r && c.trigger == GC_TRIGGER_FORCED && gc_frees(f, n))
+		r = text_printf(out, "  FreeOSMemory");
+	return !r && c.trigger == GC_TRIGGER_FORCED ? watch_text_caller(w, f, n, out) : r;
 }
 
 /* "anon 3.0, file 1.0, shm 0.0 MiB" */
@@ -234,7 +237,7 @@ int watch_text_event(struct watch_text *w, const struct event *e, const struct f
 		r = put_rss(w, &e->rss, out);
 		break;
 	case EVENT_GC:
-		r = put_gc(w, &e->gc, out);
+		r = put_gc(w, &e->gc, frames, n, out);
 		break;
 	default:
 		seen_task(&w->seen, e);

@@ -28,6 +28,24 @@ close_stdin
 watched
 equal "triggers of runtime.GC" "$(events gc .trigger | tr '\n' ' ')" "forced forced forced forced forced "
 
+# Who wanted it. The period is made short in the program's memory: by the time since the last cycle
+# alone it would be taken for one of the heap's.
+start gcloop -cycles 4 -depth 16
+watch "$TPID" --json --no-report --events gc
+ask gc
+ask free
+ask alloc
+period=$((16#$(nm "$T/gcloop" | awk '$3 == "runtime.forcegcperiod" { print $1 }')))
+printf '\0\302\353\13\0\0\0\0' | dd of="/proc/$TPID/mem" bs=1 seek=$period conv=notrunc status=none # 200 ms
+ask wait
+kill -INT "$WPID"
+watched
+stop "$TPID"
+equal "what began cycles, and by what it is known" "$(events gc '"\(.trigger) \(.trigger_by)"' | uniq | tr '\n' ' ')" \
+	"forced work.userForced heap gcStart period gcStart "
+equal "who forced them" "$(events gc 'select(.trigger == "forced") | "\(.caller) \(.frees_os_memory)"' | tr '\n' ' ')" "main.main false main.main true "
+equal "callers of others" "$(events gc 'select(.trigger != "forced") | .caller // empty')" ""
+
 # Text of the same: a line each, none too wide.
 start gcloop -auto -cycles 10 -depth 16
 watch "$TPID" --no-report --no-mappings

@@ -74,7 +74,7 @@ nothing_left "$ROUNDS rounds"
 start gcloop -free -cycles 1 -depth 4
 rounds_fds=$(fds "$TPID")
 watch "$TPID" --events gc --no-report
-equal "bytes of the target's code while it is watched" "$(changed_code "$TPID")" 1
+equal "bytes of the target's code while it is watched" "$(changed_code "$TPID")" 2
 kill -INT "$WPID"
 watched
 for ((i = 0; i < ROUNDS; i++)); do

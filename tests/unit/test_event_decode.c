@@ -192,6 +192,65 @@ TEST(event_source_drops_repeated_cycles_and_counts_garbage)
 	ev_close(ev);
 }
 
+static struct rsc_rec_gc_start rec_start(__u64 ns, __u32 kind)
+{
+	struct rsc_rec_gc_start r = { .hdr = rec_header(RSC_GC_START, sizeof(r)), .kind = kind };
+
+	r.hdr.enter_ns = r.hdr.exit_ns = ns;
+	r.caller = 0x500000 + ns;
+	r.nstack = 3;
+	r.stack[0] = 0x400100; /* gcStart itself */
+	r.stack[1] = kind ? r.caller : 0x600000;
+	r.stack[2] = 0x700000;
+	return r;
+}
+
+static int keep(void *ctx, const struct event *e)
+{
+	struct event **at = ctx;
+
+	*(*at)++ = *e;
+	return 0;
+}
+
+/* A cycle that began at 1000 and ended at 2000, and the next, at 3000: who asked before it began,
+ * by the reasons; who came between is nobody's. */
+TEST(event_source_joins_cycles_with_who_began_them)
+{
+	struct rsc_rec_gc a = rec_gc(1), b = rec_gc(2), c = rec_gc(3);
+	struct rsc_rec_gc_start heap = rec_start(900, 0), forced = rec_start(950, 2),
+				late = rec_start(1100, 0), time = rec_start(2500, 1),
+				other = rec_start(2600, 2), bad = rec_start(2700, 2),
+				odd = rec_start(2800, 7);
+	struct ev_synth_record r[] = {
+		{ &heap, sizeof(heap) }, { &forced, sizeof(forced) }, { &late, sizeof(late) },
+		{ &time, sizeof(time) }, /* before the record of the cycle before */
+		{ &a, sizeof(a) },	 { &other, sizeof(other) },   { &bad, sizeof(bad) },
+		{ &odd, sizeof(odd) },	 { &b, sizeof(b) },	      { &c, sizeof(c) },
+	};
+	struct event e[8] = { 0 }, *at = e;
+	struct ev *ev;
+
+	a.have = b.have = c.have = 1U << GCV_CYCLE | 1U << GCV_SWEEP_TERM | 1U << GCV_END;
+	a.words[GCV_SWEEP_TERM] = 1000, a.words[GCV_END] = 2000;
+	b.words[GCV_SWEEP_TERM] = 3000, b.words[GCV_END] = 4000;
+	c.words[GCV_SWEEP_TERM] = 5000, c.words[GCV_END] = 6000;
+	other.hdr.tgid = 1;
+	bad.nstack = RSC_GC_STACK + 1;
+	REQUIRE(!ev_open_synthetic(r, ARRAY_LEN(r), NULL, &ev));
+	CHECK_INT(ev_poll(ev, 0, keep, &at), 3);
+	CHECK_INT(e[0].gc.asked, 1U << GC_KIND_HEAP | 1U << GC_KIND_CYCLE);
+	/* of the forced one: its caller once */
+	CHECK_INT(e[0].gc.nstack, 2);
+	CHECK_INT(e[0].gc.stack[0], 0x500000 + 950);
+	CHECK_INT(e[0].gc.stack[1], 0x700000);
+	CHECK_INT(e[1].gc.asked, 1U << GC_KIND_TIME);
+	CHECK_INT(e[1].gc.nstack, 0);
+	CHECK_INT(e[2].gc.asked, 0);
+	CHECK_INT(ev_lost(ev), 1); /* the bad one */
+	ev_close(ev);
+}
+
 TEST(event_source_stops_when_told)
 {
 	struct rsc_rec_gc a = rec_gc(1), b = rec_gc(2), c = rec_gc(3);

@@ -65,6 +65,44 @@ TEST(gc_cycle_what_triggered_it)
 	CHECK_INT(c.trigger, GC_TRIGGER_UNKNOWN);
 }
 
+TEST(gc_cycle_of_which_the_start_was_seen)
+{
+	static const struct {
+		uint32_t asked;
+		int forced; /* -1: not known */
+		enum gc_trigger trigger;
+		enum gc_witness witness;
+	} row[] = {
+		/* three minutes after the one before: by the time it is one of the period's */
+		{ 1U << GC_KIND_HEAP, 0, GC_TRIGGER_HEAP, GC_BY_START },
+		{ 1U << GC_KIND_TIME, 0, GC_TRIGGER_PERIOD, GC_BY_START },
+		{ 1U << GC_KIND_TIME, -1, GC_TRIGGER_PERIOD, GC_BY_START },
+		{ 1U << GC_KIND_CYCLE, -1, GC_TRIGGER_FORCED, GC_BY_START },
+		{ 1U << GC_KIND_CYCLE | 1U << GC_KIND_HEAP, 1, GC_TRIGGER_FORCED, GC_BY_FORCED },
+		/* the one that forces it came too late */
+		{ 1U << GC_KIND_CYCLE | 1U << GC_KIND_HEAP, 0, GC_TRIGGER_HEAP, GC_BY_START },
+		{ 1U << GC_KIND_CYCLE | 1U << GC_KIND_HEAP, -1, GC_TRIGGER_UNKNOWN, GC_BY_NOTHING },
+		{ 1U << GC_KIND_HEAP | 1U << GC_KIND_TIME, 0, GC_TRIGGER_UNKNOWN, GC_BY_NOTHING },
+		{ 0, 0, GC_TRIGGER_PERIOD, GC_BY_INTERVAL },
+		{ 0, 1, GC_TRIGGER_FORCED, GC_BY_FORCED },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		struct event_gc g = cycle(8, 300 * SECOND);
+		struct gc_track t;
+		struct gc_cycle c;
+
+		gc_track_begin(&t, 7, 120 * SECOND);
+		g.asked = row[i].asked;
+		g.v[GCV_FORCED] = row[i].forced > 0;
+		if (row[i].forced < 0)
+			g.have &= ~(1U << GCV_FORCED);
+		gc_track_next(&t, &g, &c);
+		CHECK_INT(c.trigger, row[i].trigger);
+		CHECK_INT(c.witness, row[i].witness);
+	}
+}
+
 TEST(gc_cycle_begins_with_what_the_runtime_says)
 {
 	struct event_gc g = cycle(1, 500 * SECOND);

@@ -226,6 +226,9 @@ t_watch() {
 	wait $w
 	same watch/exit $? 0
 	same watch/gc "$(jq -s 'map(select(.type == "gc")) | length' /out/watch.jsonl)" 30
+	same watch/gc-start "$(jq -s 'map(select(.type == "gc" and .trigger == "forced" and .stack[0].func == "runtime.GC")) | length' /out/watch.jsonl)" 30
+	# Older arm64 kernels do not follow Go's frames: bpf_get_stack gives the function alone.
+	jq -s -r 'if map(select(.type == "gc" and .caller == "main.main")) | length == 30 then "full" else "short" end | "@@IS watch/gc-caller " + .' /out/watch.jsonl
 	jq -M -s -c 'map(.type) | group_by(.) | map({(.[0]): length}) | add' /out/watch.jsonl
 	r=/tmp/watch.report
 	jq -c 'select(.type == "report")' /out/watch.jsonl >$r

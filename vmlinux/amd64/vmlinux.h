@@ -98,10 +98,12 @@ struct pt_regs {
 	unsigned long r10;
 	unsigned long r9;
 	unsigned long r8;
+	unsigned long ax;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long di;
 	unsigned long ip;
+	unsigned long sp;
 };
 
 #pragma clang attribute pop

@@ -2,7 +2,8 @@
 
 // gcloop runs garbage collections: `gcloop -cycles N` does N of them, one for each line on stdin, or
 // all at once with -free. Prints the number done after each line; ends when N are done and stdin
-// ends. Any Go release from 1.15 on builds it.
+// ends. A line "free" asks for debug.FreeOSMemory instead, "alloc" allocates until one comes, "wait"
+// waits until one comes. Any Go release from 1.15 on builds it.
 package main
 
 import (
@@ -80,7 +81,18 @@ func main() {
 			return
 		}
 		tree(10)
-		runtime.GC()
+		switch in.Text() {
+		case "free":
+			debug.FreeOSMemory()
+		case "alloc":
+			allocate(1)
+		case "wait":
+			for n := numGC(); numGC() == n; {
+				time.Sleep(10 * time.Millisecond)
+			}
+		default:
+			runtime.GC()
+		}
 		if !*free || i == *cycles-1 {
 			fmt.Printf("{\"cycles\":%d}\n", numGC())
 		}
