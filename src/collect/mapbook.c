@@ -47,18 +47,10 @@ static bool is_kernels(const struct vma *v)
 	return !strcmp(v->name, "[vsyscall]");
 }
 
-/* Where other threads map and unmap at the same time the lines may overlap (show_map_vma is called
- * for one mapping at a time): then they are read again. */
 static int read_maps(struct mapbook *b, struct maps *out, struct err *e)
 {
-	enum { TRIES = 16 };
-	int r = -EINVAL;
-
-	for (int i = 0; i < TRIES && r == -EINVAL; i++) {
-		memsrc_flush(b->m);
-		r = maps_read(b->m, 0, out, e);
-	}
-	return r;
+	memsrc_flush(b->m);
+	return maps_read(b->m, 0, out, e);
 }
 
 /* The end of what is one segment with maps->vma.v[i]. */
@@ -79,7 +71,7 @@ static int read_start(struct mapbook *b, struct err *e)
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	int r;
 
-	b->read_ns = mono_ns();
+	timeline_set_read(&b->t, mono_ns());
 	r = read_maps(b, &maps, e);
 	for (size_t i = 0; i < maps.vma.n && !r; i++) {
 		const struct vma *v = &maps.vma.v[i];
@@ -246,7 +238,7 @@ int mapbook_event(struct mapbook *b, const struct event *e)
 
 int mapbook_lost(struct mapbook *b, uint64_t start, uint64_t end, uint64_t ns)
 {
-	if (ns < b->read_ns)
+	if (ns < b->t.read_ns)
 		return timeline_doubt(&b->t, start, end);
 	return timeline_lost(&b->t, start, end, ns);
 }

@@ -25,7 +25,6 @@ struct mapbook_segment {
 struct mapbook {
 	struct memsrc *m;	  /* borrowed */
 	struct symbolizer *names; /* borrowed */
-	uint64_t read_ns;	  /* the mappings at the start were read after that */
 	struct timeline t;
 	struct origins o;
 	VEC(struct mapbook_name) names_given; /* tl_piece.name - 1 */

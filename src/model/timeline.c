@@ -50,6 +50,12 @@ void timeline_reset(struct timeline *t)
 	t->segments.n = t->opened.n = 0;
 	t->doubt_all = false;
 	t->brk = t->brk_enter = t->brk_exit = 0;
+	t->read_ns = 0;
+}
+
+void timeline_set_read(struct timeline *t, uint64_t ns)
+{
+	t->read_ns = ns;
 }
 
 int timeline_add(struct timeline *t, uint64_t start, uint64_t end, uint32_t flags)
@@ -150,39 +156,47 @@ static int do_munmap(struct timeline *t, const struct tl_call *c)
 	return s.start < s.end ? tl_take(t, &s) : 0;
 }
 
-static struct tl_piece like_piece(const struct tl_piece *p)
+/* What was there at the start may have come after a call of before. */
+static bool is_later(const struct timeline *t, const struct tl_call *c, const struct tl_piece *p)
+{
+	return !p->born && c->enter <= t->read_ns;
+}
+
+static struct tl_piece like_piece(const struct timeline *t, const struct tl_call *c,
+				  const struct tl_piece *p)
 {
 	struct tl_piece r = { .flags = TL_ANON | TL_R | TL_W | TL_PROT_OPEN };
 
 	if (p)
 		r = *p;
-	if (r.flags & TL_UNKNOWN)
+	if (r.flags & TL_UNKNOWN || is_later(t, c, &r))
 		r.flags |= TL_PROT_OPEN;
 	r.flags &= ~(TL_UNKNOWN | TL_BRK | TL_FIXED);
 	return r;
 }
 
 /* What a range is: that of its last byte. */
-static struct tl_piece like(const struct timeline *t, uint64_t addr)
+static struct tl_piece like(const struct timeline *t, const struct tl_call *c, uint64_t addr)
 {
 	size_t i = tl_lower(t, addr);
 
-	return like_piece(i < t->pieces.n && t->pieces.v[i].start <= addr ? &t->pieces.v[i] : NULL);
+	return like_piece(t, c,
+			  i < t->pieces.n && t->pieces.v[i].start <= addr ? &t->pieces.v[i] : NULL);
 }
 
 /* The same of what was taken: another may live there by now. */
-static struct tl_piece like_taken(const struct timeline *t, uint64_t addr)
+static struct tl_piece like_taken(const struct timeline *t, const struct tl_call *c, uint64_t addr)
 {
 	for (size_t i = 0; i < t->taken.n; i++)
 		if (addr - t->taken.v[i].start < t->taken.v[i].end - t->taken.v[i].start)
-			return like_piece(&t->taken.v[i]);
-	return like_piece(NULL);
+			return like_piece(t, c, &t->taken.v[i]);
+	return like_piece(t, c, NULL);
 }
 
 static int resize(struct timeline *t, const struct tl_call *c, uint64_t old, uint64_t new)
 {
 	uint64_t at = c->args[0];
-	struct tl_piece as = like(t, old ? at + old - 1 : at);
+	struct tl_piece as = like(t, c, old ? at + old - 1 : at);
 	struct tl_span s;
 
 	if (new < old) {
@@ -204,13 +218,14 @@ static int move_in(struct timeline *t, const struct tl_call *c, uint64_t old, ui
 		struct tl_span s = {
 			.enter = c->enter, .exit = c->exit, .changed = p->changed, .name = p->name
 		};
+		uint32_t flags = p->flags | (is_later(t, c, p) ? TL_PROT_OPEN : 0);
 		int r;
 
 		if (p->start - old >= len || p->flags & TL_UNKNOWN)
 			continue;
 		s.start = c->ret + (p->start - old);
 		s.end = c->ret + (p->end - old < len ? p->end - old : len);
-		r = tl_place(t, &s, PLACE_QUIET, p->origin, p->flags & ~(TL_BRK | TL_FIXED));
+		r = tl_place(t, &s, PLACE_QUIET, p->origin, flags & ~(TL_BRK | TL_FIXED));
 		if (r)
 			return r;
 	}
@@ -235,7 +250,7 @@ static int do_mremap(struct timeline *t, const struct tl_call *c)
 	else
 		r = tl_take(t, &s);
 	/* First as a whole: of the moved part whatever has no origin known, then the rest. */
-	as = old ? like_taken(t, from + old - 1) : like(t, from);
+	as = old ? like_taken(t, c, from + old - 1) : like(t, c, from);
 	to.end = to.start + moved;
 	to.name = as.name;
 	if (!r)

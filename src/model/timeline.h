@@ -95,7 +95,8 @@ struct timeline {
 	struct timeline_counts n;
 	/* inside */
 	uint64_t page;
-	uint64_t newest; /* exit of the last call, ns */
+	uint64_t newest;  /* exit of the last call, ns */
+	uint64_t read_ns; /* what was there at the start was read after that */
 	VEC(struct tl_call) window;
 	VEC(struct tl_ghost) ghosts;
 	VEC(struct tl_piece) taken, next; /* of one call */
@@ -126,11 +127,14 @@ void timeline_reset(struct timeline *t);
 /*
  * A mapping that was there at the start, as /proc/PID/maps has it; not to be mixed with calls. Read
  * the maps after the probes are there and give all calls since: where a call touched the mapping,
- * the call is right; where none did, nothing changed while the maps were read.
+ * the call is right; where none did, nothing changed while the maps were read. What a call of
+ * before has moved has the origin and, marked open, the protection that its source had later.
  */
 int timeline_add(struct timeline *t, uint64_t start, uint64_t end, uint32_t flags);
 /* [start, end) is one System V segment, among what was added. 0 or -ENOMEM. */
 int timeline_add_segment(struct timeline *t, uint64_t start, uint64_t end);
+/* The maps were read after that, ns: what calls of before have done is in them. */
+void timeline_set_read(struct timeline *t, uint64_t ns);
 /* The program break: [heap]'s end. */
 void timeline_set_brk(struct timeline *t, uint64_t brk);
 

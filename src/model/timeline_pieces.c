@@ -312,6 +312,9 @@ static int cover(struct timeline *t, const struct tl_piece *in, const struct tl_
 	if (how == PLACE_FREE && in->born > s->enter && in->flags & TL_FIXED &&
 	    tl_doubt(t, in->start, in->end))
 		return -ENOMEM;
+	/* What was there at the start, and this call before: it, or what has followed it. */
+	if (how == PLACE_FREE && !in->born && s->enter <= t->read_ns)
+		return 0;
 	if (how == PLACE_FREE)
 		return add_ghost(t, *in, s->exit);
 	if (how == PLACE_FIXED && in->born > s->enter) {

@@ -89,6 +89,8 @@ static long find_segment(const struct timeline *t, uint64_t start, uint64_t now)
 	for (size_t i = 0; i < t->ghosts.n; i++) {
 		const struct tl_piece *p = &t->ghosts.v[i].p;
 
+		if (now >= t->ghosts.v[i].until)
+			continue;
 		found = segment_of(t, p, start, now);
 		if (found >= 0 && p->start >= start && p->start < lowest) {
 			last = found;

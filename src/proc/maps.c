@@ -90,6 +90,17 @@ static bool parse_line(const char *p, struct vma *v)
 	return v->start < v->end && major <= UINT32_MAX && minor <= UINT32_MAX;
 }
 
+/* The kernel looks up one mapping at a time (m_next in fs/proc/task_mmu.c): one that has grown
+ * downwards, or was merged, since the line before was written begins in what that line had. */
+static const struct vma *cut_front(struct vma *v, uint64_t start)
+{
+	if (v->start < start) {
+		v->offset += v->inode ? start - v->start : 0;
+		v->start = start;
+	}
+	return v;
+}
+
 int maps_parse(const char *text, struct maps *out, struct err *e)
 {
 	struct maps m = { .text = strdup(text) };
@@ -109,11 +120,11 @@ int maps_parse(const char *text, struct maps *out, struct err *e)
 		if (!parse_line(p, &v))
 			rc = err_set(e, -EINVAL, "maps line %u is not a mapping: \"%.60s\"", line,
 				     p);
-		else if (v.start < last)
-			rc = err_set(e, -EINVAL, "maps line %u starts below the end of line %u",
-				     line, line - 1);
+		else if (v.end <= last)
+			rc = err_set(e, -EINVAL, "maps line %u ends below the end of line %u", line,
+				     line - 1);
 		else
-			rc = vec_push(&m.vma, v);
+			rc = vec_push(&m.vma, *cut_front(&v, last));
 		last = v.end;
 	}
 	if (rc) {

@@ -28,8 +28,8 @@ struct maps {
 	char *text;	     /* owns the names */
 };
 
-/* Parses `text` (copied). -EINVAL with the line number in e when a line is not a mapping, or the
- * lines overlap or go backwards. */
+/* Parses `text` (copied). -EINVAL with the line number in e when a line is not a mapping, or does
+ * not end above the one before. Lines that overlap, as when mappings change meanwhile, are cut. */
 int maps_parse(const char *text, struct maps *out, struct err *e);
 
 /* Reads and parses "proc/maps". -errno of the text, or as above. */

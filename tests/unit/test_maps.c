@@ -68,6 +68,22 @@ TEST(maps_empty)
 	CHECK(!maps_find(&m, 0));
 }
 
+/* Mappings that change while they are read, as the kernel then tells them. */
+TEST(maps_that_change)
+{
+	_cleanup_(maps_free) struct maps m = { 0 };
+
+	CHECK_INT(maps_parse("400000-500000 r-xp 0 0:0 0\n"
+			     "4ff000-600000 r--p 3000 8:1 7 /f\n"
+			     "5ff000-700000 rw-p 0 0:0 0\n",
+			     &m, NULL),
+		  0);
+	REQUIRE(m.vma.n == 3);
+	CHECK(m.vma.v[1].start == 0x500000 && m.vma.v[1].end == 0x600000);
+	CHECK_INT(m.vma.v[1].offset, 0x4000);
+	CHECK(m.vma.v[2].start == 0x600000 && !m.vma.v[2].offset);
+}
+
 TEST(maps_refused)
 {
 	static const struct {
@@ -76,8 +92,8 @@ TEST(maps_refused)
 		{ "\n", "line 1" },
 		{ "400000-500000 r-xp 0 0:0 0\n600000-500000 r-xp 0 0:0 0\n", "line 2" },
 		{ "400000-400000 r-xp 0 0:0 0\n", "line 1" },
-		{ "400000-500000 r-xp 0 0:0 0\n4ff000-600000 r-xp 0 0:0 0\n", "line 2 starts" },
-		{ "500000-600000 r-xp 0 0:0 0\n400000-500000 r-xp 0 0:0 0\n", "line 2 starts" },
+		{ "400000-500000 r-xp 0 0:0 0\n4ff000-500000 r-xp 0 0:0 0\n", "line 2 ends" },
+		{ "500000-600000 r-xp 0 0:0 0\n400000-500000 r-xp 0 0:0 0\n", "line 2 ends" },
 		{ "400000-500000 r-x\n", "line 1" },
 		{ "400000-500000 rxwp 0 0:0 0\n", "line 1" },
 		{ "400000-500000 r-xq 0 0:0 0\n", "line 1" },

@@ -44,7 +44,8 @@ struct world {
 	uint64_t brk_ready;
 	int brk; /* page */
 	uint64_t spread;
-	bool wild; /* threads touch what is not theirs */
+	bool wild;	       /* threads touch what is not theirs */
+	struct timeline *late; /* gets the maps as they are in the middle; or NULL */
 	struct call call[CALLS_MAX];
 	size_t n;
 };
@@ -369,6 +370,29 @@ static void do_brk(struct world *w, int thread)
 		set(w, to, from - to, -1, FREE);
 }
 
+/* As mapbook.c reads them: a segment is what is left of it, from its first page on. */
+static void read_middle(const struct world *w, struct timeline *t)
+{
+	timeline_set_read(t, w->now);
+	timeline_set_brk(t, AT(w->brk));
+	for (int i = 0; i < PAGES; i++)
+		if (w->page[i] != FREE)
+			REQUIRE(!timeline_add(t, AT(i), AT(i + 1),
+					      w->what[i].prot |
+						      (w->what[i].segment ? TL_SEGMENT : 0)));
+	for (int i = 0, end; i < PAGES; i++) {
+		int s = w->what[i].segment;
+
+		if (w->page[i] == FREE || !s || s & 0xff)
+			continue;
+		for (end = i + 1;
+		     end < PAGES && w->page[end] != FREE && w->what[end].segment == s + (end - i);
+		     end++)
+			;
+		REQUIRE(!timeline_add_segment(t, AT(i), AT(end)));
+	}
+}
+
 static void history(struct world *w, uint64_t seed, size_t calls, uint64_t spread, bool wild,
 		    struct timeline *t)
 {
@@ -379,7 +403,7 @@ static void history(struct world *w, uint64_t seed, size_t calls, uint64_t sprea
 							     do_brk,	 do_attach, do_detach };
 	size_t steps = sizeof(step) / sizeof(step[0]) - 2 * wild;
 
-	*w = (struct world){ .rng = seed, .spread = spread };
+	*w = (struct world){ .rng = seed, .spread = spread, .late = w->late };
 	w->wild = wild;
 	w->now = 1000000;
 	for (int i = 0; i < PAGES; i++)
@@ -400,6 +424,10 @@ static void history(struct world *w, uint64_t seed, size_t calls, uint64_t sprea
 		int thread = below(w, THREADS);
 
 		w->now += 1 + below(w, 20);
+		if (w->late && w->n == calls / 2) {
+			read_middle(w, w->late);
+			w->late = NULL;
+		}
 		/* never two of a thread at once */
 		if (w->ready[thread] < w->now)
 			step[below(w, steps)](w, thread);
@@ -548,6 +576,74 @@ TEST(timeline_is_the_truth)
 	CHECK_INT(unseen, 0);
 	CHECK(open < 4000);	  /* protections that a call at the same time might have changed */
 	CHECK(reordered > 10000); /* the test does make them overlap */
+}
+
+/* The maps are read when some of the calls have long been made: all are given all the same. */
+TEST(timeline_read_late)
+{
+	static struct world w;
+	int wrong = 0, unseen = 0, protection = 0;
+
+	for (uint64_t seed = 1; seed <= 4000; seed++) {
+		static const uint64_t spread[] = { 5, 50, 400, 3000 };
+		struct timeline t, late;
+
+		REQUIRE(!timeline_init(&t, PAGE) && !timeline_init(&late, PAGE));
+		w.late = &late;
+		history(&w, seed, 100 + seed % 300, spread[seed % 4], false, &t);
+		w.late = NULL;
+		shuffle(&w);
+		replay(&w, &late);
+		wrong += differing(&w, &late, false, false) != 0;
+		protection += protected_wrong(&w, &late);
+		unseen += late.ghosts.n != 0;
+		timeline_free(&t);
+		timeline_free(&late);
+	}
+	CHECK_INT(wrong, 0);
+	CHECK_INT(protection, 0);
+	CHECK_INT(unseen, 0);
+}
+
+/* An unmapping that never came is no answer for one that begins after its successor was there. */
+TEST(timeline_segment_again)
+{
+	static const struct call calls[] = {
+		{ { .type = EVENT_CALL,
+		    .enter_ns = 10,
+		    .exit_ns = 20,
+		    .call = { .call = CALL_SHMAT, .ret = AT(0) } },
+		  .length = 5 * PAGE,
+		  .origin = ORIGIN_FIRST },
+		{ { .type = EVENT_CALL,
+		    .enter_ns = 30,
+		    .exit_ns = 40,
+		    .call = { .call = CALL_SHMAT, .ret = AT(0) } },
+		  .length = 5 * PAGE,
+		  .origin = ORIGIN_FIRST + 1 },
+		{ { .type = EVENT_CALL,
+		    .enter_ns = 50,
+		    .exit_ns = 60,
+		    .call = { .call = CALL_MMAP,
+			      .args = { AT(0), PAGE, 1, 0x32, -1 },
+			      .ret = AT(0) } },
+		  .origin = ORIGIN_FIRST + 2 },
+		{ { .type = EVENT_CALL,
+		    .enter_ns = 70,
+		    .exit_ns = 80,
+		    .call = { .call = CALL_SHMDT, .args = { AT(0) } } },
+		  .length = 0 },
+	};
+	struct timeline t;
+
+	REQUIRE(!timeline_init(&t, PAGE));
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		REQUIRE(!deliver(&t, &calls[i]));
+	REQUIRE(!timeline_flush(&t));
+	REQUIRE(t.pieces.n == 1);
+	CHECK(t.pieces.v[0].start == AT(0) && t.pieces.v[0].end == AT(1));
+	CHECK_INT(t.pieces.v[0].origin, ORIGIN_FIRST + 2);
+	timeline_free(&t);
 }
 
 /* Booking at the exits, the plain way, is wrong often: else the test above shows nothing. */
