@@ -112,7 +112,7 @@ END
 	sleep 0.3
 	inner=$(cat /proc/$!/task/$!/children)
 	for ((i = 0; i < 40; i++)); do
-		look_at_it "one PID for many" nsenter --pid="/proc/${inner// /}/ns/pid" --mount="/proc/${inner// /}/ns/mnt" "$RSSCOPE" report --pid 50 --json
+		look_at_it "one PID for many" nsenter --pid="/proc/${inner// /}/ns/pid" --mount="/proc/${inner// /}/ns/mnt" --root="/proc/${inner// /}/root" "$RSSCOPE" report --pid 50 --json
 	done
 fi
 finish "$(for k in "${!seen[@]}"; do echo -n "exit $k: ${seen[$k]} times; "; done)"

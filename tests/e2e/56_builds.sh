@@ -29,20 +29,25 @@ build race 1 -race
 UNEXPLAINED=$((16 * MIB)) cell "$release -race"
 build plain-code 0 "-gcflags=all=-N -l"
 cell "$release -N -l"
-# GOEXPERIMENTs: two that the tables need not know, one that moves fields, one that no table is for.
-EXPERIMENT=arenas build arenas 0
-cell "$release arenas"
-EXPERIMENT=boringcrypto build boringcrypto 1
-cell "$release boringcrypto"
+# GOEXPERIMENTs: those that the tables need not know, one that moves fields, one that no table is for;
+# of what the release has.
+same='' moving=''
 case $(minor_of "$release") in
-22 | 23) moving=noallocheaders ;;
-24) moving=nospinbitmutex ;;
-25) moving=greenteagc ;;
-*) moving=nogreenteagc ;;
+1[5-8]) ;;
+19) same=boringcrypto ;;
+20 | 21) same='arenas boringcrypto' moving=pagetrace ;;
+22 | 23) same='arenas boringcrypto' moving=noallocheaders ;;
+24) same='arenas boringcrypto' moving=nospinbitmutex ;;
+25) same='arenas boringcrypto' moving=greenteagc ;;
+*) same='arenas boringcrypto' moving=nogreenteagc ;;
 esac
-EXPERIMENT=$moving build "$moving" 0
-cell "$release $moving"
+for x in $same $moving; do
+	cgo=0
+	[ "$x" != boringcrypto ] || cgo=1
+	EXPERIMENT=$x build "$x" $cgo
+	cell "$release $x"
+done
 EXPERIMENT=staticlockranking build staticlockranking 0
 EXPERIMENT=staticlockranking bash "$ROOT/tests/go-matrix/refused.sh" "$OUTPUT" "$EXE" "$release" >"$TMP/cell" 2>&1 ||
 	fail "staticlockranking: $(head -n 6 "$TMP/cell")"
-finish "$cells builds equal what they say, $moving among them; staticlockranking is refused"
+finish "$cells builds equal what they say, with ${same:-no} ${moving:-} among them; staticlockranking is refused"
