@@ -172,7 +172,6 @@ enum event_kind event_kind(const struct event *e);
 /* "mmap", "rss", "gc", "thread_start", ...: the `type` of JSON lines. */
 const char *event_kind_name(enum event_kind k);
 
-/* "mmap", "munmap", "mremap", "brk", ... */
 /* "MADV_DONTNEED"; NULL for one that is not known. */
 const char *event_advice_name(uint32_t advice);
 unsigned int event_call_nargs(enum event_callno c);

@@ -156,12 +156,6 @@ static int do_munmap(struct timeline *t, const struct tl_call *c)
 	return s.start < s.end ? tl_take(t, &s) : 0;
 }
 
-/* What was there at the start may have come after a call of before. */
-static bool is_later(const struct timeline *t, const struct tl_call *c, const struct tl_piece *p)
-{
-	return !p->born && c->enter <= t->read_ns;
-}
-
 static struct tl_piece like_piece(const struct timeline *t, const struct tl_call *c,
 				  const struct tl_piece *p)
 {
@@ -169,7 +163,7 @@ static struct tl_piece like_piece(const struct timeline *t, const struct tl_call
 
 	if (p)
 		r = *p;
-	if (r.flags & TL_UNKNOWN || is_later(t, c, &r))
+	if (r.flags & TL_UNKNOWN || tl_is_later(t, &r, c->enter))
 		r.flags |= TL_PROT_OPEN;
 	r.flags &= ~(TL_UNKNOWN | TL_BRK | TL_FIXED);
 	return r;
@@ -218,7 +212,7 @@ static int move_in(struct timeline *t, const struct tl_call *c, uint64_t old, ui
 		struct tl_span s = {
 			.enter = c->enter, .exit = c->exit, .changed = p->changed, .name = p->name
 		};
-		uint32_t flags = p->flags | (is_later(t, c, p) ? TL_PROT_OPEN : 0);
+		uint32_t flags = p->flags | (tl_is_later(t, p, c->enter) ? TL_PROT_OPEN : 0);
 		int r;
 
 		if (p->start - old >= len || p->flags & TL_UNKNOWN)

@@ -79,6 +79,9 @@ void tl_idle(struct timeline *t, uint64_t start, uint64_t end, uint64_t enter, u
  * change at the same time found nothing. Empties t->opened. */
 int tl_open(struct timeline *t, const struct tl_span *s);
 
+/* Whether p, there when the maps were read, may have come after a call that began at `enter`. */
+bool tl_is_later(const struct timeline *t, const struct tl_piece *p, uint64_t enter);
+
 /* A part of a piece; and t->pieces[i, j) give way to t->next. */
 struct tl_piece tl_part(const struct tl_piece *p, uint64_t start, uint64_t end);
 int tl_splice(struct timeline *t, size_t i, size_t j);

@@ -47,6 +47,11 @@ int tl_append(struct timeline *t, struct tl_piece p)
 	return vec_push(&t->next, p);
 }
 
+bool tl_is_later(const struct timeline *t, const struct tl_piece *p, uint64_t enter)
+{
+	return !p->born && enter <= t->read_ns;
+}
+
 struct tl_piece tl_part(const struct tl_piece *p, uint64_t start, uint64_t end)
 {
 	struct tl_piece r = *p;
@@ -312,8 +317,7 @@ static int cover(struct timeline *t, const struct tl_piece *in, const struct tl_
 	if (how == PLACE_FREE && in->born > s->enter && in->flags & TL_FIXED &&
 	    tl_doubt(t, in->start, in->end))
 		return -ENOMEM;
-	/* What was there at the start, and this call before: it, or what has followed it. */
-	if (how == PLACE_FREE && !in->born && s->enter <= t->read_ns)
+	if (how == PLACE_FREE && tl_is_later(t, in, s->enter)) /* it, or what has followed it */
 		return 0;
 	if (how == PLACE_FREE)
 		return add_ghost(t, *in, s->exit);

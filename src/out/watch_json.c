@@ -329,9 +329,8 @@ int watch_json_start(const struct watch_clock *c, const struct watch_start *s, s
 	}
 	line_close(&l, "]");
 	line_open(&l, "missing", "[");
-	for (size_t i = 0; i < s->nmissing; i++) {
+	for (size_t i = 0; i < s->nmissing; i++)
 		line_put_quoted(&l, s->missing[i]);
-	}
 	line_close(&l, "]");
 	return line_end(&l);
 }
