@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -59,7 +60,7 @@ int io_open(int fd, struct bin_io **out, struct err *e)
 		.dev = st.st_dev,
 		.ino = st.st_ino,
 		.size = st.st_size,
-		.ctime_ns = st.st_ctim.tv_sec * 1000000000ULL + st.st_ctim.tv_nsec,
+		.ctime_ns = timespec_ns(&st.st_ctim),
 	};
 	io->recording = true;
 	*out = io;

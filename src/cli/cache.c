@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/cli.h"
@@ -149,16 +149,15 @@ static void make_room(int dir)
 {
 	_close_ int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = again < 0 ? NULL : fdopendir(again);
-	struct timespec now;
+	uint64_t now = clock_ns(CLOCK_REALTIME);
 	unsigned int n = 0;
 
 	if (!d)
 		return;
 	again = -1; /* d has it */
-	clock_gettime(CLOCK_REALTIME, &now);
 	do {
 		char oldest[GO_CACHE_NAME + 1] = "";
-		struct timespec first = { 0 };
+		uint64_t first = 0;
 		struct dirent *e;
 
 		n = 0;
@@ -166,20 +165,20 @@ static void make_room(int dir)
 		while ((e = readdir(d))) {
 			bool tmp = !strncmp(e->d_name, tmp_prefix, sizeof(tmp_prefix) - 1);
 			struct stat st;
+			uint64_t made;
 
 			if ((!tmp && !is_entry(e->d_name)) ||
 			    fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW))
 				continue;
-			if (tmp && st.st_mtim.tv_sec + STALE_S < now.tv_sec)
+			made = timespec_ns(&st.st_mtim);
+			if (tmp && made + STALE_S * 1000000000ULL < now)
 				unlinkat(dir, e->d_name, 0);
 			if (tmp)
 				continue;
 			n++;
-			if (oldest[0] && (st.st_mtim.tv_sec > first.tv_sec ||
-					  (st.st_mtim.tv_sec == first.tv_sec &&
-					   st.st_mtim.tv_nsec >= first.tv_nsec)))
+			if (oldest[0] && made >= first)
 				continue;
-			first = st.st_mtim;
+			first = made;
 			memcpy(oldest, e->d_name, sizeof(oldest));
 		}
 		if (n < ENTRIES_MAX || unlinkat(dir, oldest, 0))
