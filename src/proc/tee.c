@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "proc/capture_impl.h"
 
 enum { PIECE_CHUNK = 64 << 10 };
@@ -346,12 +347,10 @@ static int keep_piece(struct capture_writer *w, struct rec_file *f, int fd, uint
 	int rc = buf ? 0 : -ENOMEM;
 
 	while (len && !rc) {
-		ssize_t n = pread(fd, buf, len < PIECE_CHUNK ? len : PIECE_CHUNK, off);
+		ssize_t n = file_read_some(fd, off, buf, len < PIECE_CHUNK ? len : PIECE_CHUNK);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			rc = -errno;
+			rc = n;
 		if (n <= 0) /* the file ends here: so it does on replay */
 			break;
 		rc = keep_data(w, &f->pieces, off, buf, n);
