@@ -64,8 +64,7 @@ ifeq ($(SANITIZE),1)
 endif
 
 # ---- the program: src/ without main.c and cli/ is the library that tests link too
-LIB_SRC := $(sort $(wildcard src/base/*.c src/proc/*.c src/binary/*.c src/goruntime/*.c src/native/*.c \
-	src/event/*.c src/collect/*.c src/model/*.c src/out/*.c))
+LIB_SRC := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c src/model/*/*.c)))
 CLI_SRC := $(sort $(wildcard src/cli/*.c)) src/main.c
 LIB_OBJ := $(LIB_SRC:%.c=$(OUTPUT)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(OUTPUT)/%.o)

@@ -30,7 +30,7 @@ $(OUTPUT)/gen/probe.skel.h: $(PROBE_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name rsc_probe >$@.new && mv $@.new $@
 
-$(OUTPUT)/src/event/live.o $(OUTPUT)/src/event/live_maps.o: $(OUTPUT)/gen/rsscope.skel.h
+$(OUTPUT)/src/event/bpf.o $(OUTPUT)/src/event/bpf_maps.o: $(OUTPUT)/gen/rsscope.skel.h
 $(OUTPUT)/src/event/probe.o: $(OUTPUT)/gen/probe.skel.h
 
 # All programs for one architecture, whatever machine this is: make bpf ARCH=arm64 OUTPUT=…

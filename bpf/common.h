@@ -11,7 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include <rsscope/event.h>
+#include <rsscope/wire.h>
 
 #ifndef NULL
 #define NULL ((void *)0)

@@ -8,13 +8,17 @@ set -u
 # rsscope is include/rsscope, what crosses a boundary (wire structs, the capture format).
 rules='
 base       base
-proc       base proc rsscope
+proc       base proc
+source     base proc source rsscope
 binary     base binary
-goruntime  base binary proc goruntime
-native     base binary proc native
-event      base event rsscope model/event.h
-collect    base binary proc goruntime native collect model rsscope
+goruntime  base proc source binary goruntime
+native     base proc source binary native
+symbol     base proc source binary symbol model/event/event.h
+event      base event rsscope model/event/event.h model/event/gc_cycle.h
+session    base proc source binary goruntime native symbol event model session
+collect    base proc source binary goruntime native symbol session model collect rsscope
 model      base model
+in         base model in
 out        base model out
 '
 # System headers (as an extended regular expression) and the only folders that may include them.
@@ -24,7 +28,7 @@ owners='
 argp\.h                                                                         cli
 '
 # Pure folders, and headers that do I/O.
-pure='model out'
+pure='model in out'
 io='(fcntl|dirent|poll|sys/(stat|mman|socket|uio|ioctl|ptrace|epoll|syscall|wait|mount|file|sendfile))\.h'
 
 check() {
@@ -99,33 +103,45 @@ check() {
 cases='
 bad src/base/a.c "proc/maps.h"
 bad src/proc/a.h "goruntime/goruntime.h"
+bad src/proc/a.h "source/memsrc.h"
 bad src/binary/a.c "proc/maps.h"
 bad src/native/a.c "goruntime/goruntime.h"
-bad src/goruntime/a.c "model/ledger.h"
-bad src/event/a.c "model/ledger.h"
+bad src/goruntime/a.c "model/ledger/ledger.h"
+bad src/symbol/a.c "session/mapbook.h"
+bad src/symbol/a.c "model/report/report.h"
+bad src/event/a.c "model/ledger/ledger.h"
+bad src/event/a.c "session/session.h"
+bad src/session/a.c "collect/collect.h"
+bad src/session/a.c "out/watch.h"
 bad src/model/a.c "proc/maps.h"
 bad src/model/a.c <fcntl.h>
-bad src/model/a.c <sys/mman.h>
+bad src/model/ledger/a.c <sys/mman.h>
 bad src/out/a.c "collect/collect.h"
+bad src/out/a.c "in/json_read.h"
+bad src/in/a.c "out/json_build.h"
 bad src/out/a.c <sys/stat.h>
 bad src/goruntime/a.c <libelf.h>
 bad src/goruntime/a.c <elfutils/libdw.h>
-bad src/proc/a.c <bpf/libbpf.h>
+bad src/source/a.c <bpf/libbpf.h>
 bad src/collect/a.c "rsscope.skel.h"
+bad src/collect/a.c "event/ev.h"
 bad src/collect/a.c <argp.h>
 bad src/collect/a.c "cli/cli.h"
 bad src/collect/a.c "../cli/cli.h"
 bad src/newfolder/a.c "base/vec.h"
 bad include/rsscope/a.h "base/vec.h"
 ok src/main.c "cli/cli.h"
-ok src/cli/a.c "event/event.h"
+ok src/cli/a.c "event/ev.h"
 ok src/cli/a.c <argp.h>
+ok src/source/a.c "proc/maps.h"
 ok src/goruntime/a.c "binary/binary.h"
 ok src/binary/a.c <elfutils/libdw.h>
 ok src/event/a.c <bpf/libbpf.h>
-ok src/event/a.c "model/event.h"
+ok src/event/a.c "model/event/event.h"
 ok src/event/a.c "rsscope.skel.h"
-ok src/collect/a.c "model/ledger.h"
+ok src/session/a.c "event/ev.h"
+ok src/collect/a.c "model/ledger/ledger.h"
+ok src/collect/a.c "session/mapbook.h"
 ok src/out/a.c <unistd.h>
 ok src/base/a.c <fcntl.h>
 ok bpf/a.bpf.c <bpf/bpf_helpers.h>

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "collect/collect.h"
-#include "proc/capture.h"
+#include "source/capture.h"
 
 struct args {
 	struct cli_help help;

@@ -16,7 +16,7 @@
 #include "collect/collect.h"
 #include "goruntime/cache.h"
 #include "out/text_report.h"
-#include "proc/memsrc.h"
+#include "source/memsrc.h"
 
 enum cli_exit {
 	CLI_OK = 0,

@@ -10,9 +10,9 @@
 
 #include "base/log.h"
 #include "collect/collect.h"
-#include "model/findings.h"
+#include "model/findings/findings.h"
 #include "out/json_diff.h"
-#include "out/json_read.h"
+#include "in/json_read.h"
 #include "out/text_diff.h"
 
 /* A JSON document, or one line of a stream, that is longer is no report of ours. */

@@ -9,7 +9,7 @@
 
 #include "cli/cli.h"
 #include "out/json_build.h"
-#include "out/text_utf8.h"
+#include "base/utf8.h"
 
 static doctor_fn *const checks[] = { doctor_processes, doctor_cgroups, doctor_probes,
 				     doctor_capabilities };

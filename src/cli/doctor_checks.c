@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "cli/doctor.h"
-#include "proc/pagemap.h"
+#include "source/pagemap.h"
 #include "proc/rss.h"
 
 #define AREA_REPORT "report"

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "cli/doctor.h"
-#include "event/event.h"
+#include "event/ev.h"
 
 #define NO_PROBES "no probes: watch does not work, report does"
 #define NO_CALLS  "watch sees no calls that change mappings"

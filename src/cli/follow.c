@@ -184,8 +184,8 @@ int follow_report(struct follow_proc *p, struct collect_opts *co, struct report 
 
 	if (!p->m || memsrc_alive(p->m))
 		return -ESRCH;
-	if (p->has_book && (mapbook_settle(&p->book, NULL) || mapbook_give(&p->book, co)))
-		co->nranges = co->norigins = 0;
+	if (p->has_book && (mapbook_settle(&p->book, NULL) || mapbook_give(&p->book, &co->known)))
+		co->known = (struct mappings_known){ 0 };
 	memsrc_flush(p->m);
 	r = collect_report(p->m, co, out, NULL);
 	if (r)

@@ -4,7 +4,7 @@
 #define RSSCOPE_CLI_FOLLOW_H
 
 #include "cli/watch.h"
-#include "collect/mapbook.h"
+#include "session/mapbook.h"
 
 struct follow_proc {
 	pid_t pid;

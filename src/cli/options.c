@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "event/event.h"
+#include "event/ev.h"
 
 /* ---- --help, --verbose */
 

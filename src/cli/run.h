@@ -13,9 +13,9 @@
 
 #include "cli/cli.h"
 #include "cli/follow.h"
-#include "collect/mapbook.h"
-#include "event/event.h"
-#include "model/report.h"
+#include "session/mapbook.h"
+#include "event/ev.h"
+#include "model/report/report.h"
 #include "out/watch.h"
 
 struct run_args {

@@ -40,6 +40,6 @@ void run_book_turn(struct run_book *b, const struct ev_region *g, size_t n)
 void run_book_give(struct run_book *b, struct collect_opts *o)
 {
 	*o = (struct collect_opts){ 0 };
-	if (b->on && (mapbook_settle(&b->book, NULL) || mapbook_give(&b->book, o)))
+	if (b->on && (mapbook_settle(&b->book, NULL) || mapbook_give(&b->book, &o->known)))
 		*o = (struct collect_opts){ 0 };
 }

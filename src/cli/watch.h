@@ -4,16 +4,16 @@
 #define RSSCOPE_CLI_WATCH_H
 
 #include "collect/collect.h"
-#include "collect/files.h"
-#include "collect/symbolize.h"
-#include "event/event.h"
+#include "session/files.h"
+#include "symbol/symbolize.h"
+#include "event/ev.h"
 #include "goruntime/cache.h"
 #include "goruntime/goruntime.h"
-#include "model/pace.h"
-#include "model/report.h"
-#include "model/trend.h"
+#include "model/findings/pace.h"
+#include "model/report/report.h"
+#include "model/findings/trend.h"
 #include "out/watch.h"
-#include "proc/memsrc.h"
+#include "source/memsrc.h"
 #include "proc/status.h"
 
 struct watch_target {

@@ -2,8 +2,8 @@
 /* The report at the end of a watch, and what it says because there was a look at the beginning. */
 #include "base/log.h"
 #include "cli/watch_stream.h"
-#include "model/diff.h"
-#include "model/findings.h"
+#include "model/report/diff.h"
+#include "model/findings/findings.h"
 
 /* With a source of its own: a look's notes stay with the source. */
 void watch_look_first(struct watch_looks *l, pid_t pid, struct go_cache *c)
@@ -70,7 +70,7 @@ int watch_report(struct watch *w)
 		log_warn("no report at the end: the process has ended, and its memory with it");
 		return CLI_PARTIAL;
 	}
-	if (w->has_book && mapbook_give(&w->book, &co))
+	if (w->has_book && mapbook_give(&w->book, &co.known))
 		return cli_fail(-ENOMEM, NULL);
 	r = look_last(&w->looks, w->t.m, &co, &last, &e);
 	code = r ? cli_fail(r, &e) : cli_print_report(&last, &w->a->report);

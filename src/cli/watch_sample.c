@@ -22,7 +22,7 @@ static void read_cgroup(struct watch_sampler *s, struct watch_target *t, struct 
 {
 	struct cgroup c;
 
-	if (cgroup_read(t->m, &c, NULL))
+	if (cgroup_read(memsrc_texts(t->m), &c, NULL))
 		return;
 	if (c.has_usage && c.has_effective_limit)
 		add_limit(s, 0, "cgroup", c.usage, c.effective_limit, out);
@@ -54,7 +54,7 @@ int watch_sample_take(struct watch_sampler *s, struct watch_target *t, uint64_t 
 		      struct watch_sample *out)
 {
 	struct proc_status st;
-	int r = proc_status_read(t->m, 0, &st, NULL);
+	int r = proc_status_read(memsrc_texts(t->m), 0, &st, NULL);
 
 	if (r)
 		return r;

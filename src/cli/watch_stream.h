@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 #include "cli/follow.h"
 #include "cli/watch.h"
-#include "collect/mapbook.h"
+#include "session/mapbook.h"
 #include "out/watch.h"
 
 struct watch_args {

@@ -76,7 +76,7 @@ int watch_target_begin(struct memsrc *m, struct go_cache *c, struct watch_target
 	int r;
 
 	*t = (struct watch_target){ .m = m, .cache = c };
-	r = proc_status_read(m, 0, &t->status, e);
+	r = proc_status_read(memsrc_texts(m), 0, &t->status, e);
 	return r ? r : symbolizer_open(m, &t->names, e);
 }
 
@@ -88,7 +88,7 @@ int watch_target_open(struct memsrc *m, struct go_cache *c, struct watch_target 
 
 	r = watch_target_begin(m, c, t, e);
 	if (!r)
-		r = maps_read(m, 0, &maps, e);
+		r = maps_read(memsrc_texts(m), 0, &maps, e);
 	if (!r)
 		r = open_files(t, &maps);
 	if (r)
@@ -148,14 +148,15 @@ static bool learn(struct watch_target *t)
 	if (!t->has_go && t->go.bin && t->opens < OPENS && mono_ns() >= t->next_open_ns) {
 		t->next_open_ns = mono_ns() + ++t->opens * OPEN_GAP_NS;
 		memsrc_flush(t->m);
-		return !maps_read(t->m, 0, &maps, NULL) && !open_runtime(t, &maps, NULL);
+		return !maps_read(memsrc_texts(t->m), 0, &maps, NULL) &&
+		       !open_runtime(t, &maps, NULL);
 	}
 	if (!t->has_go || t->settled || t->tries++ >= TRIES)
 		return false;
 	memsrc_flush(t->m);
 	if (t->rt.g.gccontroller || !go_has(t->rt.l, GO_GCC_LASTHEAPGOAL))
 		watch_words_set(t);
-	else if (!maps_read(t->m, 0, &maps, NULL))
+	else if (!maps_read(memsrc_texts(t->m), 0, &maps, NULL))
 		open_runtime(t, &maps, NULL);
 	return memcmp(&before, &t->gc, sizeof(before));
 }
@@ -193,7 +194,7 @@ int watch_target_exec(struct watch_target *t, struct memsrc *m, struct ev *ev)
 	watch_target_close(t);
 	r = watch_target_begin(m, t->cache, t, NULL);
 	if (!r)
-		r = maps_read(m, 0, &maps, NULL);
+		r = maps_read(memsrc_texts(m), 0, &maps, NULL);
 	if (!r)
 		r = open_files(t, &maps);
 	if (r)

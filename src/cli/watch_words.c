@@ -150,7 +150,8 @@ static uint64_t start_ns(struct watch_target *t)
 	struct proc_stat st;
 	int64_t asleep;
 
-	if (!hz || proc_stat_read(t->m, 0, &st, NULL) || st.start_time > UINT64_MAX / 1000000000)
+	if (!hz || proc_stat_read(memsrc_texts(t->m), 0, &st, NULL) ||
+	    st.start_time > UINT64_MAX / 1000000000)
 		return 0;
 	asleep = clock_ns(CLOCK_BOOTTIME) - mono_ns();
 	ns = st.start_time / hz * 1000000000 + st.start_time % hz * 1000000000 / hz;

@@ -144,7 +144,7 @@ int look_kernel(struct look *k)
 	struct err e = { 0 };
 	int r;
 
-	if (!proc_status_read(k->m, 1, &st, &e) && st.vm_rss) {
+	if (!proc_status_read(memsrc_texts(k->m), 1, &st, &e) && st.vm_rss) {
 		o->page_tables = OPT(st.vm_pte);
 		o->threads = OPT(st.threads);
 		o->kernel_stack_size = OPT(kernel_stack_size(k));
@@ -156,7 +156,7 @@ int look_kernel(struct look *k)
 		if (r)
 			return r;
 	}
-	r = cgroup_read(k->m, &c, &e);
+	r = cgroup_read(memsrc_texts(k->m), &c, &e);
 	r = r ? report_missing(k->r, "cgroup", "", "%s", e.text) : copy_cgroup(k, &c);
 	cgroup_free(&c);
 	return r;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "collect/look.h"
 #include "collect/pss.h"
-#include "model/findings.h"
+#include "model/findings/findings.h"
 #include "proc/rss.h"
 
 struct counters {
@@ -23,7 +23,7 @@ struct counters {
 static int read_rss(struct look *k, unsigned int seq, struct counters *c)
 {
 	struct err e = { 0 };
-	int r = proc_rss_read(k->m, k->rss_counted, seq, &c->rss, &e);
+	int r = proc_rss_read(memsrc_texts(k->m), k->rss_counted, seq, &c->rss, &e);
 
 	c->has_rss = !r;
 	return r && !seq ? report_missing(k->r, "rss.before", "smaps_rollup (kernel 4.14)", "%s",
@@ -38,7 +38,7 @@ static int read_counters(struct look *k, unsigned int seq, struct counters *c)
 
 	if (seq)
 		r = read_rss(k, seq, c);
-	c->has_stat = !proc_stat_read(k->m, seq + 1, &c->stat, NULL);
+	c->has_stat = !proc_stat_read(memsrc_texts(k->m), seq + 1, &c->stat, NULL);
 	return seq ? r : read_rss(k, seq, c);
 }
 
@@ -325,13 +325,13 @@ static int look_memory(struct look *k, struct err *e)
 	int r;
 
 	memsrc_flush(k->m);
-	k->rss_counted = proc_rss_counted(k->m);
+	k->rss_counted = proc_rss_counted(memsrc_texts(k->m));
 	r = read_counters(k, 0, &before);
 	if (!r && k->has_go)
 		r = look_metrics(k);
 	maps_free(&k->maps);
 	if (!r)
-		r = maps_read(k->m, 1, &k->maps, e);
+		r = maps_read(memsrc_texts(k->m), 1, &k->maps, e);
 	if (!r && k->has_go)
 		r = read_heap(k);
 	if (!r)
@@ -340,7 +340,7 @@ static int look_memory(struct look *k, struct err *e)
 		r = read_counters(k, 1, &after);
 	memsrc_flush(k->m);
 	if (!r)
-		r = maps_read(k->m, 2, &maps_after, e);
+		r = maps_read(memsrc_texts(k->m), 2, &maps_after, e);
 	if (!r && k->has_go && go_heap_again(&k->rt, &k->heap, &again, NULL))
 		r = report_missing(k->r, "ledger[].uncertainty", "a quieter moment",
 				   "the span table could not be read a second time");

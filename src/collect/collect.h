@@ -15,21 +15,9 @@
 
 #include "base/err.h"
 #include "goruntime/cache.h"
-#include "model/event.h"
-#include "model/report.h"
-#include "proc/memsrc.h"
-
-/* Who asked for memory: a call stack, innermost first. */
-struct collect_origin {
-	const struct frame *frame;
-	size_t n;
-};
-
-/* A range of mapped memory of which that is known. */
-struct collect_range {
-	uint64_t start, end; /* bytes */
-	uint32_t origin;     /* index into collect_opts.origins */
-};
+#include "model/report/report.h"
+#include "session/mapbook.h"
+#include "source/memsrc.h"
 
 struct collect_opts {
 	struct go_cache *cache; /* of what is known of binaries; borrowed, may be NULL */
@@ -37,11 +25,8 @@ struct collect_opts {
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
 	 * the ledger. Its bytes must then show as unknown. 0: none. */
 	uint64_t hide_span, hide_vma;
-	/* What watching has told: names for anonymous mappings, and the report's origins. Borrowed,
-	 * ranges sorted and without overlap; may be none. */
-	const struct collect_range *ranges;
-	const struct collect_origin *origins;
-	size_t nranges, norigins;
+	/* What watching has told: names for anonymous mappings, and the report's origins. */
+	struct mappings_known known;
 };
 
 /*

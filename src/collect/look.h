@@ -4,7 +4,7 @@
 #define RSSCOPE_COLLECT_LOOK_H
 
 #include "collect/collect.h"
-#include "collect/files.h"
+#include "session/files.h"
 #include "goruntime/goruntime.h"
 #include "native/native.h"
 #include "proc/maps.h"

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "collect/look.h"
-#include "model/event.h"
+#include "model/event/event.h"
 
 /* "main.load cache.go:41", "libfoo.so", "0x7f…". */
-static void name_origin(const struct collect_origin *o, char *buf, size_t n)
+static void name_origin(const struct mapping_origin *o, char *buf, size_t n)
 {
 	int i = event_caller(o->frame, o->n);
 	const struct frame *f = i < 0 ? NULL : &o->frame[i];
@@ -30,12 +30,12 @@ static void name_origin(const struct collect_origin *o, char *buf, size_t n)
 /* Only what the kernel's word leaves without a name: files, the heap and stacks have theirs. */
 int look_claim_origins(struct look *k)
 {
-	const struct collect_opts *o = k->opts;
+	const struct mappings_known *o = &k->opts->known;
 	size_t v = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < o->nranges && !r; i++) {
-		const struct collect_range *g = &o->ranges[i];
+		const struct mapping_range *g = &o->ranges[i];
 		char name[512];
 		uint32_t row;
 
@@ -69,7 +69,7 @@ static int copy_text(const char *s, char **out)
 	return s && !*out ? -ENOMEM : 0;
 }
 
-static int copy_stack(const struct collect_origin *o, struct report_origin *out)
+static int copy_stack(const struct mapping_origin *o, struct report_origin *out)
 {
 	for (size_t i = 0; i < o->n; i++) {
 		const struct frame *f = &o->frame[i];
@@ -99,7 +99,7 @@ static enum category group(enum category c)
 }
 
 /* Posts the resident parts of a range: the bytes, and a sample of whose they are. */
-static uint64_t post_resident(const struct look *k, const struct collect_range *g,
+static uint64_t post_resident(const struct look *k, const struct mapping_range *g,
 			      uint64_t by[CAT_COUNT])
 {
 	enum { SAMPLES = 64 }; /* of each stretch of resident pages */
@@ -129,7 +129,7 @@ struct tally {
 	uint64_t by[CAT_COUNT];
 };
 
-static int add_origin(struct look *k, const struct collect_origin *stack, struct tally *t)
+static int add_origin(struct look *k, const struct mapping_origin *stack, struct tally *t)
 {
 	uint64_t most = 0;
 	int r;
@@ -161,14 +161,14 @@ static int by_size(const void *a, const void *b)
 
 int look_origins(struct look *k)
 {
-	const struct collect_opts *o = k->opts;
+	const struct mappings_known *o = &k->opts->known;
 	_free_ struct tally *t = calloc(o->norigins + 1, sizeof(*t));
 	int r = 0;
 
 	if (!t)
 		return -ENOMEM;
 	for (size_t i = 0; i < o->nranges; i++) {
-		const struct collect_range *g = &o->ranges[i];
+		const struct mapping_range *g = &o->ranges[i];
 		struct tally *x = &t[g->origin];
 
 		if (!x->o.count++)

@@ -97,13 +97,13 @@ int look_target(struct look *k, struct err *e)
 	int r;
 
 	read_host(k);
-	r = proc_status_read(k->m, 0, &st, e);
+	r = proc_status_read(memsrc_texts(k->m), 0, &st, e);
 	if (r)
 		return r;
 	t->pid = memsrc_pid(k->m);
 	t->ns_pid = st.ns_pid;
 	snprintf(t->comm, sizeof(t->comm), "%s", st.comm);
-	if (!proc_stat_read(k->m, 0, &stat, NULL)) {
+	if (!proc_stat_read(memsrc_texts(k->m), 0, &stat, NULL)) {
 		t->start_ticks = stat.start_time;
 		t->start_time_unix_ns = start_time(k, stat.start_time);
 	}
@@ -112,7 +112,7 @@ int look_target(struct look *k, struct err *e)
 	t->exe = k->exe[0] ? strdup(k->exe) : NULL;
 	if (!memsrc_text(k->m, "proc/cmdline", 0, &args))
 		t->cmdline = join_args(&args);
-	r = maps_read(k->m, 0, &k->maps, e);
+	r = maps_read(memsrc_texts(k->m), 0, &k->maps, e);
 	if (r)
 		return r;
 	r = open_exe(k);

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "event/detach.h"
-#include "event/event.h"
+#include "event/ev.h"
 
 enum { PLAN_MAX = EV_PROGRAMS_MAX, PLAN_GC = 2 /* probes of GC cycles */ };
 

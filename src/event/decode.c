@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Records of include/rsscope/event.h as values. The bytes may come from a file: all are checked. */
+/* Records of include/rsscope/wire.h as values. The bytes may come from a file: all are checked. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cursor.h"
-#include "event/source.h"
+#include "event/stream.h"
 
 _Static_assert(EVENT_STACK_MAX == RSC_STACK_MAX, "stack depth");
 _Static_assert(CALL_COUNT == RSC_CALL_END - RSC_MMAP && KIND_MMAP == 0, "calls");

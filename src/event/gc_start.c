@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "event/source.h"
+#include "event/stream.h"
 
 enum { STARTS_MAX = 256 };
 

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "event/bpflog.h"
-#include "event/event.h"
+#include "event/ev.h"
 #include "probe.skel.h"
 
 /* A verifier's log is one message of many lines. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event/source.h"
+#include "event/stream.h"
 
 struct synth {
 	struct ev base;

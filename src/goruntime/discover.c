@@ -82,7 +82,7 @@ static void maps_again(struct search *s, unsigned int i)
 {
 	struct maps fresh = { 0 };
 
-	if (maps_read(s->rt->m, SEQ_MAPS + i, &fresh, NULL))
+	if (maps_read(memsrc_texts(s->rt->m), SEQ_MAPS + i, &fresh, NULL))
 		return;
 	maps_free(&s->own);
 	s->own = fresh;

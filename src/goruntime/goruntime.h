@@ -18,7 +18,7 @@
 #include "binary/binary.h"
 #include "goruntime/layout.h"
 #include "proc/maps.h"
-#include "proc/memsrc.h"
+#include "source/memsrc.h"
 
 /* Run-time addresses of the runtime's globals; 0: not found (go_runtime.missing says which). */
 struct go_globals {

@@ -15,7 +15,7 @@
 #include "base/range.h"
 #include "base/vec.h"
 #include "proc/maps.h"
-#include "proc/memsrc.h"
+#include "source/memsrc.h"
 
 enum native_kind {
 	NATIVE_ARENA,	/* a heap of a thread arena: 64 MiB-aligned, with a heap_info */

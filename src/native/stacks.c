@@ -90,7 +90,7 @@ static int put_thread(struct memsrc *m, const struct maps *maps, const char *tid
 int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack_hints,
 		size_t nhints, struct native *out, struct err *e)
 {
-	uint64_t limit = proc_stack_limit(m);
+	uint64_t limit = proc_stack_limit(memsrc_texts(m));
 	_text_ struct text tasks = { 0 };
 	struct native_extent *x;
 	char *save = NULL;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "model/report.h"
+#include "model/report/report.h"
 
 /* A document under way: one report is in memory at a time. */
 struct json_stream {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "out/text_utf8.h"
+#include "base/utf8.h"
 
 void jput(struct jbuild *b, json_t *object, const char *key, json_t *value)
 {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model/report.h"
+#include "model/report/report.h"
 
 struct jbuild {
 	bool failed; /* out of memory */

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "model/findings.h"
+#include "model/findings/findings.h"
 #include "out/json_build.h"
 
 static const char schema_text[] =

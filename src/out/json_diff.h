@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "model/diff.h"
+#include "model/report/diff.h"
 
 /* The names are what the user called the two sides by. 0, -ENOMEM, or -errno of the write. */
 int json_diff(FILE *f, const char *version, const struct diff *d, const char *name_a,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "out/text_utf8.h"
+#include "base/utf8.h"
 
 static void put(struct json_line *l, const char *p, size_t n)
 {

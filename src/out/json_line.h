@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "model/report.h"
+#include "model/report/report.h"
 
 /* A line under way. Failure is sticky: line_end tells. */
 struct json_line {

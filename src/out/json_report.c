@@ -2,8 +2,8 @@
 /* One report as a JSON value: what stands under reports[] in report.schema.json. */
 #include <stdlib.h>
 
-#include "model/findings.h"
-#include "model/outlook.h"
+#include "model/findings/findings.h"
+#include "model/findings/outlook.h"
 #include "out/json_build.h"
 
 static void put_named(struct jbuild *b, json_t *o, const char *key, const named_vec *v)

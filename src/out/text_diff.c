@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "model/findings.h"
+#include "model/findings/findings.h"
 #include "out/text_findings.h"
 
 enum {

@@ -4,7 +4,7 @@
 #define RSSCOPE_OUT_TEXT_DIFF_H
 
 #include "base/text.h"
-#include "model/diff.h"
+#include "model/report/diff.h"
 #include "out/text_report.h"
 
 /* Appends the diff; the names are what the user called the two sides by. 0 or -ENOMEM. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/findings.h"
+#include "model/findings/findings.h"
 
 enum text_color page_severity_color(enum severity s)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "out/text_utf8.h"
+#include "base/utf8.h"
 
 void page_begin(struct text_page *p, const struct text_style *s, struct text *out)
 {

@@ -3,7 +3,7 @@
 #ifndef RSSCOPE_OUT_TEXT_PAGE_H
 #define RSSCOPE_OUT_TEXT_PAGE_H
 
-#include "model/report.h"
+#include "model/report/report.h"
 #include "out/text_report.h"
 
 enum text_color {

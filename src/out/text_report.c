@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/findings.h"
-#include "model/outlook.h"
+#include "model/findings/findings.h"
+#include "model/findings/outlook.h"
 #include "out/text_findings.h"
 #include "out/text_run.h"
 #include "out/text_tree.h"

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
-#include "model/report.h"
+#include "model/report/report.h"
 
 struct text_style {
 	bool color;	    /* SGR escapes */

@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "model/event.h"
-#include "model/gc_cycle.h"
-#include "model/report.h"
+#include "model/event/event.h"
+#include "model/event/gc_cycle.h"
+#include "model/report/report.h"
 #include "out/text_report.h"
 
 /* Wall clock minus CLOCK_MONOTONIC, ns, as of the start: events carry the latter. */

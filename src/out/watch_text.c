@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "out/text_utf8.h"
+#include "base/utf8.h"
 #include "out/watch_text.h"
 
 enum { NAME_COLUMNS = 60 };

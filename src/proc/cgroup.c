@@ -63,7 +63,7 @@ static const struct row_kind v1_rows[] = {
 
 /* What is being read: the source, the result, the depth of the mount point in c->dir. */
 struct reader {
-	struct memsrc *m;
+	const struct proc_texts *m;
 	struct cgroup *c;
 	size_t mount_len; /* bytes of c->dir that are the mount point */
 };
@@ -238,19 +238,20 @@ static void find_container(const char *path, char *id)
 /* ---- its books */
 
 /* dir[0, len)/file */
-static int read_in(struct memsrc *m, const char *dir, size_t len, const char *file, struct text *t)
+static int read_in(const struct proc_texts *m, const char *dir, size_t len, const char *file,
+		   struct text *t)
 {
 	char key[1200];
 	int n = snprintf(key, sizeof(key), "cgroup%.*s/%s", (int)len, dir, file);
 
 	if (n < 0 || (size_t)n >= sizeof(key))
 		return -ENAMETOOLONG;
-	return memsrc_text(m, key, 0, t);
+	return texts_get(m, key, 0, t);
 }
 
 /* A file that holds one number, or "max" (has = false, 0 returned). */
-static int read_number(struct memsrc *m, const char *dir, size_t len, const char *file, bool *has,
-		       uint64_t *out)
+static int read_number(const struct proc_texts *m, const char *dir, size_t len, const char *file,
+		       bool *has, uint64_t *out)
 {
 	_text_ struct text t = { 0 };
 	int rc = read_in(m, dir, len, file, &t);
@@ -487,7 +488,7 @@ static int locate_and_read(struct reader *r)
 		strcpy(c->path, "/");
 		return no_books(c, "the process's cgroup lies outside our cgroup namespace");
 	}
-	rc = memsrc_text(r->m, "host/mountinfo", 0, &mounts);
+	rc = texts_get(r->m, "host/mountinfo", 0, &mounts);
 	if (rc || !mounts.p)
 		return no_books(c, "the list of mounts could not be read");
 	if (!find_dir(mounts.p, r))
@@ -496,16 +497,15 @@ static int locate_and_read(struct reader *r)
 	return read_books(r);
 }
 
-int cgroup_read(struct memsrc *m, struct cgroup *out, struct err *e)
+int cgroup_read(const struct proc_texts *m, struct cgroup *out, struct err *e)
 {
 	struct cgroup c = { 0 };
 	struct reader r = { .m = m, .c = &c };
 	_text_ struct text t = { 0 };
-	int rc = memsrc_text(m, "proc/cgroup", 0, &t);
+	int rc = texts_get(m, "proc/cgroup", 0, &t);
 
 	if (rc && rc != -ENOENT)
-		return err_set(e, rc, "/proc/cgroup of PID %d: %s", (int)memsrc_pid(m),
-			       strerror(-rc));
+		return err_set(e, rc, "/proc/cgroup of PID %d: %s", (int)m->pid, strerror(-rc));
 	c.version = t.p ? find_path(t.p, c.path, sizeof(c.path)) : 0;
 	find_container(c.path, c.container_id);
 	rc = c.version ? locate_and_read(&r)
@@ -513,7 +513,7 @@ int cgroup_read(struct memsrc *m, struct cgroup *out, struct err *e)
 					 : "the process is in no cgroup with a memory controller");
 	if (rc) {
 		cgroup_free(&c);
-		return err_set(e, rc, "cgroup of PID %d: %s", (int)memsrc_pid(m), strerror(-rc));
+		return err_set(e, rc, "cgroup of PID %d: %s", (int)m->pid, strerror(-rc));
 	}
 	*out = c;
 	return 0;

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
-#include "proc/memsrc.h"
+#include "proc/texts.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +39,7 @@ struct cgroup {
 
 /* 0 also when there is no memory cgroup (version 0, `missing` says why); -errno when /proc/PID
  * itself can't be read. */
-int cgroup_read(struct memsrc *m, struct cgroup *out, struct err *e);
+int cgroup_read(const struct proc_texts *m, struct cgroup *out, struct err *e);
 void cgroup_free(struct cgroup *c);
 
 #endif

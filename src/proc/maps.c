@@ -135,13 +135,13 @@ int maps_parse(const char *text, struct maps *out, struct err *e)
 	return 0;
 }
 
-int maps_read(struct memsrc *m, unsigned int seq, struct maps *out, struct err *e)
+int maps_read(const struct proc_texts *m, unsigned int seq, struct maps *out, struct err *e)
 {
 	_text_ struct text t = { 0 };
-	int rc = memsrc_text(m, "proc/maps", seq, &t);
+	int rc = texts_get(m, "proc/maps", seq, &t);
 
 	if (rc)
-		return err_set(e, rc, "maps of PID %d: %s", (int)memsrc_pid(m), strerror(-rc));
+		return err_set(e, rc, "maps of PID %d: %s", (int)m->pid, strerror(-rc));
 	return maps_parse(t.p ? t.p : "", out, e);
 }
 

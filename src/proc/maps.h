@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
-#include "proc/memsrc.h"
+#include "proc/texts.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +33,7 @@ struct maps {
 int maps_parse(const char *text, struct maps *out, struct err *e);
 
 /* Reads and parses "proc/maps". -errno of the text, or as above. */
-int maps_read(struct memsrc *m, unsigned int seq, struct maps *out, struct err *e);
+int maps_read(const struct proc_texts *m, unsigned int seq, struct maps *out, struct err *e);
 
 /* Safe on a zeroed struct, and twice. */
 void maps_free(struct maps *m);

@@ -56,17 +56,18 @@ bool rss_counters_exact(void)
 	return exact;
 }
 
-bool proc_rss_counted(struct memsrc *m)
+bool proc_rss_counted(const struct proc_texts *m)
 {
 	_text_ struct text counters = { 0 }, thp = { 0 };
 
-	if (memsrc_text(m, "host/rss_counters", 0, &counters) || !counters.p ||
+	if (texts_get(m, "host/rss_counters", 0, &counters) || !counters.p ||
 	    strncmp(counters.p, "exact", 5))
 		return false;
-	return memsrc_text(m, "host/thp", 0, &thp) || !thp.p || !strstr(thp.p, "[always]");
+	return texts_get(m, "host/thp", 0, &thp) || !thp.p || !strstr(thp.p, "[always]");
 }
 
-static int by_rollup(struct memsrc *m, unsigned int seq, struct proc_rss *out, struct err *e)
+static int by_rollup(const struct proc_texts *m, unsigned int seq, struct proc_rss *out,
+		     struct err *e)
 {
 	struct proc_rollup r;
 	int rc = proc_rollup_read(m, seq, &r, e);
@@ -76,7 +77,7 @@ static int by_rollup(struct memsrc *m, unsigned int seq, struct proc_rss *out, s
 	return rc;
 }
 
-int proc_rss_read(struct memsrc *m, bool counted, unsigned int seq, struct proc_rss *out,
+int proc_rss_read(const struct proc_texts *m, bool counted, unsigned int seq, struct proc_rss *out,
 		  struct err *e)
 {
 	unsigned long long pages;
@@ -85,15 +86,14 @@ int proc_rss_read(struct memsrc *m, bool counted, unsigned int seq, struct proc_
 
 	if (!counted)
 		return by_rollup(m, seq, out, e);
-	rc = memsrc_text(m, "proc/statm", seq, &t);
+	rc = texts_get(m, "proc/statm", seq, &t);
 	if (!rc && !t.n)
 		rc = -ESRCH;
 	if (rc)
-		return err_set(e, rc, "/proc/statm of PID %d: %s", (int)memsrc_pid(m),
-			       strerror(-rc));
+		return err_set(e, rc, "/proc/statm of PID %d: %s", (int)m->pid, strerror(-rc));
 	if (!parse_statm(t.p, &pages))
 		return err_set(e, -EINVAL, "/proc/statm of PID %d is not what a kernel writes",
-			       (int)memsrc_pid(m));
-	*out = (struct proc_rss){ .rss = pages * memsrc_page_size(m) };
+			       (int)m->pid);
+	*out = (struct proc_rss){ .rss = pages * m->page_size };
 	return 0;
 }

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "proc/memsrc.h"
+#include "proc/texts.h"
 
 struct proc_rss {
 	uint64_t rss;	    /* bytes */
@@ -28,10 +28,10 @@ struct proc_rss {
 };
 
 /* Whether statm is exact, and to be used: by the texts host/rss_counters and host/thp. */
-bool proc_rss_counted(struct memsrc *m);
+bool proc_rss_counted(const struct proc_texts *m);
 
 /* `counted`: from statm, else from smaps_rollup (Linux 4.14). 0; -errno of the text; -EINVAL. */
-int proc_rss_read(struct memsrc *m, bool counted, unsigned int seq, struct proc_rss *out,
+int proc_rss_read(const struct proc_texts *m, bool counted, unsigned int seq, struct proc_rss *out,
 		  struct err *e);
 
 /* Whether this kernel's statm counts each page at once: tried on pages of our own. */

@@ -94,25 +94,25 @@ int proc_stat_parse(const char *text, struct proc_stat *out)
 	return 0;
 }
 
-static int read_text(struct memsrc *m, const char *key, unsigned int seq, struct text *t,
+static int read_text(const struct proc_texts *m, const char *key, unsigned int seq, struct text *t,
 		     struct err *e)
 {
-	int rc = memsrc_text(m, key, seq, t);
+	int rc = texts_get(m, key, seq, t);
 
 	if (!rc && !t->n)
 		rc = -ESRCH;
 	if (rc)
-		err_set(e, rc, "/%s of PID %d: %s", key, (int)memsrc_pid(m), strerror(-rc));
+		err_set(e, rc, "/%s of PID %d: %s", key, (int)m->pid, strerror(-rc));
 	return rc;
 }
 
-static int bad_text(struct memsrc *m, const char *key, struct err *e)
+static int bad_text(const struct proc_texts *m, const char *key, struct err *e)
 {
-	return err_set(e, -EINVAL, "/%s of PID %d is not what a kernel writes", key,
-		       (int)memsrc_pid(m));
+	return err_set(e, -EINVAL, "/%s of PID %d is not what a kernel writes", key, (int)m->pid);
 }
 
-int proc_status_read(struct memsrc *m, unsigned int seq, struct proc_status *out, struct err *e)
+int proc_status_read(const struct proc_texts *m, unsigned int seq, struct proc_status *out,
+		     struct err *e)
 {
 	_text_ struct text t = { 0 };
 	int rc = read_text(m, "proc/status", seq, &t, e);
@@ -122,7 +122,8 @@ int proc_status_read(struct memsrc *m, unsigned int seq, struct proc_status *out
 	return proc_status_parse(t.p, out) ? bad_text(m, "proc/status", e) : 0;
 }
 
-int proc_stat_read(struct memsrc *m, unsigned int seq, struct proc_stat *out, struct err *e)
+int proc_stat_read(const struct proc_texts *m, unsigned int seq, struct proc_stat *out,
+		   struct err *e)
 {
 	_text_ struct text t = { 0 };
 	int rc = read_text(m, "proc/stat", seq, &t, e);
@@ -132,7 +133,8 @@ int proc_stat_read(struct memsrc *m, unsigned int seq, struct proc_stat *out, st
 	return proc_stat_parse(t.p, out) ? bad_text(m, "proc/stat", e) : 0;
 }
 
-int proc_rollup_read(struct memsrc *m, unsigned int seq, struct proc_rollup *out, struct err *e)
+int proc_rollup_read(const struct proc_texts *m, unsigned int seq, struct proc_rollup *out,
+		     struct err *e)
 {
 	_text_ struct text t = { 0 };
 	int rc = read_text(m, "proc/smaps_rollup", seq, &t, e);
@@ -151,12 +153,12 @@ int proc_rollup_read(struct memsrc *m, unsigned int seq, struct proc_rollup *out
 	return 0;
 }
 
-uint64_t proc_stack_limit(struct memsrc *m)
+uint64_t proc_stack_limit(const struct proc_texts *m)
 {
 	_text_ struct text t = { 0 };
 	uint64_t x;
 
-	if (memsrc_text(m, "proc/limits", 0, &t) || !t.n)
+	if (texts_get(m, "proc/limits", 0, &t) || !t.n)
 		return DEFAULT_STACK;
 	return text_field_u64(t.p, "Max stack size", &x) && x ? x : DEFAULT_STACK;
 }

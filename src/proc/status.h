@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "proc/memsrc.h"
+#include "proc/texts.h"
 
 struct proc_status {
 	char comm[64];
@@ -27,14 +27,17 @@ struct proc_rollup {
 	uint64_t rss, pss, anon_huge, swap, anonymous, lazyfree;
 };
 
-int proc_status_read(struct memsrc *m, unsigned int seq, struct proc_status *out, struct err *e);
-int proc_stat_read(struct memsrc *m, unsigned int seq, struct proc_stat *out, struct err *e);
+int proc_status_read(const struct proc_texts *m, unsigned int seq, struct proc_status *out,
+		     struct err *e);
+int proc_stat_read(const struct proc_texts *m, unsigned int seq, struct proc_stat *out,
+		   struct err *e);
 
 /* smaps_rollup is exact where VmRSS lags by per-CPU batches. Kernels ≥ 4.14. */
-int proc_rollup_read(struct memsrc *m, unsigned int seq, struct proc_rollup *out, struct err *e);
+int proc_rollup_read(const struct proc_texts *m, unsigned int seq, struct proc_rollup *out,
+		     struct err *e);
 
 /* Soft RLIMIT_STACK in bytes: glibc's default thread stack size. 8 MiB when unlimited. */
-uint64_t proc_stack_limit(struct memsrc *m);
+uint64_t proc_stack_limit(const struct proc_texts *m);
 
 /* Pure parsers of the texts, for tests and fuzzing. -EINVAL when fields are missing. */
 int proc_status_parse(const char *text, struct proc_status *out);

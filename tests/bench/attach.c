@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
-#include "collect/files.h"
+#include "session/files.h"
 
 enum { PROCESS, MAPPINGS, FILES, RUNTIME, PROBES, STEPS };
 
@@ -39,7 +39,7 @@ static int open_files(struct attach *a, struct err *e)
 	int r = memsrc_text(a->m, "proc/exe", 0, &exe);
 
 	if (!r)
-		r = maps_read(a->m, 0, &a->maps, e);
+		r = maps_read(memsrc_texts(a->m), 0, &a->maps, e);
 	step(a, MAPPINGS);
 	if (r)
 		return r;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event/source.h"
+#include "event/stream.h"
 #include "out/watch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -5,7 +5,7 @@
 
 #include "proc/cgroup.h"
 #include "proc/maps.h"
-#include "proc/memsrc_impl.h"
+#include "source/memsrc_impl.h"
 #include "proc/status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	proc_stat_parse(text, &stat);
 	s.text = text;
 	s.end = text + size;
-	if (!cgroup_read(&s.m, &cg, &e))
+	if (!cgroup_read(memsrc_texts(&s.m), &cg, &e))
 		cgroup_free(&cg);
 	free(text);
 	return 0;

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "model/findings.h"
+#include "model/findings/findings.h"
 #include "out/json_diff.h"
-#include "out/json_read.h"
+#include "in/json_read.h"
 #include "out/text_diff.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "proc/maps.h"
-#include "proc/memsrc_impl.h"
+#include "source/memsrc_impl.h"
 
 static inline void ask_memory(struct memsrc *m, const range_vec *v)
 {
@@ -63,7 +63,7 @@ static inline void ask(struct memsrc *m)
 		memsrc_text(m, keys[i], i == 6, &t);
 		text_free(&t);
 	}
-	if (!maps_read(m, 0, &maps, NULL))
+	if (!maps_read(memsrc_texts(m), 0, &maps, NULL))
 		maps_free(&maps);
 	memsrc_note(m, "a", &x);
 	ask_pages(m, 0, 0, UINT64_MAX, &v);

@@ -29,7 +29,7 @@ static inline void target_open(struct target *t, const char *what)
 						 : memsrc_open_live(atoi(what), &t->m, &e);
 
 	if (!r)
-		r = maps_read(t->m, 0, &t->maps, &e);
+		r = maps_read(memsrc_texts(t->m), 0, &t->maps, &e);
 	if (!r)
 		r = memsrc_text(t->m, "proc/exe", 0, &exe);
 	if (!r)

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "binary/binary.h"
-#include "proc/memsrc.h"
+#include "source/memsrc.h"
 
 int bytes_fd(const void *p, size_t n)
 {

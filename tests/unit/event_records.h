@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include <rsscope/event.h>
+#include <rsscope/wire.h>
 
 static inline struct rsc_rec rec_header(__u16 type, __u32 size)
 {

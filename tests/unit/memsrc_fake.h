@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proc/memsrc_impl.h"
+#include "source/memsrc_impl.h"
 
 struct fake_text {
 	const char *key, *text; /* text NULL: the read fails with -EACCES */

@@ -3,7 +3,7 @@
 #ifndef RSSCOPE_TEST_SAMPLE_H
 #define RSSCOPE_TEST_SAMPLE_H
 
-#include "model/report.h"
+#include "model/report/report.h"
 
 /* A Go program with cgo in a cgroup with a limit: every field is filled. */
 void sample_full(struct report *r);

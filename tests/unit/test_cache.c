@@ -3,7 +3,7 @@
  * What is known of binaries: entries that are damaged, or another file's, are refused; and facts
  * that are wrong, be they believed, lead to the very runtime that a search finds.
  */
-#include "collect/files.h"
+#include "session/files.h"
 #include "goruntime/cache.h"
 #include "test.h"
 
@@ -25,7 +25,8 @@ static int discover(const char *name, struct go_facts *known, struct go_runtime 
 
 	snprintf(path, sizeof(path), CAPTURES "/%s.rsc", name);
 	REQUIRE(memsrc_open_file(path, &m, &e) == 0);
-	REQUIRE(maps_read(m, 0, &maps, &e) == 0 && memsrc_text(m, "proc/exe", 0, &exe) == 0);
+	REQUIRE(maps_read(memsrc_texts(m), 0, &maps, &e) == 0 &&
+		memsrc_text(m, "proc/exe", 0, &exe) == 0);
 	exe.p[strcspn(exe.p, "\n")] = 0;
 	REQUIRE(files_open_exe(m, &maps, exe.p, &b, &bias, &e) == 0);
 	r = go_runtime_open(m, b, bias, &maps, known, rt, &e);

@@ -15,8 +15,8 @@
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "memsrc_fake.h"
-#include "proc/capture.h"
-#include "proc/extents.h"
+#include "source/capture.h"
+#include "source/extents.h"
 #include "rsscope/capture.h"
 
 static void close_source(struct memsrc **m)

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "bytes.h"
-#include "proc/memsrc.h"
+#include "source/memsrc.h"
 #include "ranges.h"
 #include "rsscope/capture.h"
 #include "test.h"

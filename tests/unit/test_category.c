@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/category.h"
+#include "model/ledger/category.h"
 #include "test.h"
 
 TEST(category_names_are_a_contract)

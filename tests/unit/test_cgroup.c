@@ -31,7 +31,7 @@ static struct cgroup read_or_die(const struct fake_text *texts)
 	struct cgroup c = { 0 };
 	struct err e = { 0 };
 
-	if (cgroup_read(&f.m, &c, &e)) {
+	if (cgroup_read(memsrc_texts(&f.m), &c, &e)) {
 		fprintf(stderr, "%s\n", e.text);
 		REQUIRE(false);
 	}
@@ -268,7 +268,7 @@ TEST(cgroup_absent)
 	c = read_or_die(junk);
 	CHECK_INT(c.version, 0);
 	cgroup_free(&c);
-	CHECK_INT(cgroup_read(&f.m, &c, &e), -EACCES);
+	CHECK_INT(cgroup_read(memsrc_texts(&f.m), &c, &e), -EACCES);
 	CHECK(e.text[0]);
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "proc/maps.h"
-#include "proc/memsrc.h"
+#include "source/memsrc.h"
 #include "proc/status.h"
 
 static void close_source(struct memsrc **m)
@@ -212,7 +212,7 @@ TEST(core_texts)
 	CHECK_INT(memsrc_text(m, "proc/cmdline", 0, &t), 0);
 	/* psargs does not tell blanks in arguments from those between */
 	CHECK(t.n == 23 && !memcmp(t.p, "/opt/no\0such/prog\0-x\0001\0", 23));
-	CHECK_INT(proc_status_read(m, 0, &st, NULL), 0);
+	CHECK_INT(proc_status_read(memsrc_texts(m), 0, &st, NULL), 0);
 	CHECK_STR(st.comm, "prog");
 	CHECK_INT(st.threads, 2);
 	CHECK(!st.kernel_thread);
@@ -237,7 +237,7 @@ TEST(core_maps)
 	_memsrc_ m = open_core();
 	_cleanup_(maps_free) struct maps maps = { 0 };
 
-	REQUIRE(!maps_read(m, 0, &maps, NULL));
+	REQUIRE(!maps_read(memsrc_texts(m), 0, &maps, NULL));
 	CHECK_INT(maps.vma.n, NSEG);
 	for (int i = 0; i < NSEG; i++) {
 		const struct vma *v = &maps.vma.v[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/diff.h"
-#include "model/findings.h"
+#include "model/report/diff.h"
+#include "model/findings/findings.h"
 #include "out/json_diff.h"
 #include "out/text_diff.h"
 #include "sample.h"

@@ -3,10 +3,10 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
-#include "model/diff.h"
+#include "model/report/diff.h"
 #include "out/json.h"
 #include "out/json_diff.h"
-#include "out/json_read.h"
+#include "in/json_read.h"
 #include "out/text_diff.h"
 #include "schema.h"
 #include "test.h"

@@ -2,7 +2,7 @@
 /* Records as values; sources; what is lost. */
 #include <errno.h>
 
-#include "event/source.h"
+#include "event/stream.h"
 #include "event_records.h"
 #include "test.h"
 

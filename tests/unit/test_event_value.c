@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 
-#include "event/source.h"
+#include "event/stream.h"
 #include "event_records.h"
 #include "out/watch.h"
 #include "schema.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/diff.h"
-#include "model/findings.h"
-#include "model/outlook.h"
+#include "model/report/diff.h"
+#include "model/findings/findings.h"
+#include "model/findings/outlook.h"
 #include "sample.h"
 #include "test.h"
 

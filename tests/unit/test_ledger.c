@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "model/ledger.h"
+#include "model/ledger/ledger.h"
 #include "test.h"
 
 enum { SPACE = 512, PAGE = 16, MAX_CLAIMS = 40, MAX_ROWS = 8, SEEDS = 6000 };

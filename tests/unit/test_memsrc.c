@@ -13,8 +13,8 @@
 
 #include "base/cleanup.h"
 #include "proc/maps.h"
-#include "proc/memsrc.h"
-#include "proc/memsrc_impl.h"
+#include "source/memsrc.h"
+#include "source/memsrc_impl.h"
 #include "proc/rss.h"
 #include "proc/status.h"
 
@@ -374,12 +374,12 @@ TEST(live_pages_sum_to_rollup)
 		_cleanup_(maps_free) struct maps maps = { 0 };
 		struct proc_rollup r;
 		range_vec v = { 0 };
-		int rc = proc_rollup_read(m, 0, &r, NULL);
+		int rc = proc_rollup_read(memsrc_texts(m), 0, &r, NULL);
 
 		if (rc == -ENOENT || !strcmp(memsrc_pages_how(m), "pagemap without PFNs"))
 			fixture_kill(&f), SKIP("no smaps_rollup, or no way to see zero pages");
 		REQUIRE(!rc);
-		REQUIRE(!maps_read(m, 0, &maps, NULL));
+		REQUIRE(!maps_read(memsrc_texts(m), 0, &maps, NULL));
 		for (size_t i = 0; i < maps.vma.n; i++)
 			append_counted(m, &maps.vma.v[i], &v);
 		CHECK_INT(present_not_zero(&v), r.rss);
@@ -399,9 +399,10 @@ TEST(live_rss_counters_agree_with_rollup)
 		_memsrc_ m = open_or_skip(f.pid);
 		struct proc_rss counted, walked;
 
-		if (!rss_counters_exact() || proc_rss_read(m, false, 0, &walked, NULL))
+		if (!rss_counters_exact() ||
+		    proc_rss_read(memsrc_texts(m), false, 0, &walked, NULL))
 			fixture_kill(&f), SKIP("counters lag, or no smaps_rollup");
-		REQUIRE(!proc_rss_read(m, true, 0, &counted, NULL));
+		REQUIRE(!proc_rss_read(memsrc_texts(m), true, 0, &counted, NULL));
 		CHECK_INT(counted.rss, walked.rss);
 	}
 	fixture_stop(&f);
@@ -453,7 +454,7 @@ TEST(live_pagemap_agrees_with_scan)
 
 		if (strcmp(memsrc_pages_how(m), "PAGEMAP_SCAN"))
 			fixture_kill(&f), SKIP("kernel without PAGEMAP_SCAN");
-		REQUIRE(!maps_read(m, 0, &maps, NULL));
+		REQUIRE(!maps_read(memsrc_texts(m), 0, &maps, NULL));
 		CHECK_INT(pages_of_all(m, &maps, &scan), 0);
 		memsrc_live_force_pagemap(m);
 		CHECK_INT(pages_of_all(m, &maps, &entries), 0);
@@ -479,8 +480,9 @@ TEST(live_looking_changes_nothing)
 		struct proc_stat t0, t1;
 		range_vec before = { 0 }, after = { 0 };
 
-		REQUIRE(!maps_read(m, 0, &maps, NULL));
-		REQUIRE(!proc_status_read(m, 0, &s0, NULL) && !proc_stat_read(m, 0, &t0, NULL));
+		REQUIRE(!maps_read(memsrc_texts(m), 0, &maps, NULL));
+		REQUIRE(!proc_status_read(memsrc_texts(m), 0, &s0, NULL) &&
+			!proc_stat_read(memsrc_texts(m), 0, &t0, NULL));
 		REQUIRE(!memsrc_pages(m, 0, 0, UINT64_MAX, &before));
 		for (size_t i = 0; i < maps.vma.n; i++) {
 			const struct vma *v = &maps.vma.v[i];
@@ -497,7 +499,8 @@ TEST(live_looking_changes_nothing)
 				memsrc_u64(m, PASS_BOOKS, a, &x);
 		}
 		CHECK(memsrc_stats(m)->not_resident > (uint64_t)PAGES * f.page);
-		REQUIRE(!proc_status_read(m, 1, &s1, NULL) && !proc_stat_read(m, 1, &t1, NULL));
+		REQUIRE(!proc_status_read(memsrc_texts(m), 1, &s1, NULL) &&
+			!proc_stat_read(memsrc_texts(m), 1, &t1, NULL));
 		REQUIRE(!memsrc_pages(m, 1, 0, UINT64_MAX, &after));
 		CHECK_INT(s1.vm_rss, s0.vm_rss);
 		CHECK_INT(s1.vm_pte, s0.vm_pte);

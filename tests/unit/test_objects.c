@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "goruntime/goruntime.h"
-#include "proc/memsrc_impl.h"
+#include "source/memsrc_impl.h"
 
 enum { BASE = 1 << 20, BYTES = 256 << 10, ALLOC = BASE, MARKS = BASE + 1024, SPAN = BASE + 65536 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 
-#include "model/diff.h"
+#include "model/report/diff.h"
 #include "out/json.h"
-#include "out/json_read.h"
+#include "in/json_read.h"
 #include "sample.h"
 #include "test.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/findings.h"
-#include "model/findings_build.h"
+#include "model/findings/findings.h"
+#include "model/findings/findings_build.h"
 #include "out/text_report.h"
-#include "out/text_utf8.h"
+#include "base/utf8.h"
 #include "sample.h"
 #include "test.h"
 

@@ -5,7 +5,7 @@
 #include "test.h"
 
 #include "goruntime/goruntime.h"
-#include "proc/memsrc_impl.h"
+#include "source/memsrc_impl.h"
 
 enum {
 	MHEAP = 1 << 24,

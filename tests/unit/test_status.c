@@ -112,7 +112,7 @@ static bool counted(const char *counters, const char *thp)
 	};
 	struct memsrc_fake f = memsrc_fake(t);
 
-	return proc_rss_counted(&f.m);
+	return proc_rss_counted(memsrc_texts(&f.m));
 }
 
 /* Huge pages are seen by smaps_rollup alone; a capture of before this was asked has no such text.
@@ -127,7 +127,7 @@ TEST(rss_is_counted_where_counters_are_exact)
 	CHECK(!counted("exact\n", "[always] madvise never\n"));
 	CHECK(!counted("batched\n", "always madvise [never]\n"));
 	CHECK(!counted(NULL, NULL));
-	CHECK(!proc_rss_counted(&none.m));
+	CHECK(!proc_rss_counted(memsrc_texts(&none.m)));
 }
 
 TEST(rss_from_statm_or_rollup)
@@ -137,13 +137,13 @@ TEST(rss_from_statm_or_rollup)
 	struct memsrc_fake f = memsrc_fake(t), b = memsrc_fake(bad);
 	struct proc_rss r;
 
-	REQUIRE(!proc_rss_read(&f.m, true, 0, &r, NULL));
+	REQUIRE(!proc_rss_read(memsrc_texts(&f.m), true, 0, &r, NULL));
 	CHECK_INT(r.rss, 75 * 4096);
 	CHECK(!r.has_huge);
-	REQUIRE(!proc_rss_read(&f.m, false, 0, &r, NULL));
+	REQUIRE(!proc_rss_read(memsrc_texts(&f.m), false, 0, &r, NULL));
 	CHECK_INT(r.rss, 300 * 1024);
 	CHECK(r.has_huge);
 	CHECK_INT(r.anon_huge, 4 * 1024);
-	CHECK_INT(proc_rss_read(&b.m, true, 0, &r, NULL), -EINVAL);
-	CHECK_INT(proc_rss_read(&b.m, false, 0, &r, NULL), -ENOENT);
+	CHECK_INT(proc_rss_read(memsrc_texts(&b.m), true, 0, &r, NULL), -EINVAL);
+	CHECK_INT(proc_rss_read(memsrc_texts(&b.m), false, 0, &r, NULL), -ENOENT);
 }

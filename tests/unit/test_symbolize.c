@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "collect/symbolize.h"
+#include "symbol/symbolize.h"
 #include "bytes.h"
 #include "elf_writer.h"
 #include "test.h"

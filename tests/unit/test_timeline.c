@@ -4,7 +4,7 @@
  * page by page; the calls get intervals around their true moments that agree with what programs
  * can do, are shuffled, and replayed.
  */
-#include "model/timeline.h"
+#include "model/timeline/timeline.h"
 #include "test.h"
 
 enum {

@@ -7,9 +7,9 @@
 #include "test.h"
 
 #include "base/cleanup.h"
-#include "model/gc_cycle.h"
-#include "model/pace.h"
-#include "model/trend.h"
+#include "model/event/gc_cycle.h"
+#include "model/findings/pace.h"
+#include "model/findings/trend.h"
 #include "out/watch.h"
 
 enum { MS = 1000000 };

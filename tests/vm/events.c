@@ -37,7 +37,7 @@
 
 #include <bpf/bpf.h>
 
-#include "event/event.h"
+#include "event/ev.h"
 
 enum {
 	MMAPS = 40,

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside event/: the source that is the kernel. live.c loads and runs it; live_maps.c is what the
+ * programs are told through their maps, and what they leave there. */
+#ifndef RSSCOPE_EVENT_BPF_H
+#define RSSCOPE_EVENT_BPF_H
+
+#include "base/vec.h"
+#include "event/attach.h"
+#include "event/detach.h"
+#include "event/stream.h"
+
+struct ring_buffer;
+struct rsc_bpf;
+
+/* Of a followed child: the probes of its GC cycles. */
+struct child_probe {
+	pid_t pid;
+	struct bpf_link *link[PLAN_GC];
+};
+
+struct live {
+	struct ev base;
+	struct rsc_bpf *skel;
+	struct ring_buffer *ring;
+	struct plan plan;
+	uint32_t key; /* of the target in the map `targets`; those of its children are theirs */
+	VEC(struct child_probe) probes;
+	struct detacher detaching;
+	uint64_t regions_ns; /* what ev_lost_regions has told of so far */
+	/* one poll's */
+	ev_record_fn *fn;
+	void *ctx;
+	int batch;
+};
+
+void live_copy_words(struct rsc_target *t, const struct ev_word *words);
+void live_copy_gopath(struct rsc_target *t, const struct ev_gopath *go);
+
+/* What the programs know of a target, changed: words, go and gc may be NULL (the words of gc are
+ * given on their own). -ENOENT when it has ended. */
+int live_change_target(struct live *l, pid_t pid, const struct ev_word *words,
+		       const struct ev_gopath *go, const struct ev_gc *gc);
+
+/* Gives up what the maps hold of a process that has ended. */
+void live_forget_maps(struct live *l, pid_t pid);
+
+/* As in struct ev_ops. */
+int live_rss(const struct ev *s, struct event_rss *out);
+int live_lost_regions(struct ev *s, struct ev_region **out, size_t *n);
+int live_advice(const struct ev *s, pid_t pid, struct ev_advice **out, size_t *n);
+void live_counters(const struct ev *s, uint64_t *n);
+uint64_t live_not_run(const struct ev *s);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "in/json_read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "in/json_get.h"
+
+#define SCHEMA "rsscope.report/1"
+
+/* ---- parts of a report */
+
+static void read_target(struct jget *g, const json_t *report, struct report_target *t)
+{
+	const json_t *o = jget_object(g, report, "target");
+	size_t mark = jget_enter(g, "target");
+	bool has;
+
+	if (!o)
+		jget_fail(g, -EINVAL, "is not there");
+	t->pid = jget_int(g, o, "pid", 0, INT32_MAX, &has);
+	t->ns_pid = jget_int(g, o, "ns_pid", 0, INT32_MAX, &has);
+	jget_copy(g, o, "comm", t->comm, sizeof(t->comm));
+	t->exe = jget_dup(g, o, "exe");
+	t->cmdline = jget_dup(g, o, "cmdline");
+	t->go_file = jget_dup(g, o, "go_file");
+	t->start_time_unix_ns = jget_time(g, o, "start_time");
+	t->start_ticks = jget_opt(g, o, "start_ticks").v;
+	t->is_go = jget_bool(g, o, "go", NULL);
+	jget_copy(g, o, "go_version", t->go_version, sizeof(t->go_version));
+	jget_copy(g, o, "module", t->module, sizeof(t->module));
+	jget_copy(g, o, "build_id", t->build_id, sizeof(t->build_id));
+	t->stripped = jget_bool(g, o, "stripped", &t->has_binary);
+	t->pie = jget_bool(g, o, "pie", NULL);
+	t->cgo = jget_bool(g, o, "cgo", NULL);
+	t->cgroup = jget_dup(g, o, "cgroup");
+	jget_copy(g, o, "container_id", t->container_id, sizeof(t->container_id));
+	jget_leave(g, mark);
+}
+
+static void read_rss(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *o = jget_object(g, report, "rss");
+	size_t mark = jget_enter(g, "rss");
+
+	r->rss.before = jget_opt(g, o, "before");
+	r->rss.after = jget_opt(g, o, "after");
+	r->rss.scanned = jget_need(g, o, "scanned");
+	r->rss.high_water = jget_opt(g, o, "high_water");
+	r->rss.churn = jget_opt(g, o, "churn");
+	jget_copy(g, o, "observed_by", r->rss.observed_by, sizeof(r->rss.observed_by));
+	jget_leave(g, mark);
+}
+
+/* Adds; the sum stays below 2^63. */
+static void add_up(struct jget *g, uint64_t *sum, uint64_t v)
+{
+	if (v > INT64_MAX || *sum > INT64_MAX - v)
+		jget_fail(g, -EINVAL, "the figures add up to more than 2^63");
+	else
+		*sum += v;
+}
+
+static int by_name(const char *const *names, size_t n, const char *s)
+{
+	for (size_t i = 0; s && i < n; i++)
+		if (!strcmp(names[i], s))
+			return i;
+	return -1;
+}
+
+static int row_kind_by_name(const char *s)
+{
+	const char *names[ROW_KIND_COUNT];
+
+	for (int i = 0; i < ROW_KIND_COUNT; i++)
+		names[i] = row_kind_name(i);
+	return by_name(names, ROW_KIND_COUNT, s);
+}
+
+static void read_row(struct jget *g, const json_t *o, struct ledger *l, enum category cat,
+		     uint64_t *resident)
+{
+	const char *name = jget_text(g, o, "name");
+	int kind = row_kind_by_name(jget_text(g, o, "kind"));
+	struct opt_u64 pss = jget_opt(g, o, "pss");
+	struct ledger_row *row;
+	uint32_t index;
+
+	if (!name || kind < 0)
+		jget_fail(g, -EINVAL, "has no name, or no kind that is known");
+	if (g->rc)
+		return;
+	if (ledger_row(l, cat, kind, name, &index)) {
+		jget_fail(g, -ENOMEM, "out of memory");
+		return;
+	}
+	row = &l->rows.v[index];
+	add_up(g, &row->resident, jget_need(g, o, "resident"));
+	add_up(g, &row->virtual_, jget_need(g, o, "virtual"));
+	add_up(g, &row->swap, jget_need(g, o, "swap"));
+	add_up(g, &row->huge, jget_need(g, o, "huge"));
+	row->has_pss = pss.has;
+	row->pss = pss.v;
+	row->unexplained = jget_bool(g, o, "unexplained", NULL);
+	add_up(g, resident, row->resident);
+}
+
+/* A document says the method, not how many bytes each method gave. */
+static void read_method(struct jget *g, const json_t *o, struct ledger_cat *c)
+{
+	const char *names[METHOD_COUNT];
+	int m;
+
+	for (int i = 0; i < METHOD_COUNT; i++)
+		names[i] = method_name(i);
+	m = by_name(names, METHOD_COUNT, jget_text(g, o, "method"));
+	if (m < 0)
+		jget_fail(g, -EINVAL, "has no method that is known");
+	c->split = m == METHOD_SPLIT ? c->resident : 0;
+	c->runtime = m == METHOD_RUNTIME ? c->resident : 0;
+	c->estimated = m == METHOD_ESTIMATED ? c->resident : 0;
+}
+
+static void read_category(struct jget *g, const json_t *o, struct ledger *l, bool seen[CAT_COUNT])
+{
+	const char *name = jget_text(g, o, "category");
+	int cat = name ? category_by_name(name) : -1;
+	const json_t *rows = jget_array(g, o, "rows"), *row;
+	uint64_t in_rows = 0;
+	struct ledger_cat *c;
+	struct opt_u64 pss;
+	size_t i, mark;
+
+	if (cat < 0 || seen[cat])
+		jget_fail(g, -EINVAL,
+			  cat < 0 ? "its category is none that this version knows"
+				  : "its category is there twice");
+	if (g->rc)
+		return;
+	seen[cat] = true;
+	c = &l->cat[cat];
+	c->resident = jget_need(g, o, "resident");
+	c->virtual_ = jget_need(g, o, "virtual");
+	c->swap = jget_need(g, o, "swap");
+	c->huge = jget_need(g, o, "huge");
+	c->uncertainty = jget_need(g, o, "uncertainty");
+	pss = jget_opt(g, o, "pss");
+	c->has_pss = pss.has;
+	c->pss = pss.v;
+	read_method(g, o, c);
+	mark = jget_enter(g, "rows");
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		size_t inner = jget_enter_index(g, i);
+
+		read_row(g, row, l, cat, &in_rows);
+		jget_leave(g, inner);
+		if (g->rc)
+			break;
+	}
+	if (in_rows > c->resident)
+		jget_fail(g, -EINVAL, "add up to more than their category has");
+	jget_leave(g, mark);
+}
+
+static void read_ledger(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *list = jget_array(g, report, "ledger"), *o;
+	uint64_t virtual_ = 0, swap = 0, huge = 0;
+	struct ledger *l = &r->ledger;
+	bool seen[CAT_COUNT] = { false };
+	size_t i, mark;
+
+	l->unexplained = jget_need(g, report, "unexplained");
+	l->uncertainty = jget_opt(g, report, "uncertainty").v;
+	l->conflict = jget_opt(g, report, "conflict").v;
+	mark = jget_enter(g, "ledger");
+	json_array_foreach((json_t *)list, i, o)
+	{
+		size_t inner = jget_enter_index(g, i);
+
+		read_category(g, o, l, seen);
+		jget_leave(g, inner);
+		if (g->rc)
+			break;
+	}
+	for (int c = 0; c < CAT_COUNT; c++) {
+		add_up(g, &l->scanned, l->cat[c].resident);
+		add_up(g, &virtual_, l->cat[c].virtual_);
+		add_up(g, &swap, l->cat[c].swap);
+		add_up(g, &huge, l->cat[c].huge);
+	}
+	if (l->scanned != r->rss.scanned)
+		jget_fail(g, -EINVAL, "does not add up to rss.scanned");
+	if (l->unexplained > l->scanned)
+		jget_fail(g, -EINVAL, "more is unexplained than there is");
+	jget_leave(g, mark);
+}
+
+static void read_go(struct jget *g, const json_t *report, struct report_go *x)
+{
+	const json_t *o = jget_object(g, report, "go"), *gc, *gs;
+	size_t mark = jget_enter(g, "go");
+
+	x->known = o;
+	jget_copy(g, o, "identified_by", x->identified_by, sizeof(x->identified_by));
+	jget_copy(g, o, "layout", x->layout, sizeof(x->layout));
+	jget_named(g, o, "metrics", &x->metrics);
+	gc = jget_object(g, o, "gc");
+	x->cycles = jget_opt(g, gc, "cycles");
+	x->last_end_unix_ns = jget_opt(g, gc, "last_end_unix_ns");
+	x->last_pause_ns = jget_opt(g, gc, "last_pause_ns");
+	x->goal = jget_opt(g, gc, "goal");
+	x->live = jget_opt(g, gc, "live");
+	x->gogc = jget_int(g, gc, "gogc", -1, INT32_MAX, &x->has_gogc);
+	x->memory_limit = jget_opt(g, gc, "memory_limit");
+	gs = jget_object(g, o, "goroutines");
+	x->goroutines = jget_opt(g, gs, "total");
+	jget_named(g, gs, "by_state", &x->by_state);
+	x->spans = jget_opt(g, o, "spans");
+	x->retries = jget_opt(g, o, "retries");
+	jget_leave(g, mark);
+}
+
+static void read_kernel(struct jget *g, const json_t *report, struct report_kernel *k)
+{
+	const json_t *o = jget_object(g, report, "kernel");
+	size_t mark = jget_enter(g, "kernel");
+
+	k->page_tables = jget_opt(g, o, "page_tables");
+	k->kernel_stacks = jget_opt(g, o, "kernel_stacks");
+	k->threads = jget_opt(g, o, "threads");
+	k->kernel_stack_size = jget_opt(g, o, "kernel_stack_size");
+	jget_leave(g, mark);
+}
+
+static void read_cgroup_row(struct jget *g, const json_t *o, struct report_cgroup *c)
+{
+	static const char *const reclaim[] = { "no", "yes", "part" };
+	int how = by_name(reclaim, 3, jget_text(g, o, "reclaimable"));
+	struct cgroup_out_row row = { .bytes = jget_need(g, o, "bytes"), .reclaimable = how };
+
+	jget_copy(g, o, "name", row.name, sizeof(row.name));
+	if (how < 0 || !row.name[0])
+		jget_fail(g, -EINVAL, "has no name, or `reclaimable` is none of no, yes, part");
+	if (!g->rc && vec_push(&c->rows, row))
+		jget_fail(g, -ENOMEM, "out of memory");
+}
+
+static void read_cgroup(struct jget *g, const json_t *report, struct report_cgroup *c)
+{
+	const json_t *o = jget_object(g, report, "cgroup"), *rows, *row;
+	size_t mark = jget_enter(g, "cgroup"), i;
+	bool has;
+
+	if (!o) {
+		jget_leave(g, mark);
+		return;
+	}
+	c->version = jget_int(g, o, "version", 1, 2, &has);
+	c->path = jget_dup(g, o, "path");
+	c->usage = jget_opt(g, o, "usage");
+	c->limit = jget_opt(g, o, "limit");
+	c->effective_limit = jget_opt(g, o, "effective_limit");
+	rows = jget_array(g, o, "rows");
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		size_t inner = jget_enter_index(g, i);
+
+		read_cgroup_row(g, row, c);
+		jget_leave(g, inner);
+		if (g->rc)
+			break;
+	}
+	jget_leave(g, mark);
+}
+
+static void read_missing(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *list = jget_array(g, report, "missing"), *o;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, o)
+	{
+		const char *path = jget_text(g, o, "path"), *reason = jget_text(g, o, "reason");
+		const char *needs = jget_text(g, o, "needs");
+
+		if (!path || !reason)
+			jget_fail(g, -EINVAL, "missing: an entry lacks its path or reason");
+		else if (report_missing(r, path, needs, "%s", reason))
+			jget_fail(g, -ENOMEM, "out of memory");
+		if (g->rc)
+			return;
+	}
+}
+
+static void read_cost(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *o = jget_object(g, report, "cost");
+	size_t mark = jget_enter(g, "cost");
+
+	r->cost.wall_ns = jget_opt(g, o, "wall_ns");
+	r->cost.cpu_ns = jget_opt(g, o, "cpu_ns");
+	r->cost.probes = jget_opt(g, o, "probes");
+	r->cost.max_rss = jget_opt(g, o, "max_rss");
+	jget_leave(g, mark);
+}
+
+static void read_frame(struct jget *g, const json_t *o, struct report_origin *x)
+{
+	bool has;
+	struct report_frame f = {
+		.func = jget_dup(g, o, "func"),
+		.file = jget_dup(g, o, "file"),
+		.module = jget_dup(g, o, "module"),
+		.line = jget_int(g, o, "line", 0, INT32_MAX, &has),
+	};
+
+	if (!vec_push(&x->stack, f))
+		return;
+	jget_fail(g, -ENOMEM, "out of memory");
+	free(f.func);
+	free(f.file);
+	free(f.module);
+}
+
+static void read_origin(struct jget *g, const json_t *o, struct report *r)
+{
+	enum { FRAMES_MAX = 256 };
+	struct report_origin x = { .caller = -1 };
+	const char *name = jget_text(g, o, "category");
+	int cat = name ? category_by_name(name) : -1;
+	const json_t *stack = jget_array(g, o, "stack"), *f;
+	size_t i;
+	bool has;
+
+	if (cat < 0)
+		jget_fail(g, -EINVAL, "its category is none that this version knows");
+	else
+		x.cat = cat;
+	x.bytes = jget_need(g, o, "bytes");
+	x.resident = jget_need(g, o, "resident");
+	x.count = jget_need(g, o, "count");
+	json_array_foreach((json_t *)stack, i, f) if (!g->rc && i < FRAMES_MAX)
+		read_frame(g, f, &x);
+	i = jget_int(g, o, "caller", 0, FRAMES_MAX, &has);
+	x.caller = has && i < x.stack.n ? (int)i : -1;
+	if (!g->rc && vec_push(&r->origins, x))
+		jget_fail(g, -ENOMEM, "out of memory");
+	if (g->rc)
+		report_origin_free(&x);
+}
+
+static void read_origins(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *list = jget_array(g, report, "origins"), *o;
+	size_t mark = jget_enter(g, "origins"), i;
+
+	json_array_foreach((json_t *)list, i, o)
+	{
+		size_t inner = jget_enter_index(g, i);
+
+		if (!g->rc)
+			read_origin(g, o, r);
+		jget_leave(g, inner);
+	}
+	jget_leave(g, mark);
+}
+
+/* ---- the document */
+
+static void read_host(struct jget *g, const json_t *doc, struct report *r)
+{
+	const json_t *o = jget_object(g, doc, "host");
+	size_t mark = jget_enter(g, "host");
+	bool has;
+
+	jget_copy(g, o, "boot_id", r->host.boot_id, sizeof(r->host.boot_id));
+	jget_copy(g, o, "kernel", r->host.kernel, sizeof(r->host.kernel));
+	jget_copy(g, o, "arch", r->host.arch, sizeof(r->host.arch));
+	r->host.page_size = jget_int(g, o, "page_size", 0, 1 << 30, &has);
+	jget_leave(g, mark);
+}
+
+static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool first,
+			struct report *r)
+{
+	uint64_t time = jget_time(g, doc, "time");
+
+	report_init(r);
+	if (!json_is_object(o))
+		jget_fail(g, -EINVAL, "is not an object");
+	else if (!json_object_get(o, "ledger"))
+		jget_fail(g, -EINVAL,
+			  "has no ledger: the process ended before the first one was complete");
+	else if (ledger_init(&r->ledger))
+		jget_fail(g, -ENOMEM, "out of memory");
+	read_host(g, doc, r);
+	r->time_unix_ns = jget_time(g, o, "time");
+	if (!r->time_unix_ns && first) /* the document's is that of the first report */
+		r->time_unix_ns = time;
+	r->partial = jget_bool(g, o, "partial", NULL);
+	read_target(g, o, &r->target);
+	read_rss(g, o, r);
+	read_ledger(g, o, r);
+	read_go(g, o, &r->go);
+	read_kernel(g, o, &r->kernel);
+	read_cgroup(g, o, &r->cgroup);
+	read_origins(g, o, r);
+	read_missing(g, o, r);
+	jget_named(g, o, "losses", &r->losses);
+	read_cost(g, o, r);
+}
+
+static void read_document(struct jget *g, const json_t *doc, report_vec *out)
+{
+	const char *schema = jget_text(g, doc, "schema");
+	const json_t *list = jget_array(g, doc, "reports"), *o;
+	size_t i, mark;
+
+	if (!schema || strcmp(schema, SCHEMA))
+		jget_fail(g, -EINVAL,
+			  "its schema is %.40s; " SCHEMA " is wanted, as `rsscope "
+			  "report --json` writes it",
+			  schema ? schema : "not given");
+	else if (!json_array_size(list) || json_array_size(list) > JSON_MAX_REPORTS)
+		jget_fail(g, -EINVAL, "holds no report, or more than %d", JSON_MAX_REPORTS);
+	if (g->rc)
+		return;
+	mark = jget_enter(g, "reports");
+	json_array_foreach((json_t *)list, i, o)
+	{
+		size_t inner = jget_enter_index(g, i);
+		struct report r;
+
+		read_report(g, doc, o, !i, &r);
+		jget_leave(g, inner);
+		if (!g->rc && vec_push(out, r))
+			jget_fail(g, -ENOMEM, "out of memory");
+		if (g->rc) {
+			report_free(&r);
+			break;
+		}
+	}
+	jget_leave(g, mark);
+}
+
+int json_read(const char *text, size_t n, report_vec *out, struct err *e)
+{
+	struct jget g = { .e = e };
+	size_t before = out->n;
+	json_error_t je;
+	json_t *doc = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
+
+	if (!doc)
+		return jget_error(e, -EINVAL, "no JSON: line %d, column %d: %s", je.line, je.column,
+				  je.text);
+	read_document(&g, doc, out);
+	json_decref(doc);
+	while (g.rc && out->n > before)
+		report_free(&out->v[--out->n]);
+	return g.rc;
+}
+
+bool json_is_report(const char *text, size_t n)
+{
+	json_t *doc = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	const char *schema = json_string_value(json_object_get(doc, "schema"));
+	bool is = schema && !strcmp(schema, SCHEMA);
+
+	json_decref(doc);
+	return is;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/findings/findings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/findings/findings_rules.h"
+#include "model/findings/trend.h"
+
+const char *const finding_ids[] = {
+	"gc-headroom-over-limit",
+	"limit-too-small",
+	"gomemlimit-missing",
+	"heap-retained",
+	"thp-bloat",
+	"go-heap-leak",
+	"goroutine-leak",
+	NULL,
+};
+
+const char *unit_name(enum unit u)
+{
+	static const char *const name[UNIT_KINDS] = { "bytes", "count", "percent", "seconds" };
+
+	return name[u];
+}
+
+const char *severity_name(enum severity s)
+{
+	static const char *const name[] = { "info", "warning", "critical" };
+
+	return name[s];
+}
+
+struct opt_u64 findings_headroom(const struct report *r)
+{
+	uint64_t limit = r->cgroup.effective_limit.v, usage = r->cgroup.usage.v;
+
+	if (!r->cgroup.effective_limit.has || !r->cgroup.usage.has)
+		return (struct opt_u64){ 0 };
+	return OPT(limit > usage ? limit - usage : 0);
+}
+
+/* ---- rules, in the order in which findings of one severity are told */
+
+static int (*const rules[])(const struct report *, const struct outlook *, finding_vec *) = {
+	rule_gc_headroom_over_limit, rule_limit_too_small, rule_gomemlimit_missing,
+	rule_heap_retained,	     rule_thp_bloat,
+};
+
+static int (*const diff_rules[])(const struct diff *, finding_vec *) = {
+	rule_go_heap_leak,
+	rule_goroutine_leak,
+};
+
+/* Stable, and there are few. */
+static void sort_by_severity(finding_vec *v)
+{
+	for (size_t i = 1; i < v->n; i++) {
+		struct finding f = v->v[i];
+		size_t k = i;
+
+		for (; k && v->v[k - 1].severity < f.severity; k--)
+			v->v[k] = v->v[k - 1];
+		v->v[k] = f;
+	}
+}
+
+int findings_make(struct report *r)
+{
+	struct outlook o;
+	int rc = 0;
+
+	outlook_of(r, &o);
+	for (size_t i = 0; i < ARRAY_LEN(rules) && !rc; i++)
+		rc = rules[i](r, &o, &r->findings);
+	sort_by_severity(&r->findings);
+	return rc;
+}
+
+int findings_compare(struct diff *d)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(diff_rules) && !rc; i++)
+		rc = diff_rules[i](d, &d->findings);
+	sort_by_severity(&d->findings);
+	return rc;
+}
+
+int findings_watch(struct diff *d, const struct trend *live, struct report *b)
+{
+	bool rests = trend_rests(live);
+	int rc = findings_compare(d);
+
+	for (size_t i = 0; i < d->findings.n && !rc; i++) {
+		struct finding *f = &d->findings.v[i];
+
+		if (rests && !strcmp(f->id, "go-heap-leak"))
+			continue;
+		rc = vec_push(&b->findings, *f);
+		if (!rc)
+			*f = (struct finding){ 0 }; /* moved */
+	}
+	sort_by_severity(&b->findings);
+	return rc;
+}
+
+/* ---- the sentence */
+
+bool findings_unlimited(const struct report *r)
+{
+	if (!r->cgroup.version || !r->cgroup.usage.has || r->cgroup.effective_limit.has)
+		return false;
+	for (size_t i = 0; i < r->missing.n; i++)
+		if (!strncmp(r->missing.v[i].path, "cgroup", 6) &&
+		    (strstr(r->missing.v[i].reason, "limit") ||
+		     strstr(r->missing.v[i].reason, "memory.max")))
+			return false;
+	return true;
+}
+
+int findings_sentence(const struct report *r, struct text *out)
+{
+	struct opt_u64 room = findings_headroom(r);
+	char rss[32], left[32], limit[32];
+	int rc;
+
+	text_bytes(rss, sizeof(rss), r->rss.scanned);
+	if (r->findings.n)
+		rc = text_printf(out, "%s RSS is %s", r->findings.v[0].summary, rss);
+	else
+		rc = text_printf(out, "No finding: RSS is %s", rss);
+	if (rc)
+		return rc;
+	if (room.has) {
+		text_bytes(left, sizeof(left), room.v);
+		text_bytes(limit, sizeof(limit), r->cgroup.effective_limit.v);
+		return text_printf(out, ", %s are left to the memory limit of %s.", left, limit);
+	}
+	if (findings_unlimited(r))
+		return text_printf(out, ", no memory limit applies.");
+	return text_printf(out, "; whether a memory limit applies is not known.");
+}
+
+const char *findings_time(char *buf, size_t n, int64_t ns)
+{
+	uint64_t s = (ns < 0 ? -(uint64_t)ns : (uint64_t)ns) / 1000000000;
+
+	if (s < 60)
+		snprintf(buf, n, "%.1f s", (ns < 0 ? -ns : ns) / 1e9);
+	else if (s < 600)
+		snprintf(buf, n, "%" PRIu64 " s", s);
+	else if (s < 7200)
+		snprintf(buf, n, "%" PRIu64 " min", s / 60);
+	else
+		snprintf(buf, n, "%" PRIu64 " h", s / 3600);
+	return buf;
+}
+
+static int add_change(const struct diff *d, struct text *out)
+{
+	uint64_t size = delta_size(&d->scanned);
+	char change[32], now[32], time[32];
+	bool one = d->process == DIFF_SAME;
+
+	text_bytes(change, sizeof(change), size);
+	text_bytes(now, sizeof(now), d->scanned.b);
+	if (!size)
+		return text_printf(out, "RSS is %s in both", now);
+	if (!one)
+		return text_printf(out, "B's RSS of %s is %s %s than A's", now, change,
+				   d->growth > 0 ? "larger" : "smaller");
+	if (text_printf(out, "RSS %s by %s to %s", d->growth > 0 ? "grew" : "shrank", change, now))
+		return -ENOMEM;
+	return d->has_interval ? text_printf(out, " in %s",
+					     findings_time(time, sizeof(time), d->interval_ns))
+			       : 0;
+}
+
+int findings_diff_sentence(const struct diff *d, struct text *out)
+{
+	double share = d->growth ? (double)d->explained / d->growth : 0;
+
+	if (text_printf(out, "%s ", d->findings.n ? d->findings.v[0].summary : "No finding:") ||
+	    add_change(d, out))
+		return -ENOMEM;
+	if (d->growth && share >= 0 && share <= 1)
+		return text_printf(out, ", %.1f %% of it explained.", 100 * share);
+	return text_printf(out, ".");
+}

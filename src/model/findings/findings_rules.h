@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rules behind findings_make() and findings_compare(). Each looks at the facts and adds at
+ * most one finding; it adds none when a figure that it needs is absent. 0 or -ENOMEM.
+ */
+#ifndef RSSCOPE_MODEL_FINDINGS_FINDINGS_RULES_H
+#define RSSCOPE_MODEL_FINDINGS_FINDINGS_RULES_H
+
+#include "model/report/diff.h"
+#include "model/findings/outlook.h"
+#include "model/report/report.h"
+
+int rule_gc_headroom_over_limit(const struct report *r, const struct outlook *o, finding_vec *out);
+int rule_gomemlimit_missing(const struct report *r, const struct outlook *o, finding_vec *out);
+int rule_limit_too_small(const struct report *r, const struct outlook *o, finding_vec *out);
+int rule_heap_retained(const struct report *r, const struct outlook *o, finding_vec *out);
+int rule_thp_bloat(const struct report *r, const struct outlook *o, finding_vec *out);
+
+int rule_go_heap_leak(const struct diff *d, finding_vec *out);
+int rule_goroutine_leak(const struct diff *d, finding_vec *out);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/report/diff_rows.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- sizes */
+
+static void add(struct delta *d, bool is_b, uint64_t bytes)
+{
+	d->has_a = d->has_b = true;
+	*(is_b ? &d->b : &d->a) += bytes;
+}
+
+void sizes_add(struct delta_sizes *s, bool is_b, uint64_t resident, uint64_t virtual_,
+	       uint64_t swap, uint64_t huge)
+{
+	add(&s->resident, is_b, resident);
+	add(&s->virtual_, is_b, virtual_);
+	add(&s->swap, is_b, swap);
+	add(&s->huge, is_b, huge);
+}
+
+static void sizes_join(struct delta_sizes *s, const struct delta_sizes *o)
+{
+	sizes_add(s, false, o->resident.a, o->virtual_.a, o->swap.a, o->huge.a);
+	sizes_add(s, true, o->resident.b, o->virtual_.b, o->swap.b, o->huge.b);
+}
+
+bool sizes_empty(const struct delta_sizes *s)
+{
+	return !(s->resident.a | s->resident.b | s->virtual_.a | s->virtual_.b | s->swap.a |
+		 s->swap.b);
+}
+
+static int larger_first(uint64_t x, uint64_t y)
+{
+	return (x < y) - (x > y);
+}
+
+static uint64_t most(const struct delta *d)
+{
+	return d->a > d->b ? d->a : d->b;
+}
+
+int sizes_compare(const struct delta_sizes *x, const struct delta_sizes *y)
+{
+	int c = larger_first(delta_size(&x->resident), delta_size(&y->resident));
+
+	if (!c)
+		c = larger_first(delta_size(&x->virtual_), delta_size(&y->virtual_));
+	if (!c)
+		c = larger_first(most(&x->resident), most(&y->resident));
+	return c ? c : larger_first(most(&x->virtual_), most(&y->virtual_));
+}
+
+/* ---- what a row is called for comparing */
+
+struct entry {
+	struct diff_row row; /* one side of it, until it is joined with the other */
+	uint64_t start, end; /* of a mapping without a name; both 0: it is none */
+	bool is_b, taken;
+};
+typedef VEC(struct entry) entry_vec;
+
+/* "anonymous 7f00-7f10" as collect/claims.c names them. */
+static bool parse_range(const char *name, uint64_t *start, uint64_t *end)
+{
+	int n = 0;
+
+	return sscanf(name, "anonymous %" SCNx64 "-%" SCNx64 "%n", start, end, &n) == 2 &&
+	       !name[n] && *start < *end;
+}
+
+/* What is common to all rows of its sort, in any process; NULL: the name is. Allocated. */
+static int general_name(const char *name, char **out)
+{
+	uint64_t start, end;
+	int n = 0, tid;
+
+	*out = NULL;
+	if (parse_range(name, &start, &end))
+		*out = strdup("anonymous, each of 1 MiB or more");
+	else if (sscanf(name, "thread arena %" SCNx64 "%n", &start, &n) == 1 && n && !name[n])
+		*out = strdup("thread arenas");
+	else if (sscanf(name, "thread %d %n", &tid, &n) == 1 && n && name[n])
+		return asprintf(out, "threads %s", name + n) < 0 ? -ENOMEM : 0;
+	else
+		*out = strdup(name);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int add_entry(entry_vec *v, const struct diff *d, const struct ledger_row *row,
+		     const enum category *as, bool is_b)
+{
+	struct entry e = {
+		.row = { .cat = as[row->cat], .kind = row->kind, .unexplained = row->unexplained },
+		.is_b = is_b
+	};
+
+	sizes_add(&e.row.s, is_b, row->resident, row->virtual_, row->swap, row->huge);
+	if (sizes_empty(&e.row.s))
+		return 0;
+	if (d->process == DIFF_SAME) {
+		e.row.name = strdup(row->name);
+		if (e.row.name && !parse_range(row->name, &e.start, &e.end))
+			e.start = e.end = 0;
+	} else if (general_name(row->name, &e.row.name)) {
+		e.row.name = NULL;
+	}
+	if (e.row.name && !vec_push(v, e))
+		return 0;
+	free(e.row.name);
+	return -ENOMEM;
+}
+
+/* ---- pairs */
+
+static int by_kind(const struct entry *x, const struct entry *y)
+{
+	if (x->row.cat != y->row.cat)
+		return x->row.cat < y->row.cat ? -1 : 1;
+	return (x->row.kind > y->row.kind) - (x->row.kind < y->row.kind);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int c = by_kind(x, y);
+
+	if (!c)
+		c = strcmp(x->row.name, y->row.name);
+	return c ? c : x->is_b - y->is_b;
+}
+
+static int same_name(const struct entry *x, const struct entry *y)
+{
+	return !by_kind(x, y) && !strcmp(x->row.name, y->row.name);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int c = by_kind(x, y);
+
+	if (!c)
+		c = (x->start > y->start) - (x->start < y->start);
+	return c ? c : x->is_b - y->is_b;
+}
+
+static int same_start(const struct entry *x, const struct entry *y)
+{
+	return !by_kind(x, y) && x->start && x->start == y->start;
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int c = by_kind(x, y);
+
+	if (!c)
+		c = (x->end > y->end) - (x->end < y->end);
+	return c ? c : x->is_b - y->is_b;
+}
+
+static int same_end(const struct entry *x, const struct entry *y)
+{
+	return !by_kind(x, y) && x->end && x->end == y->end;
+}
+
+/* Puts one into the other. B's name, which is the newer one, stays. */
+static void join_two(struct entry *into, struct entry *from)
+{
+	struct entry *old = into->is_b ? from : into;
+	char *name = into->is_b ? into->row.name : from->row.name;
+
+	sizes_join(&into->row.s, &from->row.s);
+	into->row.unexplained |= from->row.unexplained;
+	free(old->row.name);
+	into->row.name = name;
+}
+
+/* Joins all that have one name. */
+static void join_names(entry_vec *v)
+{
+	size_t n = 0;
+
+	if (v->n)
+		qsort(v->v, v->n, sizeof(*v->v), by_name);
+	for (size_t i = 0; i < v->n; i++) {
+		if (n && same_name(&v->v[n - 1], &v->v[i]))
+			join_two(&v->v[n - 1], &v->v[i]);
+		else
+			v->v[n++] = v->v[i];
+	}
+	v->n = n;
+}
+
+/* Joins one of A with one of B, where there is just one of each with that start, or end. */
+static void join_pairs(entry_vec *v, int (*order)(const void *, const void *),
+		       int (*same)(const struct entry *, const struct entry *))
+{
+	size_t n = 0, size;
+
+	if (v->n)
+		qsort(v->v, v->n, sizeof(*v->v), order);
+	for (size_t i = 0; i < v->n; i += size) {
+		for (size = 1; i + size < v->n && same(&v->v[i], &v->v[i + size]); size++)
+			;
+		if (size == 2 && v->v[i].is_b != v->v[i + 1].is_b) {
+			join_two(&v->v[i], &v->v[i + 1]);
+			v->v[i].start = v->v[i].end = 0; /* it is settled */
+			v->v[n++] = v->v[i];
+			continue;
+		}
+		for (size_t k = 0; k < size; k++)
+			v->v[n++] = v->v[i + k];
+	}
+	v->n = n;
+}
+
+/* Those that have both sides by their name are settled. */
+static void settle_pairs(entry_vec *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		const struct delta_sizes *s = &v->v[i].row.s;
+		bool a = s->resident.a | s->virtual_.a | s->swap.a;
+		bool b = s->resident.b | s->virtual_.b | s->swap.b;
+
+		if (a && b)
+			v->v[i].start = v->v[i].end = 0;
+	}
+}
+
+static int by_change(const void *a, const void *b)
+{
+	const struct diff_row *x = a, *y = b;
+	int c;
+
+	if (x->cat != y->cat)
+		return x->cat < y->cat ? -1 : 1;
+	c = sizes_compare(&x->s, &y->s);
+	return c ? c : strcmp(x->name, y->name);
+}
+
+int diff_rows_make(struct diff *d, const enum category as[CAT_COUNT])
+{
+	entry_vec v = { 0 };
+	int rc = 0;
+
+	for (int is_b = 0; is_b < 2; is_b++) {
+		const struct ledger *l = is_b ? &d->b->ledger : &d->a->ledger;
+
+		for (size_t i = 0; i < l->rows.n && !rc; i++)
+			rc = add_entry(&v, d, &l->rows.v[i], as, is_b);
+	}
+	join_names(&v);
+	settle_pairs(&v);
+	join_pairs(&v, by_start, same_start);
+	join_pairs(&v, by_end, same_end);
+	for (size_t i = 0; i < v.n; i++) {
+		if (!rc)
+			rc = vec_push(&d->rows, v.v[i].row);
+		if (rc)
+			free(v.v[i].row.name);
+	}
+	vec_free(&v);
+	if (d->rows.n)
+		qsort(d->rows.v, d->rows.n, sizeof(*d->rows.v), by_change);
+	return rc;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/report/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void report_init(struct report *r)
+{
+	*r = (struct report){ 0 };
+	snprintf(r->rss.observed_by, sizeof(r->rss.observed_by), "none");
+}
+
+void finding_free(struct finding *f)
+{
+	free(f->summary);
+	for (size_t i = 0; i < f->evidence.n; i++) {
+		free(f->evidence.v[i].name);
+		free(f->evidence.v[i].source);
+	}
+	for (size_t i = 0; i < f->advice.n; i++)
+		free(f->advice.v[i]);
+	vec_free(&f->evidence);
+	vec_free(&f->advice);
+	*f = (struct finding){ 0 };
+}
+
+void findings_free(finding_vec *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		finding_free(&v->v[i]);
+	vec_free(v);
+}
+
+void report_origin_free(struct report_origin *o)
+{
+	for (size_t i = 0; i < o->stack.n; i++) {
+		free(o->stack.v[i].func);
+		free(o->stack.v[i].file);
+		free(o->stack.v[i].module);
+	}
+	vec_free(&o->stack);
+}
+
+void report_free(struct report *r)
+{
+	free(r->target.exe);
+	free(r->target.cmdline);
+	free(r->target.go_file);
+	free(r->target.cgroup);
+	ledger_free(&r->ledger);
+	vec_free(&r->run.events);
+	vec_free(&r->go.metrics);
+	vec_free(&r->go.by_state);
+	free(r->cgroup.path);
+	vec_free(&r->cgroup.rows);
+	for (size_t i = 0; i < r->origins.n; i++)
+		report_origin_free(&r->origins.v[i]);
+	vec_free(&r->origins);
+	findings_free(&r->findings);
+	for (size_t i = 0; i < r->missing.n; i++) {
+		free(r->missing.v[i].path);
+		free(r->missing.v[i].reason);
+		free(r->missing.v[i].needs);
+	}
+	vec_free(&r->missing);
+	vec_free(&r->losses);
+	*r = (struct report){ 0 };
+}
+
+int report_no_ledger(struct text *out)
+{
+	return text_printf(out, "No ledger: it ended before the first one was complete.");
+}
+
+int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)
+{
+	struct missing m = { .path = strdup(path), .needs = strdup(needs ? needs : "") };
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&m.reason, fmt, ap) < 0)
+		m.reason = NULL;
+	va_end(ap);
+	if (m.path && m.needs && m.reason && !vec_push(&r->missing, m))
+		return 0;
+	free(m.path);
+	free(m.needs);
+	free(m.reason);
+	return -ENOMEM;
+}
+
+const struct named_u64 *named_find(const named_vec *v, const char *name)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (!strcmp(v->v[i].name, name))
+			return &v->v[i];
+	return NULL;
+}
+
+int named_add(named_vec *v, const char *name, uint64_t value)
+{
+	struct named_u64 x = { .v = value };
+
+	if (strlen(name) >= sizeof(x.name))
+		return -EINVAL;
+	strcpy(x.name, name);
+	return vec_push(v, x);
+}

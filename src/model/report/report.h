@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One look at one target: all facts that `report` prints, in one value. collect/ fills it, out/
+ * prints it, findings are made from it. A figure that is not known is absent (has_… false, or not
+ * in the list), never 0, and `missing` names it.
+ */
+#ifndef RSSCOPE_MODEL_REPORT_REPORT_H
+#define RSSCOPE_MODEL_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "base/vec.h"
+#include "model/ledger/ledger.h"
+
+struct opt_u64 {
+	bool has;
+	uint64_t v;
+};
+#define OPT(x) ((struct opt_u64){ .has = true, .v = (x) })
+
+/* A named integer: a runtime metric, a kernel row, a loss counter. */
+struct named_u64 {
+	char name[72];
+	uint64_t v;
+};
+typedef VEC(struct named_u64) named_vec;
+
+enum reclaim { RECLAIM_ROW_NO, RECLAIM_ROW_YES, RECLAIM_ROW_PART };
+
+struct cgroup_out_row {
+	char name[40];
+	uint64_t bytes;
+	enum reclaim reclaimable;
+};
+
+struct missing {
+	char *path;   /* JSON path of what is absent, e.g. "go.metrics", "ledger[].pss" */
+	char *reason; /* why */
+	char *needs;  /* what would bring it; "" when nothing can */
+};
+
+enum unit { UNIT_BYTES, UNIT_COUNT, UNIT_PERCENT, UNIT_SECONDS, UNIT_KINDS };
+
+struct evidence {
+	char *name;
+	uint64_t value;
+	enum unit unit;
+	char *source; /* JSON path of the figure, or how it was computed from others */
+};
+
+enum severity { SEV_INFO, SEV_WARNING, SEV_CRITICAL };
+
+struct finding {
+	const char *id; /* static */
+	enum severity severity;
+	char *summary;
+	VEC(struct evidence) evidence;
+	VEC(char *) advice;
+};
+typedef VEC(struct finding) finding_vec;
+
+struct report_target {
+	int32_t pid, ns_pid; /* ns_pid 0: unknown */
+	char comm[64];
+	char *exe, *cmdline, *cgroup; /* owned; may be NULL */
+	char container_id[80];
+	uint64_t start_time_unix_ns; /* 0: unknown; moves with the host's clock */
+	uint64_t start_ticks;	     /* the same in clock ticks after boot: exact; 0: unknown */
+	char go_version[128];	     /* "" when not Go */
+	char module[256];
+	char *go_file; /* the library that holds the Go runtime; NULL: the executable. Owned */
+	char build_id[80];
+	bool is_go, has_binary, stripped, pie, cgo;
+};
+
+struct report_go {
+	bool known;		 /* the runtime's books were read */
+	char identified_by[160]; /* "build info + allspans + self-check" */
+	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
+	named_vec metrics;	 /* runtime/metrics names → values (bytes, counts, percent) */
+	struct opt_u64 cycles, last_end_unix_ns, last_pause_ns, goal, live, memory_limit;
+	bool has_gogc;
+	int64_t gogc; /* percent; −1: off */
+	struct opt_u64 goroutines;
+	named_vec by_state; /* "running", "waiting", … */
+	struct opt_u64 spans, retries;
+};
+
+struct report_frame {
+	uint64_t addr;
+	char *func, *file, *module; /* owned; NULL: not known */
+	uint32_t line;
+};
+
+/* Mapped memory by the stack that asked for it: of a process whose mapping calls were watched. */
+struct report_origin {
+	enum category cat;	  /* of most of its resident bytes; go/heap for all its parts */
+	uint64_t bytes, resident; /* mapped; of these in memory */
+	uint64_t count;		  /* ranges */
+	int caller;		  /* index of the frame that a person would name; −1: none */
+	VEC(struct report_frame) stack;
+};
+
+struct report_kernel {
+	struct opt_u64 page_tables;   /* VmPTE, bytes */
+	struct opt_u64 kernel_stacks; /* threads × kernel stack size, bytes */
+	struct opt_u64 threads;
+	struct opt_u64 kernel_stack_size;
+};
+
+struct report_cgroup {
+	int version; /* 0: none */
+	char *path;
+	struct opt_u64 usage, limit, effective_limit;
+	VEC(struct cgroup_out_row) rows;
+};
+
+/*
+ * A process that was watched from its first instruction: `run`. As of its end, or of now while it
+ * goes on. The ledger beside it is one that was taken while it lived.
+ */
+struct report_run {
+	bool known, ended;
+	char ledger_at[8]; /* which ledger stands beside: "last", "peak" (the largest RSS) */
+	int status;	   /* exit status; of no meaning when it did not end by itself */
+	int signal;	   /* that ended it; 0: none */
+	bool core_dumped;
+	struct opt_u64 wall_ns, user_ns, system_ns;
+	struct opt_u64 ledgers;	      /* complete ones */
+	struct opt_u64 ledger_age_ns; /* from the ledger beside to the end, or to now */
+	struct opt_u64 last_rss;      /* bytes, before the kernel took the memory down */
+	struct opt_u64 tree_max_rss;  /* bytes, its own peak or that of a child it waited for */
+	struct opt_u64 minor_faults, major_faults, gc_cycles;
+	struct opt_u64 followed, followed_ended; /* processes that it and its children forked */
+	named_vec events;			 /* by kind */
+};
+
+struct report {
+	/* tool and host */
+	uint64_t time_unix_ns;
+	struct {
+		char boot_id[40], kernel[80], arch[16]; /* "" when unknown */
+		uint32_t page_size;
+	} host;
+	char source[16]; /* "live", "capture", "core" */
+
+	struct report_target target;
+	struct {
+		struct opt_u64 before, after, high_water, churn;
+		uint64_t scanned;
+		char observed_by[24]; /* "first-instruction", "attach", "none" */
+	} rss;
+	struct ledger ledger;
+	bool no_ledger; /* the ledger, and rss.scanned, are not known */
+	struct report_run run;
+	struct report_go go;
+	struct report_kernel kernel;
+	struct report_cgroup cgroup;
+	VEC(struct report_origin) origins; /* largest first */
+	finding_vec findings;
+	VEC(struct missing) missing;
+	named_vec losses;
+	struct {
+		struct opt_u64 wall_ns, cpu_ns, probes, max_rss; /* max_rss bytes */
+	} cost;
+	bool partial; /* exit code 5: something that was asked for could not be read */
+};
+
+/* Empties it; whoever fills it calls ledger_init(&r->ledger). */
+void report_init(struct report *r);
+void finding_free(struct finding *f); /* what it owns */
+void findings_free(finding_vec *v);   /* and leaves it empty */
+void report_origin_free(struct report_origin *o);
+void report_free(struct report *r); /* all it owns; safe after report_init alone */
+
+/* The sentence that opens a report without a ledger. Appended to *out. 0 or -ENOMEM. */
+int report_no_ledger(struct text *out);
+
+/* Names an absence. 0 or -ENOMEM. */
+int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The metric of that name, or NULL. */
+const struct named_u64 *named_find(const named_vec *v, const char *name);
+int named_add(named_vec *v, const char *name, uint64_t value);
+
+#endif

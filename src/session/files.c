@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "session/files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct keep {
+	struct memsrc *m;
+	const char *path;
+	int fd;
+};
+
+static int keep_piece(void *ctx, uint64_t off, uint64_t len)
+{
+	struct keep *p = ctx;
+
+	return memsrc_keep_piece(p->m, p->path, p->fd, off, len);
+}
+
+typedef int open_fn(int fd, struct bin **out, struct err *e);
+
+static int open_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end,
+		     open_fn *open, struct bin **out, struct err *e)
+{
+	_close_ int fd = -1;
+	struct bin *b = NULL;
+	int r = memsrc_file(m, path, start, end, &fd);
+
+	if (r)
+		return err_set(e, r, "%s can't be opened: %s", path, strerror(-r));
+	r = open(fd, &b, e);
+	if (r)
+		return r;
+	r = bin_pieces(b, keep_piece, &(struct keep){ m, path, fd });
+	if (r) {
+		bin_close(b);
+		return err_set(e, r, "%s: saving its headers: %s", path, strerror(-r));
+	}
+	*out = b;
+	return 0;
+}
+
+int files_open_exe(struct memsrc *m, const struct maps *maps, const char *name, struct bin **out,
+		   uint64_t *bias, struct err *e)
+{
+	const struct vma *low = NULL;
+	int r;
+
+	for (size_t i = 0; i < maps->vma.n && !low; i++)
+		if (maps->vma.v[i].inode && !strcmp(maps->vma.v[i].name, name))
+			low = &maps->vma.v[i];
+	r = open_file(m, "exe", low ? low->start : 0, low ? low->end : 0, bin_open, out, e);
+	if (!r)
+		*bias = low ? bin_bias(*out, low->start, low->offset) : 0;
+	return r;
+}
+
+/* ---- libraries */
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+bool vma_is_shm(const struct vma *v)
+{
+	return has_prefix(v->name, "/memfd:") || has_prefix(v->name, "/SYSV") ||
+	       has_prefix(v->name, "/dev/shm/") || has_prefix(v->name, "/dev/zero") ||
+	       has_prefix(v->name, "[anon_shmem:") || (v->inode && !v->name[0]);
+}
+
+bool vma_is_lib(const struct maps *maps, const struct vma *v)
+{
+	const char *base = strrchr(v->name, '/');
+
+	base = base ? base + 1 : v->name;
+	if (strstr(base, ".so.") || (strlen(base) > 3 && !strcmp(base + strlen(base) - 3, ".so")))
+		return true;
+	for (size_t i = 0; i < maps->vma.n; i++) {
+		const struct vma *w = &maps->vma.v[i];
+
+		if ((w->flags & VMA_X) && w->inode == v->inode && w->dev_major == v->dev_major &&
+		    w->dev_minor == v->dev_minor && !strcmp(w->name, v->name))
+			return true;
+	}
+	return false;
+}
+
+static bool is_there(const struct libs *l, const struct vma *v)
+{
+	for (size_t i = 0; i < l->v.n; i++)
+		if (l->v.v[i].start == v->start && !strcmp(l->v.v[i].name, v->name))
+			return true;
+	return false;
+}
+
+static int add_lib(struct libs *l, struct memsrc *m, const struct vma *low)
+{
+	struct lib x = { .name = strdup(low->name), .start = low->start, .end = low->end };
+
+	if (!x.name)
+		return -ENOMEM;
+	if (!open_file(m, low->name, low->start, low->end, bin_open_lib, &x.bin, &x.why))
+		x.bias = bin_bias(x.bin, low->start, low->offset);
+	if (vec_push(&l->v, x)) {
+		bin_close(x.bin);
+		free(x.name);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const char *exe)
+{
+	const char *done = "";
+
+	for (size_t i = 0; i < maps->vma.n; i++) {
+		const struct vma *v = &maps->vma.v[i];
+		int r;
+
+		/* a library's first mapping shows its start; its others follow */
+		if (!v->inode || v->offset || v->name[0] != '/' || (v->flags & VMA_SHARED) ||
+		    (exe[0] && !strcmp(v->name, exe)) || vma_is_shm(v) || !strcmp(done, v->name) ||
+		    !vma_is_lib(maps, v))
+			continue;
+		done = v->name;
+		r = is_there(l, v) ? 0 : add_lib(l, m, v);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+void libs_free(struct libs *l)
+{
+	for (size_t i = 0; i < l->v.n; i++) {
+		bin_close(l->v.v[i].bin);
+		free(l->v.v[i].name);
+	}
+	vec_free(&l->v);
+}
+
+/* ---- Go */
+
+size_t files_with_go(struct bin *exe, uint64_t bias, const struct libs *l,
+		     struct go_file out[GO_FILES_MAX])
+{
+	size_t n = 0;
+
+	if (exe && bin_go(exe)->is_go)
+		out[n++] = (struct go_file){ exe, bias, NULL };
+	for (size_t i = 0; i < l->v.n && n < GO_FILES_MAX; i++)
+		if (l->v.v[i].bin && bin_go(l->v.v[i].bin)->pclntab)
+			out[n++] = (struct go_file){ l->v.v[i].bin, l->v.v[i].bias, &l->v.v[i] };
+	return n;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The target's ELF files: the executable, its shared libraries, and which of them holds a Go
+ * runtime. That is the executable, or a library when Go is a guest in another program
+ * (-buildmode=c-shared) or has its runtime in one (-linkshared).
+ */
+#ifndef RSSCOPE_SESSION_FILES_H
+#define RSSCOPE_SESSION_FILES_H
+
+#include "base/vec.h"
+#include "binary/binary.h"
+#include "proc/maps.h"
+#include "source/memsrc.h"
+
+struct lib {
+	char *name;	     /* as in maps; owned */
+	uint64_t start, end; /* its lowest mapping */
+	struct bin *bin;     /* NULL: can't be opened, `why` tells */
+	uint64_t bias;
+	struct err why;
+};
+
+struct libs {
+	VEC(struct lib) v;
+};
+
+/* Opens the executable, and lets a capture keep the pieces of it that matter. `name` is what maps
+ * call it; bias comes from its lowest mapping, 0 when it has none. The caller closes *out. 0 or
+ * -errno. */
+int files_open_exe(struct memsrc *m, const struct maps *maps, const char *name, struct bin **out,
+		   uint64_t *bias, struct err *e);
+
+/* The libraries among the mappings that are not in *l yet, each opened once (likewise for
+ * captures). 0 or -ENOMEM. */
+int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const char *exe);
+void libs_free(struct libs *l); /* safe on a zeroed struct, and twice */
+
+/* Whether v belongs to a library: it is called so, or code of the same file is mapped. */
+bool vma_is_lib(const struct maps *maps, const struct vma *v);
+/* Memory that has a file behind it in name only: memfd, System V, /dev/shm, shared anonymous. */
+bool vma_is_shm(const struct vma *v);
+
+/* A file that may hold the runtime. */
+struct go_file {
+	struct bin *bin; /* borrowed */
+	uint64_t bias;
+	const struct lib *lib; /* NULL: the executable */
+};
+enum { GO_FILES_MAX = 8 };
+
+/* Those of them, the executable first. exe may be NULL. */
+size_t files_with_go(struct bin *exe, uint64_t bias, const struct libs *l,
+		     struct go_file out[GO_FILES_MAX]);
+
+#endif

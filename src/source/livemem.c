@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "source/livemem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "source/memsrc_impl.h"
+
+enum {
+	LINE = 1024, /* divides every page size */
+	AHEAD = 4,   /* lines read at once when the one before is known: within a page */
+	LINES = 2048,
+	HASH_BITS = 12,
+	PRESENCES = 1024,
+	PRESENCE_PAGES = 64,
+	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
+	IOVS = 256,
+	MAPS_MAX = 64 << 20,
+};
+
+int livemem_init(struct livemem *l, pid_t pid, int proc_fd, int pidfd, const struct pagemap *p)
+{
+	*l = (struct livemem){ .pagemap = p,
+			       .pid = pid,
+			       .proc_fd = proc_fd,
+			       .pidfd = pidfd,
+			       .page_size = p->page_size };
+	l->mem = openat(proc_fd, "mem", O_RDONLY | O_CLOEXEC);
+	if (l->mem < 0)
+		return -errno;
+	l->presence = calloc(PRESENCES, sizeof(*l->presence));
+	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
+	l->line_slot = calloc(1 << HASH_BITS, sizeof(*l->line_slot));
+	l->lines = malloc((size_t)LINES * LINE);
+	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
+	if (!l->presence || !l->line_tag || !l->line_slot || !l->lines || !l->entries) {
+		livemem_deinit(l);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void livemem_deinit(struct livemem *l)
+{
+	close_fd(&l->mem);
+	maps_free(&l->maps);
+	free(l->presence);
+	free(l->line_tag);
+	free(l->line_slot);
+	free(l->lines);
+	free(l->entries);
+	l->presence = NULL;
+	l->line_tag = NULL;
+	l->line_slot = NULL;
+	l->lines = NULL;
+	l->entries = NULL;
+}
+
+void livemem_flush(struct livemem *l)
+{
+	memset(l->presence, 0, PRESENCES * sizeof(*l->presence));
+	memset(l->line_tag, 0, LINES * sizeof(*l->line_tag));
+	maps_free(&l->maps);
+	l->maps_known = false;
+}
+
+const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
+{
+	_text_ struct text t = { 0 };
+
+	if (!l->maps_known) {
+		l->maps_known = true;
+		if (text_read_at(l->proc_fd, "maps", MAPS_MAX, &t) || !t.p ||
+		    maps_parse(t.p, &l->maps, NULL))
+			maps_free(&l->maps);
+	}
+	return maps_find(&l->maps, addr);
+}
+
+/* Tells the absent parts of [start, end) from the unmapped ones. */
+static int add_absent(struct livemem *l, uint64_t start, uint64_t end, range_vec *holes)
+{
+	while (start < end) {
+		const struct vma *v = livemem_vma(l, start);
+		uint64_t stop = end;
+		int rc;
+
+		if (v && v->end < end)
+			stop = v->end;
+		if (!v) {
+			const struct vma *all = l->maps.vma.v;
+			size_t i = 0, n = l->maps.vma.n;
+
+			while (i < n) { /* first VMA above start */
+				size_t mid = i + (n - i) / 2;
+
+				if (all[mid].start > start)
+					n = mid;
+				else
+					i = mid + 1;
+			}
+			if (i < l->maps.vma.n && all[i].start < end)
+				stop = all[i].start;
+		}
+		rc = range_append(holes, start, stop, v ? HOLE_ABSENT : HOLE_UNMAPPED);
+		if (rc)
+			return rc;
+		start = stop;
+	}
+	return 0;
+}
+
+/* False once the process has exited: until then its PID cannot name another one. */
+static bool still_there(const struct livemem *l)
+{
+	struct pollfd p = { .fd = l->pidfd, .events = POLLIN };
+
+	if (l->pidfd >= 0)
+		return poll(&p, 1, 0) == 0;
+	return pagemap_has_mm(l->pagemap);
+}
+
+/*
+ * Copies from the target through `remote` into `local`. Bytes copied, stopping short at the first
+ * page that can't be read; -EFAULT when that is the very first; -ESRCH when the target is gone.
+ */
+static ssize_t copy_runs(struct livemem *l, const struct iovec *local, const struct iovec *remote,
+			 size_t n)
+{
+	ssize_t r;
+
+	if (!l->by_procmem) {
+		r = process_vm_readv(l->pid, local, n, remote, n, 0);
+		if (r >= 0 || errno == EFAULT)
+			return !still_there(l) ? -ESRCH : r >= 0 ? r : -EFAULT;
+		if (errno == ESRCH)
+			return -ESRCH;
+		/* seccomp filters of older container engines refuse it (EPERM, ENOSYS) */
+		l->by_procmem = true;
+	}
+	/* Runs need not touch: one at a time. The caller comes back for the rest. */
+	do
+		r = pread(l->mem, local[0].iov_base, local[0].iov_len,
+			  (off_t)(uintptr_t)remote[0].iov_base);
+	while (r < 0 && errno == EINTR);
+	if (r > 0)
+		return r;
+	/* mem_rw() gives 0 once the mm is gone, EIO for a page that can't be had. */
+	return pagemap_has_mm(l->pagemap) ? -EFAULT : -ESRCH;
+}
+
+/*
+ * Reads present bytes. Where process_vm_readv stops (PROT_NONE pages, for one) /proc/PID/mem may
+ * still read, as it does for a debugger; where that fails too it is a hole.
+ */
+static int copy_stubborn(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len,
+			 range_vec *holes)
+{
+	size_t n = l->page_size - addr % l->page_size;
+	ssize_t r;
+
+	if (n > len)
+		n = len;
+	do
+		r = pread(l->mem, buf, n, addr);
+	while (r < 0 && errno == EINTR);
+	if (r == (ssize_t)n)
+		return n;
+	if (!pagemap_has_mm(l->pagemap))
+		return -ESRCH;
+	if (r < 0)
+		r = 0;
+	memset(buf + r, 0, n - r);
+	if (range_append(holes, addr + r, addr + n, HOLE_FAILED))
+		return -ENOMEM;
+	return n;
+}
+
+struct runs {
+	struct iovec local[IOVS], remote[IOVS];
+	size_t n;
+};
+
+static int runs_flush(struct livemem *l, struct runs *r, range_vec *holes)
+{
+	size_t i = 0;
+
+	while (i < r->n) {
+		ssize_t got = copy_runs(l, r->local + i, r->remote + i, r->n - i);
+
+		if (got == -EFAULT || got == 0)
+			got = copy_stubborn(l, (uintptr_t)r->remote[i].iov_base,
+					    r->local[i].iov_base, r->local[i].iov_len, holes);
+		if (got < 0)
+			return got;
+		for (; got && (size_t)got >= r->local[i].iov_len; i++)
+			got -= r->local[i].iov_len;
+		if (got) {
+			r->local[i].iov_base = (uint8_t *)r->local[i].iov_base + got;
+			r->local[i].iov_len -= got;
+			r->remote[i].iov_base = (uint8_t *)r->remote[i].iov_base + got;
+			r->remote[i].iov_len -= got;
+		}
+	}
+	r->n = 0;
+	return 0;
+}
+
+static int runs_add(struct livemem *l, struct runs *r, uint64_t addr, uint8_t *buf, size_t len,
+		    range_vec *holes)
+{
+	int rc = 0;
+
+	if (r->n == IOVS)
+		rc = runs_flush(l, r, holes);
+	if (rc)
+		return rc;
+	r->local[r->n] = (struct iovec){ buf, len };
+	r->remote[r->n++] = (struct iovec){ (void *)(uintptr_t)addr, len };
+	return 0;
+}
+
+/* Entries of the pages of [addr, addr + len); those beyond the address space count as absent. */
+static int lookup(struct livemem *l, uint64_t addr, size_t len, size_t *pages)
+{
+	uint64_t vpn = addr / l->page_size;
+	size_t n = (addr + len - 1) / l->page_size - vpn + 1;
+	long got = pagemap_present(l->pagemap, vpn, l->entries, n);
+
+	if (got < 0)
+		got = 0;
+	if (!got && !pagemap_has_mm(l->pagemap))
+		return -ESRCH;
+	memset(l->entries + got, 0, (n - got) * sizeof(*l->entries));
+	*pages = n;
+	return 0;
+}
+
+/* One window: at most WINDOW_PAGES pages. */
+static int read_window(struct livemem *l, struct runs *r, uint64_t addr, uint8_t *buf, size_t len,
+		       range_vec *holes)
+{
+	uint64_t end = addr + len, at = addr;
+	size_t pages, i = 0;
+	int rc = lookup(l, addr, len, &pages);
+
+	while (!rc && i < pages) {
+		bool present = l->entries[i] & PM_PRESENT;
+		uint64_t stop;
+
+		while (i < pages && !!(l->entries[i] & PM_PRESENT) == present)
+			i++;
+		stop = (addr / l->page_size + i) * l->page_size;
+		if (i == pages)
+			stop = end;
+		if (present) {
+			rc = runs_add(l, r, at, buf + (at - addr), stop - at, holes);
+		} else {
+			memset(buf + (at - addr), 0, stop - at);
+			rc = add_absent(l, at, stop, holes);
+		}
+		at = stop;
+	}
+	return rc;
+}
+
+static int read_large(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len, range_vec *holes)
+{
+	struct runs runs;
+	int rc = 0;
+
+	runs.n = 0;
+	while (len && !rc) {
+		size_t n = (size_t)WINDOW_PAGES * l->page_size - addr % l->page_size;
+
+		if (n > len)
+			n = len;
+		rc = read_window(l, &runs, addr, buf, n, holes);
+		addr += n;
+		buf += n;
+		len -= n;
+	}
+	if (!rc)
+		rc = runs_flush(l, &runs, holes);
+	range_sort(holes->v, holes->n); /* failures are found after absences */
+	return rc;
+}
+
+/* 1 present, 0 absent, -ESRCH. */
+static int page_present(struct livemem *l, uint64_t addr)
+{
+	uint64_t page = addr / l->page_size, group = page / PRESENCE_PAGES;
+	struct livemem_presence *p = &l->presence[group % PRESENCES];
+
+	if (p->tag != group + 1) {
+		uint64_t entry[PRESENCE_PAGES];
+		long got =
+			pagemap_entries(l->pagemap, group * PRESENCE_PAGES, entry, PRESENCE_PAGES);
+
+		if (got <= 0 && !pagemap_has_mm(l->pagemap))
+			return -ESRCH;
+		p->tag = group + 1;
+		p->bits = 0;
+		for (long i = 0; i < got; i++)
+			p->bits |= (uint64_t) !!(entry[i] & PM_PRESENT) << i;
+	}
+	return p->bits >> (page % PRESENCE_PAGES) & 1;
+}
+
+static uint16_t *slot_of(const struct livemem *l, uint64_t line)
+{
+	return &l->line_slot[line * 0x9e3779b97f4a7c15ULL >> (64 - HASH_BITS)];
+}
+
+/* The cached line, or NULL. */
+static const uint8_t *find_line(const struct livemem *l, uint64_t line)
+{
+	size_t slot = *slot_of(l, line);
+
+	return l->line_tag[slot] == line + 1 ? l->lines + slot * LINE : NULL;
+}
+
+/*
+ * Reads the line, and those behind it in its page when reading goes upwards. In the order of
+ * reading they share pages of our own memory, each of which costs a fault. NULL when the kernel
+ * does not give it.
+ */
+static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
+{
+	size_t n = 1, slot;
+	ssize_t got;
+
+	if (line && find_line(l, line - 1))
+		n = AHEAD - line % AHEAD;
+	if (l->line_next + n > LINES)
+		l->line_next = 0;
+	slot = l->line_next;
+	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
+	/* The fd is bound to the mm: for one line it costs half of process_vm_readv, after which
+	 * the PID has to be checked. */
+	got = pread(l->mem, l->lines + slot * LINE, n * LINE, line * LINE);
+	for (size_t i = 0; got >= (ssize_t)((i + 1) * LINE); i++) {
+		l->line_tag[slot + i] = line + i + 1;
+		*slot_of(l, line + i) = slot + i;
+	}
+	if (got < LINE)
+		return NULL;
+	l->line_next += n;
+	return l->lines + slot * LINE;
+}
+
+/* The part [addr, addr + len) of one line, through the cache. */
+static int read_line(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len, range_vec *holes)
+{
+	const uint8_t *data = find_line(l, addr / LINE);
+	struct runs one;
+	int rc;
+
+	if (!data) {
+		rc = page_present(l, addr);
+		if (rc < 0)
+			return rc;
+		if (!rc) {
+			memset(buf, 0, len);
+			return add_absent(l, addr, addr + len, holes);
+		}
+		data = fetch_line(l, addr / LINE);
+	}
+	if (data) {
+		memcpy(buf, data + addr % LINE, len);
+		return 0;
+	}
+	one.n = 0;
+	rc = runs_add(l, &one, addr, buf, len, holes);
+	return rc ? rc : runs_flush(l, &one, holes);
+}
+
+int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, void *buf)
+{
+	uint64_t step = (uint64_t)IOVS * l->page_size;
+	uint8_t *p = buf;
+
+	for (uint64_t a = start; a < end; a += step) {
+		uint64_t stop = end - a < step ? end : a + step;
+		size_t pages, n = (stop - a) / l->page_size;
+		range_vec holes = { 0 }; /* zeros say enough */
+		struct runs r = { .n = 0 };
+		int rc;
+
+		if (n > WINDOW_PAGES)
+			return -EINVAL;
+		rc = lookup(l, a, stop - a, &pages);
+		memset(p, 0, n * each);
+		for (size_t i = 0; i < n && !rc; i++)
+			if (l->entries[i] & PM_PRESENT)
+				rc = runs_add(l, &r, a + i * l->page_size, p + i * each, each,
+					      &holes);
+		if (!rc)
+			rc = runs_flush(l, &r, &holes);
+		vec_free(&holes);
+		if (rc)
+			return rc;
+		p += n * each;
+	}
+	return 0;
+}
+
+int livemem_read(struct livemem *l, uint64_t addr, void *buf, size_t len, range_vec *holes)
+{
+	uint8_t *p = buf;
+	int rc = 0;
+
+	if (len > AHEAD * LINE)
+		return read_large(l, addr, p, len, holes);
+	while (len && !rc) {
+		size_t n = LINE - addr % LINE;
+
+		if (n > len)
+			n = len;
+		rc = read_line(l, addr, p, n, holes);
+		addr += n;
+		p += n;
+		len -= n;
+	}
+	return rc;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The memory of a live process, present pages only. Internal to src/proc.
+ *
+ * Small reads (pointer chasing) go through a bounded cache of presence bits and of lines; large
+ * ones look the page map up once and copy the runs of present pages straight to the caller.
+ */
+#ifndef RSSCOPE_SOURCE_LIVEMEM_H
+#define RSSCOPE_SOURCE_LIVEMEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/range.h"
+#include "proc/maps.h"
+#include "source/pagemap.h"
+
+struct livemem_presence { /* 64 pages */
+	uint64_t tag;	  /* page number / 64, + 1; 0: empty */
+	uint64_t bits;
+};
+
+struct livemem {
+	const struct pagemap *pagemap; /* borrowed */
+	pid_t pid;
+	int proc_fd, pidfd; /* borrowed; pidfd may be −1 */
+	int mem;	    /* /proc/PID/mem, bound to the mm of the open */
+	uint32_t page_size;
+	bool by_procmem; /* process_vm_readv is not to be had */
+
+	struct livemem_presence *presence;
+	uint64_t *line_tag; /* address / LINE, + 1; 0: empty */
+	uint8_t *lines;
+	uint16_t *line_slot; /* where a line may be, by hash; its tag decides */
+	size_t line_next;    /* the slot to fill next, round and round */
+	struct maps maps;    /* to tell absent from unmapped; read when first needed */
+	bool maps_known;
+	uint64_t *entries; /* scratch for large reads */
+};
+
+/* The fds stay the caller's. 0, -errno of opening /proc/PID/mem. */
+int livemem_init(struct livemem *l, pid_t pid, int proc_fd, int pidfd, const struct pagemap *p);
+void livemem_deinit(struct livemem *l);
+
+/* As memsrc_ops.read. */
+int livemem_read(struct livemem *l, uint64_t addr, void *buf, size_t len, range_vec *holes);
+/* As memsrc_read_heads. */
+int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, void *buf);
+void livemem_flush(struct livemem *l);
+
+/* The VMA at addr by the cached maps, or NULL; lives until the next flush. */
+const struct vma *livemem_vma(struct livemem *l, uint64_t addr);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "source/memsrc_impl.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source/capture_impl.h"
+#include "rsscope/capture.h"
+
+/* So many retries of a pass are told apart; a reader of captures takes no more. */
+enum { EPOCH_MAX = CAPTURE_STREAMS_MAX / PASS_COUNT - 1 };
+
+static int open_by_magic(const char *path, struct memsrc **out, struct err *e)
+{
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int (*open_kind)(const char *path, int fd, uint64_t size, struct memsrc **out,
+			 struct err *e) = NULL;
+	uint8_t head[8] = { 0 };
+	struct stat st;
+	int mine;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (S_ISREG(st.st_mode) && pread(fd, head, sizeof(head), 0) >= 0) {
+		if (!memcmp(head, CAPTURE_MAGIC, sizeof(head)))
+			open_kind = capture_open;
+		else if (!memcmp(head, ELFMAG, SELFMAG))
+			open_kind = core_open;
+	}
+	if (!open_kind)
+		return err_set(e, -EINVAL,
+			       "%s is neither a capture of rsscope nor an ELF core file", path);
+	mine = fd;
+	fd = -1;
+	return open_kind(path, mine, st.st_size, out, e);
+}
+
+int memsrc_open_file(const char *path, struct memsrc **out, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = open_by_magic(path, out, &why);
+
+	if (rc && !why.code)
+		err_set(&why, rc, "%s: %s", path, strerror(-rc));
+	if (rc && e)
+		*e = why;
+	return rc;
+}
+
+void memsrc_deinit(struct memsrc *m)
+{
+	for (size_t i = 0; i < m->notes.n; i++)
+		free(m->notes.v[i].name);
+	vec_free(&m->notes);
+	vec_free(&m->holes);
+}
+
+void memsrc_close(struct memsrc *m)
+{
+	if (!m)
+		return;
+	memsrc_deinit(m);
+	m->ops->close(m);
+}
+
+enum memsrc_kind memsrc_kind(const struct memsrc *m)
+{
+	return m->kind;
+}
+
+pid_t memsrc_pid(const struct memsrc *m)
+{
+	return m->pid;
+}
+
+uint32_t memsrc_page_size(const struct memsrc *m)
+{
+	return m->page_size;
+}
+
+const struct memsrc_stats *memsrc_stats(const struct memsrc *m)
+{
+	return &m->stats;
+}
+
+int memsrc_alive(const struct memsrc *m)
+{
+	return m->ops->alive(m);
+}
+
+const char *memsrc_pages_how(const struct memsrc *m)
+{
+	return m->ops->pages_how(m);
+}
+
+static struct memsrc_noted *find_note(struct memsrc *m, const char *name)
+{
+	for (size_t i = 0; i < m->notes.n; i++)
+		if (!strcmp(m->notes.v[i].name, name))
+			return &m->notes.v[i];
+	return NULL;
+}
+
+int memsrc_note(struct memsrc *m, const char *name, uint64_t *value)
+{
+	struct memsrc_noted *known = find_note(m, name);
+	struct memsrc_noted fresh;
+	int rc;
+
+	if (known) {
+		*value = known->value;
+		return 0;
+	}
+	if (m->ops->note) {
+		rc = m->ops->note(m, name, value);
+		if (rc)
+			return rc;
+	}
+	fresh = (struct memsrc_noted){ strdup(name), *value };
+	if (!fresh.name || vec_push(&m->notes, fresh)) {
+		free(fresh.name);
+		return -ENOMEM;
+	}
+	if (m->tee)
+		tee_note(m, name, *value);
+	return 0;
+}
+
+static int note_text(struct memsrc *m, const char *name, struct text *out)
+{
+	struct memsrc_noted *known = find_note(m, name);
+	uint64_t value = 0;
+	int rc;
+
+	if (known)
+		value = known->value;
+	else if (!m->ops->note)
+		return -ENOENT;
+	else if ((rc = m->ops->note(m, name, &value)))
+		return rc;
+	return text_printf(out, "%" PRIu64 "\n", value);
+}
+
+int memsrc_text(struct memsrc *m, const char *key, unsigned int seq, struct text *out)
+{
+	size_t before = out->n;
+	int rc;
+
+	if (!strncmp(key, "meta/", 5))
+		return note_text(m, key + 5, out);
+	rc = text_add(out, "", 0); /* an empty text is a string, too */
+	if (!rc)
+		rc = m->tee ? tee_text(m, key, seq, out) : m->ops->text(m, key, seq, out);
+	if (rc && out->p) {
+		out->n = before; /* what was read before it failed is not an answer */
+		out->p[before] = 0;
+	}
+	return rc;
+}
+
+static int get_text(void *ctx, const char *key, unsigned int seq, struct text *out)
+{
+	return memsrc_text(ctx, key, seq, out);
+}
+
+const struct proc_texts *memsrc_texts(struct memsrc *m)
+{
+	m->texts = (struct proc_texts){ get_text, m, m->pid, m->page_size };
+	return &m->texts;
+}
+
+/* The epoch that a read in this pass belongs to. */
+static uint32_t current_epoch(struct memsrc *m, enum memsrc_pass pass)
+{
+	struct memsrc_epoch *ep = &m->epoch[pass];
+
+	if (ep->stale && ep->used && ep->number < EPOCH_MAX)
+		ep->number++;
+	ep->stale = false;
+	ep->used = true;
+	return ep->number;
+}
+
+/* Books what could not be read; what memsrc_read returns. */
+static int count_holes(struct memsrc *m)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < m->holes.n; i++) {
+		const struct range *h = &m->holes.v[i];
+
+		switch (h->flags) {
+		case HOLE_ABSENT:
+			m->stats.not_resident += h->end - h->start;
+			rc = rc ? rc : -ENODATA;
+			break;
+		case HOLE_UNMAPPED:
+			m->stats.unmapped += h->end - h->start;
+			rc = -EFAULT;
+			break;
+		case HOLE_UNSAVED:
+			m->stats.failed += h->end - h->start;
+			rc = rc ? rc : -ENODATA;
+			break;
+		default:
+			m->stats.failed += h->end - h->start;
+			rc = -EFAULT;
+			break;
+		}
+	}
+	return rc;
+}
+
+int memsrc_read(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, void *buf, size_t len)
+{
+	uint32_t epoch;
+	int rc;
+
+	if (!len)
+		return 0;
+	if (addr + len < addr || (unsigned int)pass >= PASS_COUNT) {
+		memset(buf, 0, len);
+		return -EFAULT;
+	}
+	epoch = current_epoch(m, pass);
+	m->stats.reads++;
+	m->stats.read_bytes += len;
+	m->holes.n = 0;
+	rc = m->tee ? tee_read(m, pass, epoch, addr, buf, len, &m->holes)
+		    : m->ops->read(m, pass, epoch, addr, buf, len, &m->holes);
+	return rc ? rc : count_holes(m);
+}
+
+int memsrc_read_heads(struct memsrc *m, enum memsrc_pass pass, uint64_t start, uint64_t end,
+		      size_t each, void *buf)
+{
+	uint8_t *p = buf;
+
+	if (m->ops->heads && !m->tee) {
+		m->stats.reads++;
+		m->stats.read_bytes += (end - start) / m->page_size * each;
+		return m->ops->heads(m, start, end, each, buf);
+	}
+	for (uint64_t a = start; a < end; a += m->page_size, p += each) {
+		int rc = memsrc_read(m, pass, a, p, each);
+
+		if (rc == -ESRCH || rc == -ENOMEM)
+			return rc;
+	}
+	return 0;
+}
+
+void memsrc_flush(struct memsrc *m)
+{
+	for (int i = 0; i < PASS_COUNT; i++)
+		m->epoch[i].stale = true;
+	if (m->ops->flush)
+		m->ops->flush(m);
+}
+
+int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out)
+{
+	if (start >= end)
+		return 0;
+	return m->tee ? tee_pages(m, seq, start, end, out) : m->ops->pages(m, seq, start, end, out);
+}
+
+int memsrc_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd)
+{
+	return m->tee ? tee_file(m, path, start, end, fd) : m->ops->file(m, path, start, end, fd);
+}
+
+void memsrc_tee(struct memsrc *m, struct capture_writer *w)
+{
+	m->tee = w;
+	for (int i = 0; i < PASS_COUNT; i++)
+		m->epoch[i] = (struct memsrc_epoch){ 0 };
+	if (w)
+		tee_begin(m, w);
+}
+
+bool memsrc_is_saved(const struct memsrc *m)
+{
+	return m->tee;
+}
+
+int memsrc_keep_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
+{
+	return m->tee ? tee_piece(m, path, fd, off, len) : 0;
+}

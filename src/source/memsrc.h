@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where facts about a process come from: a live process, a capture, an ELF core.
+ *
+ * Everything that rsscope knows about a target passes through this interface and nothing else, so
+ * that what works live works on a file, and a capture is nothing but the answers that were given.
+ * A capture taken while a look runs ("tee") answers every later look the same way, byte for byte.
+ *
+ *   text   a small kernel file, named by key: "proc/status", "proc/maps", "proc/task",
+ *          "cgroup/…", "host/…". `seq` numbers repeated reads of a changing file (0 = first).
+ *   read   target memory. Only pages that are present are read: a read of an absent page would
+ *          fault it in, charged to the target.
+ *   pages  which pages are present, swapped, huge, file-backed (pagemap).
+ *   file   an executable or library, as a read-only fd (live: the very file that is mapped, also
+ *          when deleted or in another mount namespace).
+ */
+#ifndef RSSCOPE_SOURCE_MEMSRC_H
+#define RSSCOPE_SOURCE_MEMSRC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/range.h"
+#include "base/text.h"
+#include "proc/texts.h"
+
+enum memsrc_kind { MEMSRC_LIVE, MEMSRC_CAPTURE, MEMSRC_CORE };
+
+/* Flags of the ranges that memsrc_pages gives. Absent pages are in no range. */
+enum page_flag {
+	PAGE_PRESENT = 1 << 0, /* mapped to a frame: counts in RSS unless PAGE_ZERO */
+	PAGE_SWAPPED = 1 << 1, /* swap or migration entry */
+	PAGE_FILE = 1 << 2,    /* page cache or shared anonymous; else private anonymous */
+	PAGE_HUGE = 1 << 3,    /* mapped by a PMD (or larger) */
+	PAGE_ZERO = 1 << 4,    /* the shared zero page: not in RSS */
+};
+
+/* Which pass over the target's memory a read belongs to. Within one pass a byte of memory is read
+ * from the target at most once in a capture, so a replay sees what the look saw. */
+enum memsrc_pass {
+	PASS_DISCOVER, /* finding the runtime */
+	PASS_BOOKS,    /* metrics and off-heap structures */
+	PASS_SPANS,    /* span table, page bitmaps, page caches */
+	PASS_NATIVE,   /* glibc arenas, thread stacks */
+	PASS_AGAIN,    /* the second look that yields `uncertainty` */
+	PASS_COUNT
+};
+
+struct memsrc;
+struct capture_writer;
+
+/* What was read and what was not; cumulative. */
+struct memsrc_stats {
+	uint64_t reads, read_bytes;
+	uint64_t not_resident; /* bytes asked for in pages that were absent */
+	uint64_t unmapped;     /* bytes asked for outside every mapping (bad pointers) */
+	uint64_t failed;       /* bytes whose read failed though the page map said present */
+};
+
+/*
+ * Opens a live process: takes a pidfd and the start time, so that a reused PID is noticed.
+ * -ESRCH no such process; -EACCES/-EPERM not permitted (the text names the capability or mount);
+ * -ENODATA a kernel thread (it has no memory of its own).
+ */
+int memsrc_open_live(pid_t pid, struct memsrc **out, struct err *e);
+
+/* Opens a capture (rsscope's own) or an ELF core: told apart by their first bytes.
+ * -EINVAL with a text that says what is wrong with the file. */
+int memsrc_open_file(const char *path, struct memsrc **out, struct err *e);
+
+void memsrc_close(struct memsrc *m); /* NULL-safe */
+
+enum memsrc_kind memsrc_kind(const struct memsrc *m);
+pid_t memsrc_pid(const struct memsrc *m);
+uint32_t memsrc_page_size(const struct memsrc *m);
+const struct memsrc_stats *memsrc_stats(const struct memsrc *m);
+
+/* 0 while the target is the process that was opened, -ESRCH once it is gone or replaced. */
+int memsrc_alive(const struct memsrc *m);
+
+/*
+ * A small text by key; appended to *out, NUL-terminated. Keys:
+ *   proc/NAME            /proc/PID/NAME: status stat statm maps smaps smaps_rollup limits cgroup
+ *                        comm cmdline mountinfo; proc/exe gives the link's target
+ *   proc/task            the thread ids, one a line
+ *   proc/task/TID/NAME   syscall, comm, stat
+ *   cgroup/ABSOLUTE-PATH a file of the cgroup file systems
+ *                        (the path follows directly: "cgroup/sys/fs/cgroup/x/memory.stat")
+ *   host/NAME            boot_id, uname ("release\nmachine\n"), page_size, mountinfo (the
+ *                        observer's own), meminfo, thp, thp_size, rss_counters ("exact" or
+ *                        "batched": see rss.h)
+ *   meta/NAME            what the look itself noted (see memsrc_note)
+ * 0; -ENOENT, -EACCES, …; a capture repeats the errno that the live read gave.
+ */
+int memsrc_text(struct memsrc *m, const char *key, unsigned int seq, struct text *out);
+
+/* The same for src/proc's parsers: valid as long as m, for one thread. */
+const struct proc_texts *memsrc_texts(struct memsrc *m);
+
+/* A fact that cannot be read again later (the time, our own cost): on a live source the value is
+ * kept for the capture; on a capture *value is replaced by what was kept. 0 or -errno. */
+int memsrc_note(struct memsrc *m, const char *name, uint64_t *value);
+
+/*
+ * Reads len bytes at addr. Bytes in absent pages come back as zeros.
+ * 0 all read; -ENODATA some of it is not resident (the rest is filled in); -EFAULT some of it is
+ * not mapped or unreadable (likewise); -ESRCH target gone, or it has called execve. On a capture
+ * what was not saved counts as `failed` and gives -ENODATA.
+ */
+int memsrc_read(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, void *buf, size_t len);
+
+/*
+ * The first `each` bytes of every page of [start, end), page-aligned, packed into buf: for looking
+ * for headers. What can't be read comes back as zeros. Live, a few system calls for all of it.
+ * 0; -ESRCH; -ENOMEM.
+ */
+int memsrc_read_heads(struct memsrc *m, enum memsrc_pass pass, uint64_t start, uint64_t end,
+		      size_t each, void *buf);
+
+static inline int memsrc_u64(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, uint64_t *out)
+{
+	return memsrc_read(m, pass, addr, out, sizeof(*out));
+}
+
+/* Forgets cached pages, so that reads of a live target are fresh. Call between passes and before a
+ * retry of a torn read. */
+void memsrc_flush(struct memsrc *m);
+
+/*
+ * The page map of [start, end) in *out (appended; sorted, merged). `seq` as for texts.
+ * Mappings that never count in RSS ([vvar], [vsyscall], hugetlbfs, device memory) are the
+ * caller's to leave out. 0 or -errno.
+ */
+int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out);
+
+/* How residency is known: "PAGEMAP_SCAN", "pagemap", "pagemap without PFNs" (not privileged: zero
+ * pages count as present), "core (non-zero pages)"; a capture repeats what the look said. */
+const char *memsrc_pages_how(const struct memsrc *m);
+
+/*
+ * A mapped file as a read-only fd that the caller closes. `path` is the name in maps, [start, end)
+ * the mapping (live: opened through map_files, else /proc/PID/root, checked by device and inode).
+ * path "exe" is the executable. From a capture the fd holds the pieces that were saved at their
+ * offsets and zeros elsewhere. -ENOENT …
+ */
+int memsrc_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd);
+
+/* The tee: saves what is read from here on. The writer is borrowed; NULL ends it. */
+void memsrc_tee(struct memsrc *m, struct capture_writer *w);
+bool memsrc_is_saved(const struct memsrc *m); /* a tee is on */
+
+/* Tells the tee that bytes [off, off+len) of the file `path` are needed on replay. No-op without.
+ */
+int memsrc_keep_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "symbol/symbolize.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/vec.h"
+#include "binary/binary.h"
+#include "proc/maps.h"
+
+enum {
+	CACHE_SIZE = 4096, /* frames; direct-mapped, a power of two */
+	FILES_MAX = 256,   /* beyond that, code is named by its file only */
+};
+
+/* A mapped file. Known by device and inode: a name can be reused. */
+struct file {
+	uint32_t dev_major, dev_minor;
+	uint64_t inode;
+	char *path;
+	struct bin *bin; /* NULL: can't be opened */
+	uint64_t bias;
+	bool is_exe;
+};
+
+/* What an address stands for, innermost first. */
+struct names {
+	uint64_t addr;
+	size_t n; /* 0: free */
+	struct frame f[SYMBOLIZER_INLINED];
+};
+
+struct symbolizer {
+	struct memsrc *m;
+	struct maps maps;
+	bool may_reread;
+	uint64_t go_text;
+	char exe[4096];
+	VEC(struct file) files;
+	struct file program; /* at addresses that no mapping is known of */
+	struct names cache[CACHE_SIZE];
+};
+
+static void forget(struct symbolizer *s)
+{
+	for (size_t i = 0; i < s->files.n; i++) {
+		bin_close(s->files.v[i].bin);
+		free(s->files.v[i].path);
+	}
+	vec_free(&s->files);
+	bin_close(s->program.bin);
+	free(s->program.path);
+	s->program = (struct file){ 0 };
+	memset(s->cache, 0, sizeof(s->cache));
+}
+
+static bool is_same_file(const struct file *f, const struct vma *v)
+{
+	return f->inode == v->inode && f->dev_major == v->dev_major && f->dev_minor == v->dev_minor;
+}
+
+static void open_file(struct symbolizer *s, struct file *f, const struct vma *v)
+{
+	_close_ int fd = -1;
+	struct err e = { 0 };
+	const struct vma *low = v;
+	int r = memsrc_file(s->m, v->name, v->start, v->end, &fd);
+
+	if (!r)
+		r = f->is_exe ? bin_open(fd, &f->bin, &e) : bin_open_lib(fd, &f->bin, &e);
+	if (r) {
+		log_debug("%s: no names of functions: %s", v->name,
+			  e.text[0] ? e.text : strerror(-r));
+		return;
+	}
+	/* The mappings of one load of the file lie side by side: the lowest gives the bias. */
+	while (low > s->maps.vma.v && is_same_file(f, low - 1))
+		low--;
+	f->bias = bin_bias(f->bin, low->start, low->offset);
+}
+
+static struct file *file_of(struct symbolizer *s, const struct vma *v)
+{
+	struct file f = { .dev_major = v->dev_major,
+			  .dev_minor = v->dev_minor,
+			  .inode = v->inode,
+			  .is_exe = !strcmp(v->name, s->exe) };
+
+	for (size_t i = 0; i < s->files.n; i++)
+		if (is_same_file(&s->files.v[i], v))
+			return &s->files.v[i];
+	if (s->files.n == FILES_MAX)
+		return NULL;
+	f.path = strdup(v->name);
+	if (!f.path)
+		return NULL;
+	open_file(s, &f, v);
+	if (vec_push(&s->files, f)) {
+		bin_close(f.bin);
+		free(f.path);
+		return NULL;
+	}
+	return &s->files.v[s->files.n - 1];
+}
+
+/* Ahead of the first address in them: a short-lived target may have ended by then. */
+static void open_files(struct symbolizer *s)
+{
+	for (size_t i = 0; i < s->maps.vma.n; i++)
+		if (s->maps.vma.v[i].flags & VMA_X && s->maps.vma.v[i].inode)
+			file_of(s, &s->maps.vma.v[i]);
+}
+
+static int read_maps(struct symbolizer *s, struct err *e)
+{
+	struct maps maps = { 0 };
+	_text_ struct text exe = { 0 };
+	int r = s->m ? maps_read(memsrc_texts(s->m), 0, &maps, e) : -ESRCH;
+
+	/* What a process that has ended had mapped still names its last events. */
+	if (r || !maps.vma.n) {
+		maps_free(&maps);
+		return r;
+	}
+	maps_free(&s->maps);
+	s->maps = maps;
+	if (!memsrc_text(s->m, "proc/exe", 0, &exe) && exe.p)
+		snprintf(s->exe, sizeof(s->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
+	open_files(s);
+	return 0;
+}
+
+static const struct vma *find_vma(struct symbolizer *s, uint64_t addr)
+{
+	const struct vma *v = maps_find(&s->maps, addr);
+
+	if ((v && v->flags & VMA_X) || !s->may_reread)
+		return v;
+	s->may_reread = false;
+	if (read_maps(s, NULL))
+		return v;
+	return maps_find(&s->maps, addr);
+}
+
+static void name_in_file(struct symbolizer *s, const struct file *f, uint64_t pc, struct names *out)
+{
+	uint64_t text = f->is_exe ? s->go_text : 0, at = pc - f->bias, start;
+	struct bin_frame fn[SYMBOLIZER_INLINED];
+	size_t n;
+
+	out->f[0].module = f->path;
+	if (!f->bin)
+		return;
+	if (!bin_go(f->bin)->is_go || bin_go_frames(f->bin, text, at, fn, SYMBOLIZER_INLINED, &n) ||
+	    !n) {
+		bin_symbol(f->bin, at, &out->f[0].func, &start);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		out->f[i] = (struct frame){ .addr = out->addr,
+					    .func = fn[i].func,
+					    .file = fn[i].file,
+					    .line = fn[i].line,
+					    .module = f->path,
+					    .go = true };
+	out->n = n;
+}
+
+static void name_in_program(struct symbolizer *s, uint64_t pc, struct names *out)
+{
+	if (!s->program.bin)
+		return;
+	name_in_file(s, &s->program, pc, out);
+	if (!out->f[0].func)
+		out->f[0].module = NULL;
+}
+
+static void name_frames(struct symbolizer *s, uint64_t addr, struct names *out)
+{
+	/* The call lies before the address that it returns to, which may be another function's. */
+	uint64_t pc = addr ? addr - 1 : 0;
+	const struct vma *v = find_vma(s, pc);
+	const struct file *f;
+
+	*out = (struct names){ .addr = addr, .n = 1, .f = { { .addr = addr } } };
+	if (!v) {
+		name_in_program(s, pc, out);
+		return;
+	}
+	if (!v->inode) {
+		out->f[0].module = !strcmp(v->name, "[vdso]") ? "[vdso]" : NULL;
+		return;
+	}
+	f = file_of(s, v);
+	if (f)
+		name_in_file(s, f, pc, out);
+}
+
+size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max)
+{
+	struct names *c = &s->cache[(addr * 0x9e3779b97f4a7c15ULL) >> 52];
+	size_t n;
+
+	_Static_assert(CACHE_SIZE == 1 << 12, "the hash gives 12 bits");
+	/* What could not be named may be tomorrow, when its mapping is known. */
+	if (!c->n || c->addr != addr || !c->f[0].module)
+		name_frames(s, addr, c);
+	n = c->n < max ? c->n : max;
+	memcpy(f, c->f, n * sizeof(*f));
+	return n;
+}
+
+void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
+{
+	symbolizer_frames(s, addr, out, 1);
+}
+
+size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f)
+{
+	size_t depth = event_call_depth(c), n = 0, own;
+	bool go = depth == c->nstack;
+
+	for (size_t i = 0; i < c->nstack; i++)
+		n += symbolizer_frames(s, c->stack[i], &f[n], EVENT_STACK_MAX - n);
+	own = n;
+	/* The goroutine's part is taken on trust from memory: it must be code, and Go's. */
+	for (size_t i = c->nstack; i < depth; i++)
+		n += symbolizer_frames(s, c->stack[i], &f[n], EVENT_STACK_MAX - n);
+	for (size_t i = own; i < n; i++)
+		go |= f[i].go;
+	return go ? n : own;
+}
+
+size_t symbolizer_event(struct symbolizer *s, const struct event *e, struct frame *f)
+{
+	size_t n = 0;
+
+	if (e->type == EVENT_CALL)
+		return symbolizer_stack(s, &e->call, f);
+	for (size_t i = 0; e->type == EVENT_GC && i < e->gc.nstack; i++)
+		n += symbolizer_frames(s, e->gc.stack[i], &f[n], EVENT_STACK_MAX - n);
+	return n;
+}
+
+int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
+{
+	struct symbolizer *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	s->m = m;
+	r = read_maps(s, e);
+	if (r) {
+		symbolizer_close(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+static void open_program(struct symbolizer *s, int fd)
+{
+	struct file f = { .is_exe = true };
+	char link[32], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0 || bin_open(fd, &f.bin, NULL))
+		return;
+	path[n] = 0;
+	f.path = bin_is_pie(f.bin) ? NULL : strdup(path);
+	if (f.path)
+		s->program = f;
+	else
+		bin_close(f.bin);
+}
+
+int symbolizer_open_new(struct memsrc *m, int fd, struct symbolizer **out)
+{
+	struct symbolizer *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->m = m;
+	read_maps(s, NULL);
+	if (fd >= 0)
+		open_program(s, fd);
+	*out = s;
+	return 0;
+}
+
+void symbolizer_close(struct symbolizer *s)
+{
+	if (!s)
+		return;
+	forget(s);
+	maps_free(&s->maps);
+	free(s);
+}
+
+void symbolizer_set_go_text(struct symbolizer *s, uint64_t text)
+{
+	s->go_text = text;
+	memset(s->cache, 0, sizeof(s->cache));
+}
+
+void symbolizer_tick(struct symbolizer *s)
+{
+	s->may_reread = true;
+}
+
+void symbolizer_reset(struct symbolizer *s)
+{
+	forget(s);
+	s->go_text = 0;
+	read_maps(s, NULL);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Code addresses of a target by name: Go functions and lines from pclntab (stripped is normal),
+ * others from ELF symbols. Mappings are read when opening and again when an address is in none of
+ * them; files are opened once and stay open; results are cached, within bounds.
+ */
+#ifndef RSSCOPE_SYMBOL_SYMBOLIZE_H
+#define RSSCOPE_SYMBOL_SYMBOLIZE_H
+
+#include "base/err.h"
+#include "model/event/event.h"
+#include "source/memsrc.h"
+
+struct symbolizer;
+
+/* m is borrowed and must outlive it. 0 or -errno. */
+int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e);
+/* The same of a process that has just begun and may have ended by now (m is NULL then, or has no
+ * mappings any more): the file that it was made of names its code, where that says where it is
+ * loaded (no PIE). fd is borrowed for the call, -1: not known. -ENOMEM. */
+int symbolizer_open_new(struct memsrc *m, int fd, struct symbolizer **out);
+void symbolizer_close(struct symbolizer *s); /* NULL-safe */
+
+/* Go's moduledata.text of the executable minus its bias (see binary.h); 0 when not known. */
+void symbolizer_set_go_text(struct symbolizer *s, uint64_t text);
+
+/* Allows the mappings to be read again (at most once until the next call): the caller's pace
+ * bounds the cost when addresses lie in no mapping at all. */
+void symbolizer_tick(struct symbolizer *s);
+
+/* The process has called exec: nothing that was known holds. Frames given before become invalid. */
+void symbolizer_reset(struct symbolizer *s);
+
+/* Names the code before a return address (or the address after a system call): the functions that
+ * were inlined there, innermost first, then the one that holds it, all of the same address. Fills
+ * at least one and up to max, returns how many. Strings live until symbolizer_reset or _close. */
+enum { SYMBOLIZER_INLINED = 5 };
+size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max);
+
+/* Only the innermost. */
+void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out);
+
+/* The same of a call's stack, as far as event_call_depth counts, without a goroutine's part that is
+ * no Go code. Returns how many. f has room for EVENT_STACK_MAX: what does not fit is left out. */
+size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f);
+
+/* The stack of an event, where it has one: of a call, or of who began a GC cycle. */
+size_t symbolizer_event(struct symbolizer *s, const struct event *e, struct frame *f);
+
+#endif
