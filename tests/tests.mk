@@ -45,7 +45,7 @@ else
 endif
 
 $(FUZZ_LIB): FORCE
-	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/fuzz/build CC=$(FUZZ_CC) CFLAGS='$(FUZZ_CFLAGS)' $@
+	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/fuzz/build CC='$(FUZZ_CC)' CFLAGS='$(FUZZ_CFLAGS)' $@
 $(FUZZ_BIN): $(OUTPUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(FUZZ_LIB)
 	$(say) FUZZ $@
 	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) -std=gnu11 $(WARN) $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_LINK) $(FUZZ_LIB) $(PC_LIBS)
@@ -59,7 +59,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 check-all:
-	$(Q)GO='$(GO)' MAKE='$(MAKE)' bash tests/check.sh $(OUTPUT) $(STEPS)
+	$(Q)GO='$(GO)' MAKE='$(MAKE)' OUTPUT='$(OUTPUT)' bash tests/check.sh $(STEPS)
 
 check-e2e: $(PROG) targets
 	$(Q)bash tests/e2e/run.sh $(OUTPUT) $(E2E)

@@ -30,8 +30,14 @@ int err_prefix(struct err *e, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n + 3 < sizeof(e->text))
-		snprintf(e->text + n, sizeof(e->text) - n, ": %s", old);
+	if (n >= 0 && (size_t)n + 3 < sizeof(e->text)) {
+		char *p = e->text + n;
+		size_t room = sizeof(e->text) - n - 3, len = strnlen(old, room);
+
+		memcpy(p, ": ", 2);
+		memcpy(p + 2, old, len);
+		p[2 + len] = 0;
+	}
 	e->code = code;
 	return code;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MUTATIONS = 300, MAX_INPUT = 8 << 20 };
+enum { MUTATIONS = 300, INPUT_MAX = 8 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,7 +64,7 @@ static void mutate(const uint8_t *data, size_t size, uint64_t seed)
 static int run_file(const char *path, unsigned *count)
 {
 	FILE *f = fopen(path, "rbe");
-	uint8_t *data = malloc(MAX_INPUT);
+	uint8_t *data = malloc(INPUT_MAX);
 	size_t n;
 
 	if (!f || !data) {
@@ -74,7 +74,7 @@ static int run_file(const char *path, unsigned *count)
 			fclose(f);
 		return -1;
 	}
-	n = fread(data, 1, MAX_INPUT, f);
+	n = fread(data, 1, INPUT_MAX, f);
 	fclose(f);
 	run(data, n);
 	if (n)

@@ -102,6 +102,20 @@ TEST(err_prefix_keeps_the_text)
 	CHECK_INT(err_set(NULL, -3, "x"), -3);
 }
 
+/* The new beginning fits, the old text is cut, the end is one. */
+TEST(err_prefix_cuts_a_long_text)
+{
+	char longest[2 * sizeof(((struct err *)0)->text)];
+	struct err e = { 0 };
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = 0;
+	err_set(&e, -2, "%s", longest);
+	err_prefix(&e, -5, "capture");
+	CHECK_INT(strlen(e.text), sizeof(e.text) - 1);
+	CHECK(!strncmp(e.text, "capture: xxx", 12));
+}
+
 /* What is no regular file is not even opened: inotify would tell. */
 TEST(file_opens_regular_ones_only)
 {
