@@ -12,6 +12,7 @@ BPFTOOL ?= bpftool
 CFLAGS  ?= -O2 -g
 PKGCONF ?= pkg-config
 MANDIR  ?= $(PREFIX)/share/man
+DOCDIR  ?= $(PREFIX)/share/doc/rsscope
 
 VERSION := $(shell cat VERSION)
 GITREV  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
@@ -113,6 +114,9 @@ install: all
 	$(say) INSTALL $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/rsscope
 	$(Q)install -D -m 644 doc/rsscope.1 $(DESTDIR)$(MANDIR)/man1/rsscope.1
+	$(Q)install -d $(DESTDIR)$(DOCDIR)/LICENSES
+	$(Q)install -m 644 README.md CHANGELOG.md SECURITY.md LICENSE doc/*.md $(DESTDIR)$(DOCDIR)
+	$(Q)install -m 644 LICENSES/* $(DESTDIR)$(DOCDIR)/LICENSES
 
 deps install-deps:
 	$(Q)sh tests/deps.sh build
