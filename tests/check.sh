@@ -1,13 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# check.sh OUTPUT [STEP…]: all that `make check` does after the packages are there; one line a step,
-# the log of a step that failed, and a last line "N passed, N failed, N skipped". Logs: OUTPUT/check/.
-# A step whose log has such lines of its own counts as that many tests; exit 77 is a skip.
+# check.sh [STEP…]: all that `make check` does after the packages are there, or these steps of it; one
+# line a step, the log of a step that failed, and a last line "N passed, N failed, N skipped".
+# OUTPUT (build) is the build folder; logs are in OUTPUT/check/. A step whose log has such lines of its
+# own counts as that many tests; exit 77 is a skip.
 set -u
 cd "$(dirname "$0")/.." || exit 2
-OUTPUT=$1
-shift
+OUTPUT=${OUTPUT:-build}
 only=" $* "
+steps=$(sed -n 's/^step \([a-z0-9-]*\) .*/\1/p' "$0")
+for name; do
+	grep -qxF -e "$name" <<<"$steps" && continue
+	echo "check.sh: no step '$name'; there are: ${steps//$'\n'/ }" >&2
+	exit 2
+done
 MAKE=${MAKE:-make}
 jobs=-j$(nproc)
 logs=$OUTPUT/check
@@ -44,7 +50,7 @@ step() { # NAME COMMAND…
 	fi
 }
 
-m() { "$MAKE" --no-print-directory $jobs "$@"; }
+m() { "$MAKE" --no-print-directory "$jobs" "$@"; }
 format() {
 	command -v clang-format >/dev/null || { echo 'SKIP no clang-format (make deps)' && return 77; }
 	find src include bpf tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
@@ -57,13 +63,9 @@ go_format() {
 	[ -z "$("$gofmt" -l tests/targets tests/scenarios tests/go-matrix src | tee /dev/stderr)" ]
 }
 shells() {
-	local f
-	for f in $(find tests vmlinux .ci -name '*.sh' -o -path .ci/run); do
-		case $(head -n 1 "$f") in
-		'#!/bin/sh') sh -n "$f" || return 1 ;;
-		*) bash -n "$f" || return 1 ;; # parts that bash scripts share have no first line
-		esac
-	done
+	command -v shellcheck >/dev/null || { echo 'SKIP no shellcheck (make deps)' && return 77; }
+	{ git -c safe.directory='*' ls-files '*.sh' .ci/run 2>/dev/null || find tests vmlinux .ci -name '*.sh' -o -path .ci/run; } |
+		xargs shellcheck
 }
 clang_build() { m OUTPUT="$OUTPUT/clang" CC=clang all check-unit; }
 sanitized() {
@@ -83,15 +85,16 @@ step shells shells
 step build m OUTPUT="$OUTPUT" all
 step clang clang_build
 step static m OUTPUT="$OUTPUT/static" STATIC=1 all
-for arch in amd64 arm64; do
-	step bpf-$arch m OUTPUT="$OUTPUT/bpf-$arch" ARCH=$arch bpf
-done
+step bpf-amd64 m OUTPUT="$OUTPUT/bpf-amd64" ARCH=amd64 bpf
+step bpf-arm64 m OUTPUT="$OUTPUT/bpf-arm64" ARCH=arm64 bpf
 # Without root.
 step unit m OUTPUT="$OUTPUT" check-unit
 step sanitized sanitized
 step go-layouts sh tests/e2e/go_layouts.sh
 step replay m OUTPUT="$OUTPUT" check-replay
 step fuzz m OUTPUT="$OUTPUT" FUZZ_SECONDS="${FUZZ_SECONDS:-5}" fuzz
+# The same where clang's libFuzzer is not installed: our own driver, gcc.
+step fuzz-driver m OUTPUT="$OUTPUT/fuzz-driver" FUZZ_RT= FUZZ_SECONDS=1 fuzz
 # With root, for most of it.
 step targets m OUTPUT="$OUTPUT" targets
 step e2e bash tests/e2e/run.sh "$OUTPUT"

@@ -42,6 +42,7 @@ demo() {
 test_() {
 	demo
 	want clang-format command_ clang-format
+	want shellcheck command_ shellcheck
 	want strace command_ strace
 	want iproute2 command_ ip
 	want curl command_ curl

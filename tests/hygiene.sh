@@ -31,6 +31,11 @@ check() {
 		# Kernels have public names, without the suffix of one provider. In captures, too (-a).
 		files '*' | xargs -r grep -noaE '[0-9]+\.[0-9]+\.[0-9]+-fc-v?[0-9]' /dev/null |
 			sed 's/$/   <- the kernel of a local machine/'
+		# The root is a short list: what is new there is a decision, or an accident.
+		files '*' | sed 's/^\.\///' | cut -d/ -f1 | sort -u | grep -vxF -e .ci -e .clang-format \
+			-e .gitignore -e .shellcheckrc -e CHANGELOG.md -e CONTRIBUTING.md -e LICENSE -e LICENSES \
+			-e Makefile -e README.md -e SECURITY.md -e VERSION -e bpf -e doc -e include -e src -e tests \
+			-e vmlinux | sed 's/$/   <- not a top-level entry that tests\/hygiene.sh lists/'
 		# exit() belongs to the commands: what is below returns an error.
 		files 'src/*.c' | grep -vE '^(\./)?src/(cli/|main\.c)' |
 			xargs -r grep -nE '(^|[^[:alnum:]_])(_exit|exit|abort)\(' /dev/null |
@@ -65,6 +70,9 @@ self_test() {
 	offend tests/captures/a.rsc "$(printf '\377\1\n6.1.2-%s\n' fc-v3)"
 	offend src/base/a.c "$spdx
 	exit(1);"
+	offend hygiene/check ''
+	offend notes.txt 'a stray file'
+	rm -rf "$dir/t"
 	mkdir -p "$dir/good/src/base"
 	printf '%s\nint x; /* /proc/PID/root/ may exit */\n' "$spdx" >"$dir/good/src/base/a.c"
 	if (check "$dir/good"); then

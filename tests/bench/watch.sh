@@ -55,7 +55,7 @@ observe() { # NAME PID
 	*) wait_for_line "$TMP/observer" ready ;;
 	esac
 }
-OUR_CPU=0 OUR_RSS=0 # of the observer: ns while it watched, peak KiB
+OUR_RSS=0 # of the observer: peak KiB
 cpu_of() { cat "/proc/$1"/task/*/schedstat | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
 unobserve() {
 	OUR_RSS=$(awk '/^VmHWM:/ { print $2 }' "/proc/$OPID/status")
@@ -98,7 +98,7 @@ WATCHED=0
 # observer stays when the next block wants it, too.
 block() {
 	local start
-	if [ "$4" != $WATCHED ]; then
+	if [ "$4" != "$WATCHED" ]; then
 		if [ "$4" = 1 ]; then
 			observe "$1" "$TPID" || return
 		else
@@ -113,7 +113,7 @@ block() {
 }
 pairs() { # OBSERVER WORK SECONDS: with the work's target in TPID
 	local i n=$((${size[$2]} * WORK)) end=$((SECONDS + $3)) first cpu=() wall=()
-	: >"$TMP/cpu" >"$TMP/wall" >"$TMP/own"
+	for f in cpu wall own; do : >"$TMP/$f"; done
 	ask "$2 $n"
 	for ((i = 0; i < 5 || SECONDS < end; i++)); do
 		first=$((RANDOM % 2))
@@ -122,7 +122,7 @@ pairs() { # OBSERVER WORK SECONDS: with the work's target in TPID
 		percent "${cpu[0]}" "${cpu[1]}" >>"$TMP/cpu"
 		percent "${wall[0]}" "${wall[1]}" >>"$TMP/wall"
 	done
-	[ $WATCHED = 0 ] || unobserve
+	[ "$WATCHED" = 0 ] || unobserve
 	WATCHED=0
 	read -r c c1 c3 < <(median <"$TMP/cpu")
 	read -r w w1 w3 < <(median <"$TMP/wall")
@@ -155,7 +155,7 @@ per_call() { # NAME: nanoseconds of getppid in the unrelated process
 	awk -v ns="$CPU" -v n=$((1000000 * WORK)) 'BEGIN { printf "%.2f\n", ns / n }'
 }
 for o in $observers; do
-	: >"$TMP/a" >"$TMP/b"
+	for f in a b; do : >"$TMP/$f"; done
 	for ((i = 0; i < RUNS; i++)); do
 		per_call >>"$TMP/a"
 		observe "$o" "$watched_pid" || continue 2

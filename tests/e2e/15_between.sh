@@ -9,6 +9,7 @@ need_go
 READS=${READS:-2000}
 said=
 
+# shellcheck disable=SC2086 # a list of words
 for release in $(wanted_releases ${GO_RELEASES:-local}); do
 	[ "$(minor_of "$release")" -ge 17 ] || continue
 	toolchain "$release" >"$TMP/get" 2>&1 || die "$release can't be had"

@@ -106,6 +106,7 @@ while :; do
 done 2>/dev/null
 END
 	mkfifo "$TMP/hold"
+	# shellcheck disable=SC2034 # held open, not used
 	exec {HOLD}<>"$TMP/hold"
 	unshare --pid --mount-proc --fork --kill-child bash "$TMP/reuse" "$T/plain" "$TMP/hold" &
 	CHILDREN+=($!)

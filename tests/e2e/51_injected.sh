@@ -10,7 +10,7 @@ for name in fixture-pure-stripped fixture-cgo-stripped; do
 	start $name -mmap 0
 	freeze "$TPID"
 	report "$TPID"
-	u=$(q .unexplained) sum=$(ledger_sum)
+	u=$(q .unexplained)
 	thaw "$TPID"
 	ask "mmap 7"
 	freeze "$TPID"

@@ -9,6 +9,7 @@ need_tool jq
 for name in fixture-pure-stripped fixture-cgo; do
 	mkdir "$TMP/$name"
 	mkfifo "$TMP/$name/in"
+	# shellcheck disable=SC2034 # held open, not used
 	exec {HOLD}<>"$TMP/$name/in" # keeps its stdin open
 	(
 		cd "$TMP/$name" || exit 1
@@ -16,7 +17,7 @@ for name in fixture-pure-stripped fixture-cgo; do
 		exec env GOTRACEBACK=crash "$T/$name" >truth <in
 	) 2>/dev/null &
 	p=$!
-	CHILDREN+=($p)
+	CHILDREN+=("$p")
 	for ((i = 0; i < 300; i++)); do
 		[ -s "$TMP/$name/truth" ] && break
 		sleep 0.1

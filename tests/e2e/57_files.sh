@@ -33,6 +33,7 @@ run() { # FILE
 	printf '%s\n' "$line" >"$TMP/truth"
 }
 put() { # FILE OFFSET BYTES: as printf's escapes
+	# shellcheck disable=SC2059 # bytes as escapes
 	printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 # Section headers gone, and whatever no segment needs behind them, as sstrip does.

@@ -9,6 +9,7 @@ need_go
 need_tool gcc addr2line objdump readelf pkg-config
 said=
 addresses=${ADDRESSES:-3000}
+# shellcheck disable=SC2046 # options
 gcc -std=gnu11 -D_GNU_SOURCE -I"$ROOT/src" -o "$TMP/frames" "$ROOT/tests/tools/frames.c" "$OUTPUT/librsscope.a" \
 	$(pkg-config --libs libdw libelf zlib) || die "the tool does not build"
 
@@ -52,6 +53,7 @@ one() { # RELEASE MODE
 	between "$release: compared" $((addresses / 2)) "$same" "$addresses"
 	said="$said$1 $2 $same equal ($inlined inlined) "
 }
+# shellcheck disable=SC2086 # a list of words
 for r in $(wanted_releases ${GO_RELEASES:-local}); do
 	toolchain "$r" >"$TMP/get" 2>&1 || die "$r can't be had"
 	one "$r" exe

@@ -54,9 +54,9 @@ watched
 equal "lines of text" "$(grep -cE '^[0-9:.]+ +gc +[0-9]+  forced  [0-9.]+ -> .* of [0-9.]+ MiB  paused .* ms' "$WOUT")" 3
 # --gctrace: the target's own lines, digit for digit, from its first cycle on.
 gctrace_run "$TMP/gcloop" -free -cycles 1000 -depth 12
-equal "forced cycles traced" $TRACED 1000
+equal "forced cycles traced" "$TRACED" 1000
 gctrace_run "$TMP/gcloop" -auto -cycles 300 -depth 15
-between "automatic cycles traced" 300 $TRACED 310
+between "automatic cycles traced" 300 "$TRACED" 310
 gc_stats_run "$TMP/gcloop" -free -cycles 1000 -depth 12
-equal "cycles against ReadGCStats" $TRACED 1000
+equal "cycles against ReadGCStats" "$TRACED" 1000
 finish "$n cycles, all told, with gctrace's figures"

@@ -116,7 +116,7 @@ alive() { # RING…: sets STORM, the child
 	watch "$TARGET" --json --follow --live --interval 0 --events mappings,rss "$@"
 	printf 'go\n' >&"$STDIN_FD"
 	read -r -t 60 line <&"$TRUTH_FD"
-	equal "the storm is" "$line" done
+		equal "the storm is" "$line" "done"
 	sleep 0.3
 	STORM=$(pgrep -P "$TARGET" -x storm)
 	GO=$(pgrep -P "$TARGET" -x run)

@@ -117,9 +117,9 @@ next
 equal "the first line" "$LINE" ready
 for n in $(seq 1 64); do
 	case $n in 9 | 19 | 10 | 17 | 15 | 32 | 33) continue ;; esac
-	kill -$n $RPID || break
+	kill -"$n" $RPID || break
 	next
-	equal "signal $n arrives as" "$LINE" $n
+	equal "signal $n arrives as" "$LINE" "$n"
 done
 kill -USR1 $RPID # a report, while it goes on
 for ((i = 0; i < 100; i++)); do

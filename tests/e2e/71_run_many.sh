@@ -58,7 +58,7 @@ for ((i = 1; i <= RUNS; i++)); do
 	# shellcheck disable=SC2086
 	"$RSSCOPE" run --json $opt -o "$TMP/r" -- $CMD >"$TMP/out" 2>"$TMP/err"
 	RC=$?
-	check $want "$kib"
+	check "$want" "$kib"
 	if ((i % 4 == 3)); then
 		equal "run $i: GC cycles of $CMD" "$CYCLES" "$(cat "$TMP/out")"
 	fi
@@ -70,6 +70,7 @@ done
 [ "$go_ledgers" -gt 0 ] || fail "no ledger with the books of Go"
 
 # Nothing is left: no child of ours, nothing in the kernel.
+# shellcheck disable=SC2009 # states, not names
 zombies=$(ps -o stat= --ppid $$ | grep -c Z)
 equal "zombies" "$zombies" 0
 pgrep -f "^$T/(short|run) " >"$TMP/alive" && fail "still there: $(cat "$TMP/alive")"

@@ -15,6 +15,7 @@ gctrace_run() {
 	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
 	trace=$(find "$TMP" -name 'target.*.err' | sort -V | tail -n 1)
 	before=$(grep -c '^gc ' "$trace")
+	# shellcheck disable=SC2153 # of lib.sh
 	"$RSSCOPE" watch "$TPID" --gctrace >"$TMP/gctrace" 2>"$TMP/gctrace.err" {STDIN_FD}>&- {TRUTH_FD}<&- &
 	WPID=$!
 	CHILDREN+=("$WPID")
@@ -52,7 +53,7 @@ gc_stats_run() {
 	read -r -t 20 line <&"$TRUTH_FD" || die "$1 has no statistics"
 	close_stdin
 	watched
-	equal "$*: exit" $RC 0
+	equal "$*: exit" "$RC" 0
 	TRACED=$(events end .events.gc)
 	equal "$*: lost" "$(lost)" 0
 	equal "$*: the last cycle" "$(events gc .cycle | tail -n 1)" "$(jq .cycles <<<"$line")"

@@ -12,7 +12,7 @@
 
 GO=${GO:-$(command -v go || ls /usr/local/go/bin/go 2>/dev/null || ls /usr/lib/go-1.*/bin/go 2>/dev/null | tail -n 1)}
 [ -n "$GO" ] || skip no-go "no Go toolchain in PATH or /usr/local/go/bin"
-export GO111MODULE=on GOTOOLCHAIN=local GOENV=off GOFLAGS= GOWORK=off CGO_ENABLED=0 GOEXPERIMENT=
+export GO111MODULE=on GOTOOLCHAIN=local GOENV=off GOFLAGS="" GOWORK=off CGO_ENABLED=0 GOEXPERIMENT=""
 [ -n "${HOME:-}" ] || export GOCACHE="$TMP/cache"
 DEF=$ROOT/src/goruntime/fields.def
 COMPARED=()
@@ -109,6 +109,7 @@ check_go() { # GO
 	fi # else a Go older than the source that it was to read
 	for arch in amd64 arm64; do
 		compare "$1" $arch "$release" "$table"
+		# shellcheck disable=SC2013 # words
 		for x in $(grep -o "\b$release+[a-z0-9]*" "$TMP/inc/goruntime/layouts.inc" | sort -u); do
 			compare "$1" $arch "$x" "$table"
 		done
@@ -119,6 +120,7 @@ build_table "$ROOT/src" "$TMP/table" || die "the table does not compile"
 cd "$ROOT/src/goruntime/gen" || die "no generator"
 "$GO" build -buildvcs=false -o "$TMP/gen" . || die "building the generator with $("$GO" version)"
 "$GO" test ./... >"$TMP/log" 2>&1 || fail "the generator's own tests: $(tail -n 20 "$TMP/log")"
+# shellcheck disable=SC2046 # words
 [ $# -gt 0 ] || set -- "$GO" $(ls /usr/lib/go-1.*/bin/go 2>/dev/null)
 for go; do
 	check_go "$go"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables are for those who source it
 # What the e2e scripts share: `. "$(dirname "$0")/lib.sh"` first. A script exits 0 when it passed,
 # 77 after `skip`, else it failed. Whatever was started, frozen, mounted or made ends with it.
 set -u

@@ -36,6 +36,11 @@ excused() { # ID
 	esac
 }
 
+for w in "$@"; do # a name that is none would run nothing, and pass
+	compgen -G "$here/[0-9][0-9]_*$w*.sh" >/dev/null || compgen -G "$here/$w*.sh" >/dev/null && continue
+	echo "run.sh: no script is called '$w'; there are: $(basename -s .sh "$here"/[0-9][0-9]_*.sh | tr '\n' ' ')" >&2
+	exit 2
+done
 for script in "$here"/[0-9][0-9]_*.sh; do
 	name=$(basename "$script" .sh)
 	if [ $# -gt 0 ]; then

@@ -24,6 +24,7 @@ if [ -z "${RSSCOPE_ALONE:-}" ]; then
 			build_target "$TOOLCHAIN" "$GO_MATRIX/$r-$v" $CGO "${FLAGS[@]}" || die "building $v with $r"
 		done
 	done
+	# shellcheck disable=SC2086 # a list of words
 	RSSCOPE_ALONE=1 exec unshare --mount bash "$0" "$OUTPUT" $releases
 fi
 awk '{ print $5 }' /proc/self/mountinfo | grep -vE '^/((proc|sys|dev)(/.*)?)?$' | tac | while read -r m; do

@@ -35,7 +35,7 @@ look() {
 	[ -z "$out" ] || fail "$1: $out"
 }
 balance() { # WHAT
-	local anon limit
+	local limit
 	freeze "$TPID"
 	frozen_report "$TPID" || { thaw "$TPID" && return; }
 	equal "$1: scanned" "$(q .rss.scanned)" "$FROZEN_RSS"

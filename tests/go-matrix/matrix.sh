@@ -52,9 +52,10 @@ cell() { # RELEASE VARIANT
 
 releases=$(wanted_releases "$@")
 mkdir -p "$GO_MATRIX" "$TMP/built"
+# shellcheck disable=SC2086 # a list of words
 build_all $releases &
 BUILDER=$!
-CHILDREN+=($BUILDER)
+CHILDREN+=("$BUILDER")
 for r in $releases; do
 	for v in $VARIANTS; do
 		cell "$r" "$v"
@@ -66,6 +67,7 @@ for r in $releases; do
 	done
 done
 printf '\n%-12s' ''
+# shellcheck disable=SC2086 # a list of words
 printf '%-15s' $VARIANTS
 for r in $releases; do
 	printf '\n%-12s' "$r"

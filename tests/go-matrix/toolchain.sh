@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables are for those who source it
 # Go toolchains and what they build, for the scripts of this folder and tests/e2e. Needs $OUTPUT and
 # $ROOT. Downloads go to $GO_MATRIX_CACHE, a module cache that survives: about 350 MB a release.
 GO_MATRIX=$OUTPUT/go-matrix
@@ -33,7 +33,8 @@ wanted_releases() {
 }
 # Sets TOOLCHAIN to the tree of that release: an installed one, or downloaded once. 1: can't be had.
 toolchain() { # RELEASE
-	local g module=golang.org/toolchain@v0.0.1-$1.linux-$(go_arch)
+	local g module
+	module=golang.org/toolchain@v0.0.1-$1.linux-$(go_arch)
 	for g in $(local_toolchains); do
 		[ "$(release_of "$g")" = "$1" ] && TOOLCHAIN=$g && return 0
 	done

@@ -28,6 +28,7 @@ for command in '' report watch run capture diff doctor; do
 	fi
 	[ "$(wc -l <"$out")" -le 40 ] || fail "rsscope $command --help has more than 40 lines"
 	[ "$(wc -L <"$out")" -le 80 ] || fail "rsscope $command --help is wider than 80 columns"
+	# shellcheck disable=SC2013 # words
 	for option in $(grep -oE '^ +(-[a-z], )?--[a-z-]+' "$out" | grep -oE -e '--[a-z-]+'); do
 		grep -q -e "Fl Fl ${option#--}\b" doc/rsscope.1 ||
 			fail "doc/rsscope.1 does not name $option of rsscope $command"

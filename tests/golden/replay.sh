@@ -29,6 +29,7 @@ for capture in tests/captures/*.rsc tests/captures/*.rsscap; do
 	[ -e "$capture" ] || continue
 	name=$(basename "${capture%.*}")
 	for kind in txt json; do
+		# shellcheck disable=SC2046 # an option or none
 		"$program" report "$capture" $([ $kind = txt ] || echo --json) >"$dir/raw" 2>"$dir/err"
 		rc=$?
 		if [ $rc != 0 ] && [ $rc != 5 ]; then

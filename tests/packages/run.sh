@@ -188,6 +188,7 @@ while read -r line; do
 		[ $wanted = 1 ] || continue
 	fi
 	set -f
+	# shellcheck disable=SC2206 # words
 	fields=($line)
 	set +f
 	log=$P/last.log

@@ -11,6 +11,7 @@ amd64)
 	console=ttyS0
 	;;
 arm64)
+	# shellcheck disable=SC2054 # QEMU's commas
 	qemu=(qemu-system-aarch64 -machine virt -cpu max,pauth-impdef=on)
 	console=ttyAMA0
 	;;

@@ -95,7 +95,7 @@ sysroot=/
 make_args=(STATIC=1 "ARCH=$arch" "OUTPUT=$build")
 if [ "$arch" != "$host" ]; then
 	sysroot=$vm/sysroot-$arch
-	bash $here/sysroot.sh "$sysroot" $arch || die "no libraries for $arch"
+	bash $here/sysroot.sh "$sysroot" "$arch" || die "no libraries for $arch"
 	make_args+=("CC=$cross-gcc" "AR=$cross-ar")
 	export PKG_CONFIG_LIBDIR=$sysroot/usr/lib/$cross/pkgconfig:$sysroot/usr/share/pkgconfig
 	export PKG_CONFIG_SYSROOT_DIR=$sysroot
@@ -103,14 +103,14 @@ fi
 nice "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${make_args[@]}" vm-guest >"$vm/make-$arch.log" 2>&1 ||
 	{ tail -n 20 "$vm/make-$arch.log" && die "the build for $arch fails: $vm/make-$arch.log"; }
 [ -x "$build/guest/pure" ] || skip "no-go: no Go toolchain: nothing to look at"
-bash $here/kernels.sh "$vm/kernels-$arch" $arch "${kernels[@]}" || die "no kernels"
+bash $here/kernels.sh "$vm/kernels-$arch" "$arch" "${kernels[@]}" || die "no kernels"
 bash $here/root.sh "$build" "$sysroot" "$vm/initrd-$arch" || die "no initrd"
 
 # ---- the machines
 for k in "${kernels[@]}"; do
 	name=${k%%:*} start=$SECONDS said=
 	for try in 1 2; do
-		bash $here/boot.sh $arch "$vm/kernels-$arch/$name/vmlinuz" "$vm/initrd-$arch" "$out/$name" && break
+		bash $here/boot.sh "$arch" "$vm/kernels-$arch/$name/vmlinuz" "$vm/initrd-$arch" "$out/$name" && break
 		said=" (died without a verdict, tried again: $out/$name.died)"
 		mv "$out/$name.log" "$out/$name.died"
 		[ $try = 1 ] || echo "$name: died twice: $(tail -n 1 "$out/$name.died")"

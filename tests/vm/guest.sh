@@ -27,7 +27,7 @@ between() { # FEATURE LOW GOT HIGH
 }
 await() { # FILE: until there is something in it, a minute at most
 	i=0
-	until [ -s "$1" ] || [ $i = 600 ]; do
+	until [ -s "$1" ] || [ "$i" = 600 ]; do
 		i=$((i + 1))
 		sleep 0.1
 	done
@@ -52,6 +52,7 @@ start() {
 	truth "$name"
 }
 truth() { # NAME: its next line
+	# shellcheck disable=SC3045 # busybox's read has it
 	if ! read -r -t 60 line <&9; then
 		is "$1/target" FAIL-silent
 		head -n 5 "/out/$1.err"
@@ -68,7 +69,7 @@ freeze() { # NAME
 	i=0
 	until grep -q '^frozen 1' "$CG/$1/cgroup.events"; do
 		i=$((i + 1))
-		[ $i -lt 100 ] || return 1
+		[ "$i" -lt 100 ] || return 1
 		sleep 0.05
 	done
 }
@@ -92,7 +93,7 @@ t_doctor() {
 # Every BPF program, with and without fallbacks, by hit counts.
 t_probes() {
 	for way in best fallbacks; do
-		vm-events $way >/out/events-$way 2>&1
+		vm-events "$way" >/out/events-"$way" 2>&1
 		same "probes/$way" $? 0
 		grep -Ev '^(program|event) [^ ]+ (fires|spare|ok|fallback) ' "/out/events-$way"
 		sed -n "s,^program \([^ ]*\) \([^ ]*\).*,@@IS probes/$way/\1 \2,p; s,^event \([^ ]*\) \([^ ]*\).*,@@IS events/$way/\1 \2,p" "/out/events-$way"
@@ -203,12 +204,12 @@ look() { # NAME PROGRAM [ARG...]
 	pid=$PID
 	# Its first read allocated for the second one.
 	ask "$1" truth
-	look_frozen "$1" $pid
+	look_frozen "$1" "$pid"
 	look_runtime "$1"
-	look_cgroup "$1" $pid
-	look_capture "$1" $pid
-	look_running "$1" $pid
-	stop "$1" $pid
+	look_cgroup "$1" "$pid"
+	look_capture "$1" "$pid"
+	look_running "$1" "$pid"
+	stop "$1" "$pid"
 }
 t_pure() { look pure targets/pure -heap 6 -mmap 3 -file 2 -path /tmp/pure.file -stacks 8; }
 t_cgo() { look cgo targets/cgo -heap 6 -mmap 3 -file 2 -path /tmp/cgo.file -stacks 8 -malloc 6; }
@@ -222,8 +223,8 @@ t_watch() {
 	await /out/watch.jsonl
 	ask watch go
 	sleep 1.5
-	kill -INT $w
-	wait $w
+	kill -INT "$w"
+	wait "$w"
 	same watch/exit $? 0
 	same watch/gc "$(jq -s 'map(select(.type == "gc")) | length' /out/watch.jsonl)" 30
 	same watch/gc-start "$(jq -s 'map(select(.type == "gc" and .trigger == "forced" and .stack[0].func == "runtime.GC")) | length' /out/watch.jsonl)" 30
@@ -231,22 +232,24 @@ t_watch() {
 	jq -s -r 'if map(select(.type == "gc" and .caller == "main.main")) | length == 30 then "full" else "short" end | "@@IS watch/gc-caller " + .' /out/watch.jsonl
 	jq -M -s -c 'map(.type) | group_by(.) | map({(.[0]): length}) | add' /out/watch.jsonl
 	r=/tmp/watch.report
-	jq -c 'select(.type == "report")' /out/watch.jsonl >$r
+	jq -c 'select(.type == "report")' /out/watch.jsonl >"$r"
 	same watch/report "$(q '[.ledger[].resident] | add')" "$(q .rss.scanned)"
 	stop watch "$PID"
 }
 
 # Programs from their first instruction, their exit statuses, and how large they were.
 run_exits() { # STATUS CMD...
+	want=$1
+	shift
 	rsscope run --json -o /out/run.short.json -- "$@" >/dev/null 2>/out/run.short.err </dev/null
 	[ $? = "$want" ] || bad="$bad $* exits $?, want $want;"
 }
 t_run() {
 	bad=""
-	want=7 run_exits vm-events leave
-	want=0 run_exits true
-	want=137 run_exits sh -c 'kill -KILL $$'
-	want=127 run_exits /no/such/program
+	run_exits 7 vm-events leave
+	run_exits 0 true
+	run_exits 137 sh -c 'kill -KILL $$'
+	run_exits 127 /no/such/program
 	same run/status "$bad" ""
 	mkfifo /tmp/run.in
 	rsscope run --json -o /out/run.json -- targets/pure -heap 6 </tmp/run.in >/tmp/run.truth 2>/out/run.err &
@@ -254,14 +257,14 @@ t_run() {
 	exec 8>/tmp/run.in
 	await /tmp/run.truth
 	# A report now, so that the one at the end has a ledger.
-	kill -USR1 $w
+	kill -USR1 "$w"
 	await /out/run.json
 	echo truth >&8
 	exec 8>&-
-	wait $w
+	wait "$w"
 	same run/exit $? 0
 	r=/tmp/run.last
-	jq -s '.[-1]' /out/run.json >$r
+	jq -s '.[-1]' /out/run.json >"$r"
 	same run/reports "$(jq -s length /out/run.json)" 2
 	same run/observed-by "$(q .rss.observed_by)" first-instruction
 	# What the kernel said when it had ended, at least what it had read of itself before.

@@ -33,7 +33,7 @@ for k in "${missing[@]}"; do
 	# Since 7.x the image package has no image of its own: linux-binary-RELEASE has it.
 	package=$image
 	apt-cache "${APT_O[@]}" show "linux-binary-$release=$version" >/dev/null 2>&1 && package=linux-binary-$release
-	rm -rf "$dir/$name"
+	rm -rf "${dir:?}/$name"
 	apt_unpack "$dir/$name/root" "$package=$version"
 	vmlinuz=$(find "$dir/$name/root" -name vmlinuz -type f -o -name "vmlinuz-$release" -type f | head -n 1)
 	[ -n "$vmlinuz" ] || { echo "no vmlinuz in $package" >&2 && exit 1; }
