@@ -36,13 +36,20 @@ $(OUTPUT)/src/event/probe.o: $(OUTPUT)/gen/probe.skel.h
 # All programs for one architecture, whatever machine this is: make bpf ARCH=arm64 OUTPUT=…
 bpf: $(OUTPUT)/gen/rsscope.skel.h $(OUTPUT)/gen/probe.skel.h
 
-# The checked-in kernel types against the running kernel (or BTF=FILE of another one): every type
-# and field must exist; how they differ is shown, CO-RE does not mind.
-BTF ?= /sys/kernel/btf/vmlinux
+# The checked-in kernel types: written anew from the pinned kernel packages, or compared with them.
+vmlinux:
+	$(Q)vmlinux/rebuild.sh vmlinux
 check-vmlinux:
+	$(Q)vmlinux/rebuild.sh $(OUTPUT)/vmlinux
+	$(Q)for a in amd64 arm64; do cmp vmlinux/$$a/vmlinux.h $(OUTPUT)/vmlinux/$$a/vmlinux.h && echo "vmlinux/$$a: as rebuilt" || exit 1; done
+
+# The same against the running kernel (or BTF=FILE of another one): every type and field must exist;
+# how they differ is shown, CO-RE does not mind.
+BTF ?= /sys/kernel/btf/vmlinux
+diff-vmlinux:
 	$(Q)mkdir -p $(OUTPUT)
 	$(Q)vmlinux/gen.sh $(ARCH) $(BTF) >$(OUTPUT)/vmlinux.$(ARCH).h
 	$(Q)diff -u vmlinux/$(ARCH)/vmlinux.h $(OUTPUT)/vmlinux.$(ARCH).h && echo 'vmlinux/$(ARCH): same as $(BTF)'
 
 -include $(BPF_OBJ:.o=.d) $(PROBE_OBJ:.o=.d)
-.PHONY: bpf check-vmlinux
+.PHONY: bpf vmlinux check-vmlinux diff-vmlinux

@@ -5,8 +5,9 @@
 #     vmlinux/gen.sh ARCH BTF >vmlinux/ARCH/vmlinux.h
 #
 # ARCH is amd64 or arm64; BTF is /sys/kernel/btf/vmlinux or a raw BTF file of another kernel. What is
-# checked in comes from Debian's 6.12.107 (trixie); 5.10, 6.1, 6.18 and 7.2 differ only in the shape
-# of rss_stat, which bpf/compat.h bridges. `make check-vmlinux` compares with the running kernel.
+# checked in comes from the packages of vmlinux/pinned (rebuild.sh); 5.10, 6.1, 6.18 and 7.2 differ
+# only in the shape of rss_stat, which bpf/compat.h bridges. `make diff-vmlinux` compares with the
+# running kernel.
 # Needs bpftool and awk.
 set -eu
 
