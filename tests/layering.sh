@@ -20,6 +20,8 @@ collect    base proc source binary goruntime native symbol session model collect
 model      base model
 in         base model in
 out        base model out
+observe    base proc source binary goruntime native symbol event session collect model out observe
+doctor     base proc source event doctor
 '
 # System headers (as an extended regular expression) and the only folders that may include them.
 owners='
@@ -128,6 +130,14 @@ bad src/collect/a.c "event/ev.h"
 bad src/collect/a.c <argp.h>
 bad src/collect/a.c "cli/cli.h"
 bad src/collect/a.c "../cli/cli.h"
+bad src/session/a.c "observe/watch.h"
+bad src/collect/a.c "observe/observe.h"
+bad src/out/a.c "observe/watch.h"
+bad src/observe/a.c "cli/cli.h"
+bad src/observe/a.c <argp.h>
+bad src/observe/a.c <bpf/libbpf.h>
+bad src/doctor/a.c "cli/cli.h"
+bad src/doctor/a.c "collect/collect.h"
 bad src/newfolder/a.c "base/vec.h"
 bad include/rsscope/a.h "base/vec.h"
 ok src/main.c "cli/cli.h"
@@ -142,6 +152,11 @@ ok src/event/a.c "rsscope.skel.h"
 ok src/session/a.c "event/ev.h"
 ok src/collect/a.c "model/ledger/ledger.h"
 ok src/collect/a.c "session/mapbook.h"
+ok src/observe/a.c "collect/collect.h"
+ok src/observe/a.c "out/watch.h"
+ok src/observe/a.c "event/ev.h"
+ok src/observe/a.c <poll.h>
+ok src/doctor/a.c "event/ev.h"
 ok src/out/a.c <unistd.h>
 ok src/base/a.c <fcntl.h>
 ok bpf/a.bpf.c <bpf/bpf_helpers.h>

@@ -83,8 +83,7 @@ $(OUTPUT)/bench/bench: tests/bench/bench.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -O2 -g -o $@ $<
 
-# Measures the program's own cache, so that part of the command line is linked in.
-$(OUTPUT)/bench/attach: tests/bench/attach.c $(OUTPUT)/src/cli/cache.o $(LIB)
+$(OUTPUT)/bench/attach: tests/bench/attach.c $(LIB)
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS)

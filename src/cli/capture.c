@@ -118,13 +118,13 @@ static int capture(const struct args *a)
 	struct report r;
 	int rc, code;
 
-	if (a->targets.v.n > 1) {
+	if (a->targets.t.v.n > 1) {
 		log_error("%zu processes match, and a capture holds one: give one of the ids",
-			  a->targets.v.n);
+			  a->targets.t.v.n);
 		return CLI_USAGE;
 	}
 	report_init(&r);
-	rc = cli_target_open(&a->targets.v.v[0], &m, &e);
+	rc = target_open(&a->targets.t.v.v[0], &m, &e);
 	if (!rc)
 		rc = save(a, m, &r, &e);
 	if (rc)
@@ -148,6 +148,6 @@ int cmd_capture(int argc, char **argv)
 		if (!code)
 			code = capture(&a);
 	}
-	cli_targets_free(&a.targets);
+	targets_free(&a.targets.t);
 	return code;
 }

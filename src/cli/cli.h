@@ -14,9 +14,10 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "collect/collect.h"
-#include "goruntime/cache.h"
+#include "observe/observe.h"
 #include "out/text_report.h"
-#include "source/memsrc.h"
+#include "session/cache_store.h"
+#include "source/targets.h"
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -103,21 +104,19 @@ extern const struct argp cli_probes_argp;
 /* ---- what is known of binaries (an argp child; input struct cli_cache) */
 
 struct cli_cache {
-	bool off;	     /* --no-cache */
-	struct go_cache *go; /* NULL: none */
-	struct go_cache_store store;
-	char maker[128];
-	int dir; /* −1: not open */
-	bool refused;
-	unsigned int written;
+	bool off; /* --no-cache */
+	struct cache_store store;
 };
 
 extern const struct argp cli_cache_argp;
 
-/* After the command line is parsed; c stays where it is until cli_cache_close, which is safe
- * without this. It can't fail: without a cache everything is searched. */
+/* After the command line is parsed. cli_cache_close is safe without this. */
 void cli_cache_open(struct cli_cache *c);
 void cli_cache_close(struct cli_cache *c);
+
+/* What `watch` and `run` are asked for by these; text goes to fd. */
+void cli_observe(struct observe_opts *o, const struct cli_probes *p, const struct cli_print *print,
+		 const struct cli_cache *c, int fd);
 
 /* The value of `--option SEC`; a usage error ends the program. */
 double cli_parse_seconds(const char *arg, const char *option, struct argp_state *st);
@@ -129,32 +128,21 @@ bool cli_parse(const struct argp *argp, int argc, char **argv, void *input, stru
 
 /* ---- targets (an argp child; input struct cli_targets) */
 
-struct cli_target {
-	pid_t pid;   /* 0: a file */
-	char *file;  /* owned */
-	bool listed; /* one of many that a name or cgroup gave: may be gone or a kernel thread */
-};
-
 struct cli_targets {
-	VEC(struct cli_target) v;
-	bool live_only; /* set before parsing: a file is a usage error */
-	bool asked;	/* a name or cgroup was given (v may be empty all the same) */
+	struct targets t; /* the command ends it with targets_free */
+	bool live_only;	  /* set before parsing: a file is a usage error */
+	bool asked;	  /* a name or cgroup was given (t may be empty all the same) */
 };
 
 extern const struct argp cli_target_argp;
 
-void cli_targets_free(struct cli_targets *t);
-
 /* CLI_OK when there is a target; else the exit code, with the message printed. */
 int cli_targets_check(const struct cli_targets *t, const char *command);
 
-int cli_target_open(const struct cli_target *t, struct memsrc **out, struct err *e);
-
-/* ---- report, as watch uses it at its end */
+/* ---- report, as capture uses it */
 
 struct report_opts {
 	struct cli_print print;
-	bool line; /* JSON on one line with its type, the end of a stream */
 	bool pss;
 };
 

@@ -37,12 +37,12 @@ static const struct argp_option options[] = {
 
 static void check_args(const struct args *a, struct argp_state *st)
 {
-	if (a->help.shown || a->schema || a->targets.v.n == 2)
+	if (a->help.shown || a->schema || a->targets.t.v.n == 2)
 		return;
-	if (a->targets.asked && a->targets.v.n < 2)
+	if (a->targets.asked && a->targets.t.v.n < 2)
 		return; /* nothing has that name: no usage error */
-	argp_error(st, "two looks make a difference, and %zu %s given: A and B", a->targets.v.n,
-		   a->targets.v.n == 1 ? "is" : "are");
+	argp_error(st, "two looks make a difference, and %zu %s given: A and B", a->targets.t.v.n,
+		   a->targets.t.v.n == 1 ? "is" : "are");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *st)
@@ -101,7 +101,7 @@ static const struct argp argp = {
 
 struct side {
 	struct go_cache *cache; /* borrowed */
-	const struct cli_target *t;
+	const struct target *t;
 	char name[256];	    /* as it is called in what is printed */
 	report_vec reports; /* a file may hold several */
 	size_t pick;
@@ -114,7 +114,7 @@ static void side_free(struct side *s)
 	vec_free(&s->reports);
 }
 
-static bool is_stdin(const struct cli_target *t)
+static bool is_stdin(const struct target *t)
 {
 	return t->file && !strcmp(t->file, "-");
 }
@@ -181,7 +181,7 @@ static int look(struct side *s, struct err *e)
 	const struct collect_opts co = { .cache = s->cache };
 	struct memsrc *m = NULL;
 	struct report r;
-	int rc = cli_target_open(s->t, &m, e);
+	int rc = target_open(s->t, &m, e);
 
 	if (rc)
 		return rc;
@@ -224,7 +224,7 @@ static int load_file(struct side *s, struct err *e)
 	return rc;
 }
 
-static int load(struct side *s, const struct cli_target *t, struct err *e)
+static int load(struct side *s, const struct target *t, struct err *e)
 {
 	s->t = t;
 	if (t->file)
@@ -324,19 +324,19 @@ static int compare(const struct args *a, const struct side s[2])
 
 static int diff(const struct args *a)
 {
-	struct side s[2] = { { .cache = a->cache.go }, { .cache = a->cache.go } };
+	struct side s[2] = { { .cache = a->cache.store.go }, { .cache = a->cache.store.go } };
 	int rc = 0, code = CLI_OK;
 	struct err e = { 0 };
 
-	if (is_stdin(&a->targets.v.v[0]) && is_stdin(&a->targets.v.v[1])) {
+	if (is_stdin(&a->targets.t.v.v[0]) && is_stdin(&a->targets.t.v.v[1])) {
 		log_error("standard input can be one side only");
 		return CLI_USAGE;
 	}
 	/* what is live is looked at last: it is "now" */
 	for (int live = 0; live < 2; live++)
 		for (int i = 0; i < 2 && !rc; i++)
-			if ((a->targets.v.v[i].file == NULL) == live)
-				rc = load(&s[i], &a->targets.v.v[i], &e);
+			if ((a->targets.t.v.v[i].file == NULL) == live)
+				rc = load(&s[i], &a->targets.t.v.v[i], &e);
 	if (rc)
 		code = cli_fail(rc, &e);
 	else if (!pick(&s[0], &s[1], a->of) || !pick(&s[1], &s[0], a->of))
@@ -357,7 +357,7 @@ int cmd_diff(int argc, char **argv)
 		goto out;
 	if (a.schema) {
 		code = cli_put_code(cli_put(json_diff_schema(), strlen(json_diff_schema())));
-	} else if (a.targets.v.n < 2) {
+	} else if (a.targets.t.v.n < 2) {
 		log_error("no process matches; `ps -eo pid,comm,cgroup` lists what there is");
 		code = CLI_GONE;
 	} else {
@@ -366,6 +366,6 @@ int cmd_diff(int argc, char **argv)
 		cli_cache_close(&a.cache);
 	}
 out:
-	cli_targets_free(&a.targets);
+	targets_free(&a.targets.t);
 	return code;
 }

@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rsscope doctor: what this kernel and these privileges allow. */
-#include "cli/doctor.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "cli/cli.h"
-#include "out/json_build.h"
 #include "base/utf8.h"
-
-static doctor_fn *const checks[] = { doctor_processes, doctor_cgroups, doctor_probes,
-				     doctor_capabilities };
-
-int doctor_add(struct doctor *d, const char *area, const char *name, struct doctor_row **out)
-{
-	if (vec_push(&d->rows, (struct doctor_row){ .area = area, .name = name }))
-		return -ENOMEM;
-	*out = &d->rows.v[d->rows.n - 1];
-	return 0;
-}
-
-static const char *state_name(enum doctor_state s)
-{
-	static const char *const name[] = { "works", "fallback", "missing" };
-
-	return name[s];
-}
+#include "doctor/doctor.h"
+#include "out/json_build.h"
 
 /* ---- text */
 
@@ -77,7 +59,7 @@ static int put_row(struct text *t, const struct doctor_row *r, const struct text
 
 	rc = rc < 0 ? rc
 		    : text_printf(t, "  %s%-8s%s %-22s ", s->color ? color[r->state] : "",
-				  state_name(r->state), s->color ? "\033[0m" : "", r->name);
+				  doctor_state_name(r->state), s->color ? "\033[0m" : "", r->name);
 	if (!rc)
 		rc = put_words(t, found.p ? found.p : "", s->width);
 	if (!rc && r->instead[0])
@@ -130,7 +112,7 @@ static int print_json(const struct doctor *d, const struct utsname *u)
 		o = jadd_object(&b, list);
 		jput_text(&b, o, "area", r->area);
 		jput_text(&b, o, "name", r->name);
-		jput_text(&b, o, "state", state_name(r->state));
+		jput_text(&b, o, "state", doctor_state_name(r->state));
 		jput_text(&b, o, "found", r->found);
 		jput_known(&b, o, "instead", r->instead);
 		jput_known(&b, o, "get", r->get);
@@ -202,18 +184,17 @@ int cmd_doctor(int argc, char **argv)
 	struct doctor d = { 0 };
 	struct args a = { 0 };
 	struct utsname u;
-	int code, rc = 0;
+	int code, rc;
 
 	if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
 		return code;
 	if (uname(&u))
 		memset(&u, 0, sizeof(u));
-	for (size_t i = 0; i < ARRAY_LEN(checks) && !rc; i++)
-		rc = checks[i](&d);
+	rc = doctor_check(&d);
 	if (rc)
 		code = cli_fail(rc, NULL);
 	else
 		code = a.json ? print_json(&d, &u) : print_text(&d, &u, a.no_color);
-	vec_free(&d.rows);
+	doctor_free(&d);
 	return code;
 }

@@ -130,6 +130,53 @@ static const struct argp_option probes_options[] = {
 
 const struct argp cli_probes_argp = { .options = probes_options, .parser = parse_probes };
 
+/* ---- --no-cache */
+
+enum { KEY_NO_CACHE = 1072 };
+
+static error_t parse_cache(int key, char *arg, struct argp_state *st)
+{
+	struct cli_cache *c = st->input;
+
+	if (key != KEY_NO_CACHE)
+		return ARGP_ERR_UNKNOWN;
+	c->off = true;
+	return 0;
+}
+
+static const struct argp_option cache_options[] = {
+	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Neither use nor leave what is known of the binary",
+	  0 },
+	{ 0 },
+};
+
+const struct argp cli_cache_argp = { .options = cache_options, .parser = parse_cache };
+
+void cli_cache_open(struct cli_cache *c)
+{
+	if (!c->off)
+		cache_store_open(&c->store);
+}
+
+void cli_cache_close(struct cli_cache *c)
+{
+	cache_store_close(&c->store);
+}
+
+/* ---- */
+
+void cli_observe(struct observe_opts *o, const struct cli_probes *p, const struct cli_print *print,
+		 const struct cli_cache *c, int fd)
+{
+	o->groups = p->groups;
+	o->ring = p->ring;
+	o->fallbacks = p->fallbacks;
+	o->cache = c->store.go;
+	o->json = print->json;
+	o->style = cli_style_fd(fd, print);
+	o->version = cli_version();
+}
+
 double cli_parse_seconds(const char *arg, const char *option, struct argp_state *st)
 {
 	char *end;

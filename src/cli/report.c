@@ -10,7 +10,7 @@
 #include "collect/collect.h"
 #include "out/json.h"
 
-/* ---- printing; also for capture and watch */
+/* ---- printing; also for capture */
 
 struct printer {
 	const struct report_opts *o;
@@ -33,8 +33,7 @@ static int printer_put(struct printer *p, const struct report *r)
 
 	p->n++;
 	if (p->o->print.json)
-		return p->o->line ? json_report_line(stdout, cli_version(), r)
-				  : json_report(&p->json, r);
+		return json_report(&p->json, r);
 	rc = p->n > 1 ? text_add(&t, "\n", 1) : 0;
 	if (!rc)
 		rc = text_report(r, &s, &t);
@@ -43,7 +42,7 @@ static int printer_put(struct printer *p, const struct report *r)
 
 static int printer_end(struct printer *p)
 {
-	int rc = p->o->print.json && !p->o->line ? json_end(&p->json) : 0;
+	int rc = p->o->print.json ? json_end(&p->json) : 0;
 
 	return rc ? rc : cli_put("", 0);
 }
@@ -150,17 +149,17 @@ static int report_all(const struct args *a)
 	struct printer p;
 
 	printer_begin(&p, &a->o);
-	for (size_t i = 0; i < a->targets.v.n && !stop; i++) {
-		const struct cli_target *t = &a->targets.v.v[i];
+	for (size_t i = 0; i < a->targets.t.v.n && !stop; i++) {
+		const struct target *t = &a->targets.t.v.v[i];
 		struct memsrc *m = NULL;
 		struct err e = { 0 };
-		int rc = cli_target_open(t, &m, &e);
+		int rc = target_open(t, &m, &e);
 
 		if (rc && t->listed && cli_exit_code(rc) == CLI_GONE) {
 			log_debug("%s", e.text); /* ended since, or a kernel thread */
 			continue;
 		}
-		code = rc ? cli_fail(rc, &e) : look(&p, m, a->cache.go, &stop);
+		code = rc ? cli_fail(rc, &e) : look(&p, m, a->cache.store.go, &stop);
 		memsrc_close(m);
 		if (stop)
 			return code;
@@ -193,6 +192,6 @@ int cmd_report(int argc, char **argv)
 		cli_cache_close(&a.cache);
 	}
 out:
-	cli_targets_free(&a.targets);
+	targets_free(&a.targets.t);
 	return code;
 }

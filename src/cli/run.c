@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rsscope run: a program from its first instruction to its end, and a report. */
-#include "cli/run.h"
+#include "cli/cli.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/log.h"
+#include "observe/run.h"
+
+struct run_args {
+	struct cli_help help;
+	const char *output;
+	struct cli_print print;
+	struct cli_probes probes;
+	struct cli_cache cache;
+	struct run_opts o;
+};
 
 enum { KEY_EVENTS = 256 };
 
@@ -34,22 +42,22 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		st->child_inputs[3] = &a->help;
 		return 0;
 	case 'u':
-		a->user = arg;
+		a->o.user = arg;
 		return 0;
 	case 'o':
 		a->output = arg;
 		return 0;
 	case 'i':
-		a->interval = cli_parse_seconds(arg, "interval", st);
+		a->o.o.interval = cli_parse_seconds(arg, "interval", st);
 		return 0;
 	case 'f':
-		a->follow = true;
+		a->o.o.follow = true;
 		return 0;
 	case KEY_EVENTS:
-		a->events = true;
+		a->o.events = true;
 		return 0;
 	case ARGP_KEY_ARG: /* the rest is CMD's */
-		a->cmd = st->argv + st->next - 1;
+		a->o.cmd = st->argv + st->next - 1;
 		st->next = st->argc;
 		return 0;
 	default:
@@ -80,101 +88,41 @@ static const struct argp argp = {
 						 { 0 } },
 };
 
-static int open_output(struct run *r)
+static int open_output(struct run_args *a)
 {
-	r->out = r->a->output ? fopen(r->a->output, "we") : stderr;
-	if (r->out)
+	a->o.out = a->output ? fopen(a->output, "we") : stderr;
+	if (a->o.out)
 		return 0;
-	log_error("cannot write '%s': %s", r->a->output, strerror(errno));
+	log_error("cannot write '%s': %s", a->output, strerror(errno));
 	return -errno;
 }
 
-/* The exit code of what has ended. */
-static int status_code(int wstatus)
+static int run(struct run_args *a)
 {
-	return WIFSIGNALED(wstatus) ? 128 + WTERMSIG(wstatus) : WEXITSTATUS(wstatus);
-}
-
-static int failed(const struct err *e)
-{
-	log_error("%s; CMD was not started", e->text);
-	return RUN_FAILED;
-}
-
-/* Watches and reports. Returns the exit code. */
-static int run_forked(struct run *r)
-{
-	_close_ int program = run_find_program(r->a->cmd[0]);
-	struct err e = { 0 };
 	int code;
 
-	if (run_look_open(r->child.pid, &r->look, &e) || run_watch_open(r, program, &e))
-		return failed(&e);
-	code = run_child_exec(&r->child, r->a->cmd);
-	if (code)
-		return code;
-	run_stream_open(&r->stream, r->a, r->out);
-	run_watch(r, program);
-	run_report(r);
-	r->child.pid = 0; /* reaped */
-	return status_code(r->seen.wstatus);
-}
-
-static int run_one(struct run *r)
-{
-	struct run_user user = { 0 };
-	struct err e = { 0 };
-	int code = RUN_FAILED;
-
-	if (r->a->user && run_user_find(r->a->user, &user, &e))
-		code = failed(&e);
-	else if (open_output(r))
-		code = RUN_FAILED;
-	else if (run_signals_open(&r->signals, &e) ||
-		 run_child_fork(r->a->cmd, r->a->user ? &user : NULL, &r->signals.old_mask,
-				&r->signals.old_chld, &r->child, &e))
-		code = failed(&e);
-	else
-		code = run_forked(r);
-	run_child_abandon(&r->child);
-	run_user_free(&user);
-	return code;
-}
-
-static void run_free(struct run *r)
-{
-	run_look_close(&r->look);
-	run_book_close(&r->book);
-	run_stream_close(&r->stream);
-	follow_close(&r->follow);
-	ev_close(r->ev);
-	run_ledger_free(&r->seen.last);
-	run_ledger_free(&r->seen.peak);
-	run_signals_close(&r->signals);
-	if (r->out && r->out != stderr && fclose(r->out))
+	if (open_output(a))
+		return RUN_FAILED;
+	cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, fileno(a->o.out));
+	code = run_program(&a->o);
+	if (a->o.out != stderr && fclose(a->o.out))
 		log_error("the report could not be written: %s", strerror(errno));
+	return code;
 }
 
 int cmd_run(int argc, char **argv)
 {
-	struct run_args a = { .probes.groups = EV_ALL, .interval = 10 };
-	struct run r = {
-		.a = &a,
-		.child = { .go = -1, .error = -1 },
-		.signals.fd = -1,
-		.look.done_fd = -1,
-	};
+	struct run_args a = { .probes.groups = EV_ALL, .o.o.interval = 10 };
 	int code;
 
 	if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
 		return code;
-	if (!a.cmd) {
+	if (!a.o.cmd) {
 		log_error("run what? `rsscope run --help` has examples");
 		return CLI_USAGE;
 	}
 	cli_cache_open(&a.cache);
-	code = run_one(&r);
-	run_free(&r);
+	code = run(&a);
 	cli_cache_close(&a.cache);
 	return code;
 }

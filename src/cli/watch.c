@@ -3,7 +3,19 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "cli/watch_stream.h"
+#include "cli/cli.h"
+#include "observe/watch.h"
+#include "out/watch.h"
+
+struct watch_args {
+	struct cli_help help;
+	struct cli_targets targets;
+	struct cli_print print;
+	struct cli_probes probes;
+	struct cli_cache cache;
+	struct watch_opts o;
+	bool schema;
+};
 
 enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE, KEY_SCHEMA };
 
@@ -22,12 +34,6 @@ static const struct argp_option options[] = {
 	{ "live", KEY_LIVE, NULL, OPTION_HIDDEN, "With --json: the mappings as events left them",
 	  0 },
 	{ 0 },
-};
-
-const struct watch_group watch_groups[WATCH_GROUPS] = {
-	{ "mappings", EV_MAPPINGS }, { "madvise", EV_MAPPINGS | EV_MADVISE },
-	{ "rss", EV_RSS },	     { "gc", EV_GC },
-	{ "threads", EV_THREADS },
 };
 
 static void parse_events(struct watch_args *a, char *list, struct argp_state *st)
@@ -56,36 +62,36 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		st->child_inputs[0] = &a->targets;
-		st->child_inputs[1] = &a->report.print;
+		st->child_inputs[1] = &a->print;
 		st->child_inputs[2] = &a->probes;
 		st->child_inputs[3] = &a->cache;
 		st->child_inputs[4] = &a->help;
 		return 0;
 	case 'd':
-		a->duration = cli_parse_seconds(arg, "duration", st);
+		a->o.duration = cli_parse_seconds(arg, "duration", st);
 		return 0;
 	case 'i':
-		a->interval = cli_parse_seconds(arg, "interval", st);
+		a->o.o.interval = cli_parse_seconds(arg, "interval", st);
 		return 0;
 	case 'f':
-		a->follow = true;
+		a->o.o.follow = true;
 		return 0;
 	case KEY_EVENTS:
 		parse_events(a, arg, st);
 		return 0;
 	case KEY_NO_REPORT:
-		a->no_report = true;
+		a->o.no_report = true;
 		return 0;
 	case KEY_GCTRACE:
-		a->gctrace = a->no_report = true;
+		a->o.gctrace = a->o.no_report = true;
 		a->probes.groups = EV_GC;
-		a->interval = 0;
+		a->o.o.interval = 0;
 		return 0;
 	case KEY_SCHEMA:
 		a->schema = true;
 		return 0;
 	case KEY_LIVE:
-		a->live = true;
+		a->o.live = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -116,33 +122,27 @@ static const struct argp argp = {
 						 { 0 } },
 };
 
-static int watch_one(const struct watch_args *a, struct memsrc *m)
+static int watch_one(struct watch_args *a, struct memsrc *m)
 {
-	struct watch w = { .a = a };
+	struct watch_result res;
 	struct err e = { 0 };
-	int r = watch_stream(&w, m, &e), code, children = CLI_OK;
+	int r;
 
-	if (w.write_rc) {
-		code = cli_put_code(w.write_rc);
-	} else if (r) {
-		code = cli_fail(r, &e);
-	} else if (!strcmp(w.end.why, "output closed")) {
-		code = CLI_OK;
-	} else {
-		code = watch_report(&w);
-		children = watch_report_children(&w);
-	}
-	watch_free(&w);
-	code = code ? code : children;
-	return code ? code : w.partial ? CLI_PARTIAL : CLI_OK;
+	a->o.fd = STDOUT_FILENO;
+	cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, STDOUT_FILENO);
+	r = watch_process(m, &a->o, &res, &e);
+	if (res.write_rc)
+		return cli_put_code(res.write_rc);
+	if (r)
+		return cli_fail(r, &e);
+	return res.partial ? CLI_PARTIAL : CLI_OK;
 }
 
 int cmd_watch(int argc, char **argv)
 {
 	struct watch_args a = { .targets.live_only = true,
-				.report.line = true,
 				.probes.groups = EV_ALL,
-				.interval = 10 };
+				.o.o.interval = 10 };
 	struct memsrc *m = NULL;
 	struct err e = { 0 };
 	int code, r;
@@ -153,22 +153,23 @@ int cmd_watch(int argc, char **argv)
 		code = cli_put_code(cli_put(watch_json_schema(), strlen(watch_json_schema())));
 		goto out;
 	}
-	if (a.follow)
+	if (a.o.o.follow)
 		a.probes.groups |= EV_THREADS;
 	code = cli_targets_check(&a.targets, "watch");
 	if (code)
 		goto out;
-	if (a.targets.v.n > 1) {
-		log_error("watch takes one process, not %zu; choose one by its id", a.targets.v.n);
+	if (a.targets.t.v.n > 1) {
+		log_error("watch takes one process, not %zu; choose one by its id",
+			  a.targets.t.v.n);
 		code = CLI_USAGE;
 		goto out;
 	}
 	cli_cache_open(&a.cache);
-	r = cli_target_open(&a.targets.v.v[0], &m, &e);
+	r = target_open(&a.targets.t.v.v[0], &m, &e);
 	code = r ? cli_fail(r, &e) : watch_one(&a, m);
 	memsrc_close(m);
 	cli_cache_close(&a.cache);
 out:
-	cli_targets_free(&a.targets);
+	targets_free(&a.targets.t);
 	return code;
 }

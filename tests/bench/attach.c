@@ -10,13 +10,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "session/cache_store.h"
 #include "session/files.h"
 
 enum { PROCESS, MAPPINGS, FILES, RUNTIME, PROBES, STEPS };
 
 struct attach {
-	struct cli_cache cache;
+	struct cache_store cache;
 	struct memsrc *m;
 	struct maps maps;
 	char exe[4096];
@@ -76,7 +76,7 @@ static int open_go(struct attach *a, struct err *e)
 
 int main(int argc, char **argv)
 {
-	struct attach a = { .cache.off = argc != 3 || strcmp(argv[1], "warm") };
+	struct attach a = { 0 };
 	struct err e = { 0 };
 	int r;
 
@@ -85,7 +85,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	a.at[0] = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	cli_cache_open(&a.cache);
+	if (!strcmp(argv[1], "warm"))
+		cache_store_open(&a.cache);
 	r = memsrc_open_live(atoi(argv[2]), &a.m, &e);
 	step(&a, PROCESS);
 	if (!r)
@@ -104,6 +105,6 @@ int main(int argc, char **argv)
 	bin_close(a.bin);
 	maps_free(&a.maps);
 	memsrc_close(a.m);
-	cli_cache_close(&a.cache);
+	cache_store_close(&a.cache);
 	return r ? 1 : 0;
 }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* doctor's questions about probes: the event layer knows what it needs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/doctor.h"
+#include "event/ev.h"
+
+#define NO_PROBES "no probes: watch does not work, report does"
+#define NO_CALLS  "watch sees no calls that change mappings"
+
+/* What one has with it, without it and, when another feature does the same, which. */
+static const struct use {
+	const char *name, *with, *without;
+	int other; /* enum ev_feature, or -1 */
+} uses[EVF_COUNT] = {
+	[EVF_BTF] = { "btf", "probes fit themselves to this kernel", NO_PROBES, -1 },
+	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1 },
+	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1 },
+	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1 },
+	[EVF_FENTRY] = { "fentry", "calls that change mappings; other system calls are not slowed",
+			 "the tracepoints: every system call of the host takes longer",
+			 EVF_SYSCALLS },
+	[EVF_SYSCALLS] = { "syscall tracepoints", "calls that change mappings", "fentry",
+			   EVF_FENTRY },
+	[EVF_RSS_BTF] = { "rss by btf", "steps of RSS, cheaply", "the tracepoint", EVF_RSS_TP },
+	[EVF_RSS_TP] = { "rss tracepoint", "steps of RSS", "by BTF", EVF_RSS_BTF },
+	[EVF_SCHED_BTF] = { "threads by btf", "threads begin and end", "the tracepoints",
+			    EVF_SCHED_TP },
+	[EVF_SCHED_TP] = { "thread tracepoints", "threads begin and end", "by BTF", EVF_SCHED_BTF },
+	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch sees no GC cycles", -1 },
+};
+
+static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_feature i)
+{
+	const struct use *u = &uses[i];
+	bool has = f->have >> i & 1, other = u->other >= 0 && f->have >> u->other & 1;
+	struct doctor_row *r;
+
+	if (doctor_add(d, "watch", u->name ? u->name : ev_feature_name(i), &r))
+		return -ENOMEM;
+	r->state = has ? DOCTOR_WORKS : other ? DOCTOR_FALLBACK : DOCTOR_MISSING;
+	doctor_say(r->found, "%s", has ? u->with ? u->with : "works" : f->reason[i]);
+	if (!has && u->without && (u->other < 0 || other))
+		doctor_say(r->instead, "%s", u->without);
+	else if (!has && i == EVF_SYSCALLS)
+		doctor_say(r->instead, "%s", NO_CALLS);
+	return 0;
+}
+
+static int check_lockdown(struct doctor *d)
+{
+	_text_ struct text t = { 0 };
+	struct doctor_row *r;
+	const char *on;
+
+	if (text_read_at(AT_FDCWD, "/sys/kernel/security/lockdown", 4096, &t) || !t.p)
+		return 0;
+	if (doctor_add(d, "watch", "lockdown", &r))
+		return -ENOMEM;
+	on = strchr(t.p, '[');
+	doctor_say(r->found, "%.*s", on ? (int)strcspn(on + 1, "]") : 0, on ? on + 1 : "");
+	if (strcmp(r->found, "confidentiality"))
+		return 0;
+	r->state = DOCTOR_MISSING;
+	doctor_say(r->instead, "probes cannot read kernel memory: watch does not work");
+	doctor_say(r->get, "boot with lockdown=integrity");
+	return 0;
+}
+
+int doctor_probes(struct doctor *d)
+{
+	struct ev_features f = { 0 };
+	int rc = ev_probe(&f);
+
+	for (int i = 0; i < EVF_COUNT && !rc; i++)
+		rc = add_feature(d, &f, i);
+	return rc ? rc : check_lockdown(d);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* doctor's questions about looking at processes, cgroups and capabilities. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/text.h"
+#include "doctor/doctor.h"
+#include "source/pagemap.h"
+#include "proc/rss.h"
+
+#define AREA_REPORT "report"
+
+enum { MAX_FILE = 1 << 20 };
+
+/* Whether the capability (CAP_* of linux/capability.h) is effective. */
+static bool has_cap(int cap)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	if (syscall(SYS_capget, &h, d))
+		return false;
+	return d[cap / 32].effective >> (cap % 32) & 1;
+}
+
+/* ---- looking at processes */
+
+static int check_ptrace(struct doctor *d)
+{
+	_text_ struct text t = { 0 };
+	bool cap = has_cap(CAP_SYS_PTRACE);
+	struct doctor_row *r;
+	uint64_t scope = 0;
+
+	if (doctor_add(d, AREA_REPORT, "other users' processes", &r))
+		return -ENOMEM;
+	r->state = cap ? DOCTOR_WORKS : DOCTOR_MISSING;
+	doctor_say(r->found, "CAP_SYS_PTRACE is %seffective", cap ? "" : "not ");
+	if (!cap) {
+		doctor_say(r->instead, "processes of this user only");
+		doctor_say(r->get, "run as root; docker: --cap-add SYS_PTRACE");
+	}
+	if (doctor_add(d, AREA_REPORT, "yama", &r))
+		return -ENOMEM;
+	if (text_read_at(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", MAX_FILE, &t) || !t.p) {
+		doctor_say(r->found, "not there, or /proc is not mounted");
+		return 0;
+	}
+	scope = strtoull(t.p, NULL, 10);
+	r->state = scope >= 3 || (scope && !cap) ? DOCTOR_MISSING : DOCTOR_WORKS;
+	doctor_say(r->found, "kernel.yama.ptrace_scope is %" PRIu64, scope);
+	if (r->state == DOCTOR_WORKS)
+		return 0;
+	doctor_say(r->instead, "memory cannot be read: no Go parts, mappings only");
+	if (scope >= 3)
+		doctor_say(r->get, "not without a reboot: 3 cannot be lowered");
+	else
+		doctor_say(r->get, "CAP_SYS_PTRACE, or sysctl kernel.yama.ptrace_scope=0");
+	return 0;
+}
+
+static int check_hidepid(struct doctor *d)
+{
+	_text_ struct text t = { 0 };
+	struct doctor_row *r;
+	char *save = NULL, hide[32] = "";
+	bool mounted = false;
+
+	if (doctor_add(d, AREA_REPORT, "/proc", &r))
+		return -ENOMEM;
+	if (!text_read_at(AT_FDCWD, "/proc/self/mounts", MAX_FILE, &t) && t.p)
+		for (char *l = strtok_r(t.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+			const char *at = strstr(l, " /proc proc "), *opt;
+
+			if (!at)
+				continue;
+			mounted = true;
+			opt = strstr(at, "hidepid=");
+			snprintf(hide, sizeof(hide), "%.*s", opt ? (int)strcspn(opt, ", ") : 0,
+				 opt ? opt : "");
+		}
+	r->state = mounted ? DOCTOR_WORKS : DOCTOR_MISSING;
+	doctor_say(r->found, "%s%s%s", mounted ? "mounted" : "not mounted", *hide ? ", " : "",
+		   hide);
+	if (!mounted) {
+		doctor_say(r->instead, "only captures and core files can be reported on");
+		doctor_say(r->get, "mount -t proc proc /proc");
+	} else if (*hide && strcmp(hide, "hidepid=0") && strcmp(hide, "hidepid=off") &&
+		   !has_cap(CAP_SYS_PTRACE)) {
+		r->state = DOCTOR_MISSING;
+		doctor_say(r->instead, "other users' processes are not seen");
+		doctor_say(r->get, "run as root, or mount -o remount,hidepid=0 /proc");
+	}
+	return 0;
+}
+
+static int check_reading(struct doctor *d)
+{
+	struct doctor_row *r;
+	int here = 42, there = 0;
+	struct iovec to = { &there, sizeof(there) }, from = { &here, sizeof(here) };
+	_close_ int fd = syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (doctor_add(d, AREA_REPORT, "pidfd", &r))
+		return -ENOMEM;
+	r->state = fd >= 0 ? DOCTOR_WORKS : DOCTOR_FALLBACK;
+	doctor_say(r->found, "%s", fd >= 0 ? "pidfd_open works" : strerror(errno));
+	if (fd < 0) {
+		doctor_say(r->instead, "a reused process id is told by its start time only");
+		doctor_say(r->get, "Linux 5.3; in a container a seccomp profile that allows it");
+	}
+	if (doctor_add(d, AREA_REPORT, "process_vm_readv", &r))
+		return -ENOMEM;
+	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) == sizeof(here) && there == here) {
+		doctor_say(r->found, "works");
+		return 0;
+	}
+	r->state = DOCTOR_FALLBACK;
+	doctor_say(r->found, "%s", strerror(errno));
+	doctor_say(r->instead, "/proc/PID/mem: slower");
+	doctor_say(r->get, "a seccomp profile that allows it (docker: --cap-add SYS_PTRACE)");
+	return 0;
+}
+
+static int check_pagemap(struct doctor *d)
+{
+	_close_ int self = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct doctor_row *r;
+	struct pagemap pm;
+	int rc = self < 0 ? -errno : pagemap_open(self, sysconf(_SC_PAGESIZE), &pm);
+
+	if (doctor_add(d, AREA_REPORT, "page map", &r))
+		return -ENOMEM;
+	if (rc) {
+		r->state = DOCTOR_MISSING;
+		doctor_say(r->found, "/proc/PID/pagemap: %s", strerror(-rc));
+		doctor_say(r->instead, "no report of live processes");
+		doctor_say(r->get, "CONFIG_PROC_PAGE_MONITOR, and /proc mounted");
+		return 0;
+	}
+	r->state = pm.scan ? DOCTOR_WORKS : DOCTOR_FALLBACK;
+	doctor_say(r->found, "%s", pm.scan ? "PAGEMAP_SCAN works" : "no PAGEMAP_SCAN");
+	if (!pm.scan) {
+		doctor_say(r->instead, "/proc/PID/pagemap entry by entry: slower");
+		doctor_say(r->get, "Linux 6.7");
+	}
+	rc = doctor_add(d, AREA_REPORT, "page frame numbers", &r);
+	if (!rc && !pm.zero_pfn) {
+		r->state = pm.scan ? DOCTOR_FALLBACK : DOCTOR_MISSING;
+		doctor_say(r->found, "hidden from us");
+		if (pm.scan)
+			doctor_say(r->instead, "PAGEMAP_SCAN tells the zero page all the same");
+		else
+			doctor_say(r->instead, "the zero page counts as resident, which smaps "
+					       "leaves out");
+		doctor_say(r->get, "CAP_SYS_ADMIN");
+	} else if (!rc) {
+		doctor_say(r->found, "visible");
+	}
+	pagemap_close(&pm);
+	return rc;
+}
+
+/* The first mapping of a file: whether it opens through map_files. */
+static int check_map_files(struct doctor *d)
+{
+	_text_ struct text t = { 0 };
+	uint64_t start = 0, end = 0;
+	struct doctor_row *r;
+	char path[96];
+	int fd = -1;
+
+	if (doctor_add(d, AREA_REPORT, "map_files", &r))
+		return -ENOMEM;
+	if (!text_read_at(AT_FDCWD, "/proc/self/maps", MAX_FILE, &t) && t.p)
+		sscanf(t.p, "%" SCNx64 "-%" SCNx64, &start, &end);
+	snprintf(path, sizeof(path), "/proc/self/map_files/%" PRIx64 "-%" PRIx64, start, end);
+	errno = ENOENT;
+	if (end)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		doctor_say(r->found, "mapped files open as they are, deleted ones too");
+		return 0;
+	}
+	r->state = DOCTOR_FALLBACK;
+	doctor_say(r->found, "%s", strerror(errno));
+	doctor_say(r->instead, "files through /proc/PID/root and /proc/PID/exe; deleted libraries "
+			       "are not read");
+	doctor_say(r->get, "CAP_SYS_ADMIN, or CAP_CHECKPOINT_RESTORE from Linux 5.9");
+	return 0;
+}
+
+static int check_rollup(struct doctor *d)
+{
+	_text_ struct text t = { 0 };
+	struct doctor_row *r;
+	int rc;
+
+	if (doctor_add(d, AREA_REPORT, "RSS counters", &r))
+		return -ENOMEM;
+	doctor_say(r->found, "/proc/PID/statm is exact");
+	if (!rss_counters_exact()) {
+		r->state = DOCTOR_FALLBACK;
+		doctor_say(r->found, "/proc/PID/statm lags");
+		doctor_say(r->instead, "RSS before and after from smaps_rollup: slower");
+		doctor_say(r->get, "Linux 6.17; 6.12 of Debian 13 has it, too");
+	}
+	if (doctor_add(d, AREA_REPORT, "smaps_rollup", &r))
+		return -ENOMEM;
+	rc = text_read_at(AT_FDCWD, "/proc/self/smaps_rollup", MAX_FILE, &t);
+	doctor_say(r->found, "%s", rc ? strerror(-rc) : "RSS before and after is exact");
+	if (rc) {
+		r->state = DOCTOR_MISSING;
+		doctor_say(r->instead, "RSS before and after the look is not known");
+		doctor_say(r->get, "Linux 4.14");
+	}
+	return 0;
+}
+
+static int check_seccomp(struct doctor *d)
+{
+	_text_ struct text t = { 0 };
+	struct doctor_row *r;
+	uint64_t mode = 0;
+
+	if (text_read_at(AT_FDCWD, "/proc/self/status", MAX_FILE, &t) || !t.p ||
+	    !text_field_u64(t.p, "Seccomp:", &mode) || !mode)
+		return 0;
+	if (doctor_add(d, AREA_REPORT, "seccomp", &r))
+		return -ENOMEM;
+	r->state = DOCTOR_FALLBACK;
+	doctor_say(r->found, "a filter is on: what is missing here may be its doing");
+	doctor_say(r->get, "docker: --security-opt seccomp=unconfined");
+	return 0;
+}
+
+int doctor_processes(struct doctor *d)
+{
+	static doctor_fn *const fn[] = { check_ptrace,	check_hidepid,	 check_reading,
+					 check_pagemap, check_map_files, check_rollup,
+					 check_seccomp };
+
+	for (size_t i = 0; i < ARRAY_LEN(fn); i++)
+		if (fn[i](d))
+			return -ENOMEM;
+	return 0;
+}
+
+/* ---- cgroups */
+
+/* Whether a v2 hierarchy has the memory controller: at its root it is listed as available. */
+static bool v2_has_memory(const char *dir)
+{
+	_text_ struct text t = { 0 };
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", dir);
+	return !text_read_at(AT_FDCWD, path, MAX_FILE, &t) && t.p && strstr(t.p, "memory");
+}
+
+int doctor_cgroups(struct doctor *d)
+{
+	_text_ struct text t = { 0 };
+	char v1[512] = "", v2[512] = "", *save = NULL;
+	struct doctor_row *r;
+	bool memory;
+
+	if (doctor_add(d, AREA_REPORT, "memory cgroup", &r))
+		return -ENOMEM;
+	if (!text_read_at(AT_FDCWD, "/proc/self/mounts", MAX_FILE, &t) && t.p)
+		for (char *l = strtok_r(t.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+			char dir[512], type[32], opts[512];
+
+			if (sscanf(l, "%*s %511s %31s %511s", dir, type, opts) != 3)
+				continue;
+			if (!strcmp(type, "cgroup") && strstr(opts, "memory"))
+				strcpy(v1, dir);
+			if (!strcmp(type, "cgroup2"))
+				strcpy(v2, dir);
+		}
+	memory = *v2 && v2_has_memory(v2);
+	if (*v1)
+		doctor_say(r->found, "v1 at %.200s%s", v1, *v2 ? ", beside v2 without it" : "");
+	else if (memory)
+		doctor_say(r->found, "v2 at %.200s", v2);
+	if (*v1 || memory)
+		return 0;
+	r->state = DOCTOR_MISSING;
+	doctor_say(r->found, "%s",
+		   *v2 ? "v2 is mounted without the memory controller"
+		       : "no cgroup file system is mounted");
+	doctor_say(r->instead, "no usage, no limit, no headroom");
+	doctor_say(r->get, *v2 ? "boot without cgroup_disable=memory"
+			       : "mount -t cgroup2 none /sys/fs/cgroup");
+	return 0;
+}
+
+/* ---- capabilities */
+
+int doctor_capabilities(struct doctor *d)
+{
+	static const struct {
+		int cap;
+		const char *name, *use;
+		bool admin; /* CAP_SYS_ADMIN does as well */
+	} caps[] = {
+		{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to look at other users' processes", false },
+		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "page frame numbers; all that BPF needs", false },
+		{ CAP_BPF, "CAP_BPF", "to load probes (Linux 5.8)", true },
+		{ CAP_PERFMON, "CAP_PERFMON", "to attach probes (Linux 5.8)", true },
+		{ CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE", "map_files (Linux 5.9)", true },
+		{ CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE",
+		  "lifts RLIMIT_MEMLOCK for probes (before Linux 5.11)", false },
+	};
+	struct doctor_row *r;
+
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++) {
+		bool has = has_cap(caps[i].cap);
+		bool admin = caps[i].admin && has_cap(CAP_SYS_ADMIN);
+
+		if (doctor_add(d, "privileges", caps[i].name, &r))
+			return -ENOMEM;
+		r->state = has ? DOCTOR_WORKS : admin ? DOCTOR_FALLBACK : DOCTOR_MISSING;
+		doctor_say(r->found, "%seffective; %s", has ? "" : "not ", caps[i].use);
+		if (admin && !has)
+			doctor_say(r->instead, "CAP_SYS_ADMIN does it");
+	}
+	return 0;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "observe/follow.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+enum { PROCS_MAX = 4 * EV_CHILDREN_MAX };
+
+void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
+		 const struct watch_clock *clock)
+{
+	*f = (struct follow){ .ev = ev_follows(ev) ? ev : NULL, .cache = cache, .clock = *clock };
+}
+
+static void forget(struct follow_proc *p)
+{
+	program_close(&p->t);
+	memsrc_close(p->m);
+	p->m = NULL;
+}
+
+static void proc_free(struct follow_proc *p)
+{
+	mapbook_close(&p->book);
+	forget(p);
+	free(p);
+}
+
+void follow_close(struct follow *f)
+{
+	for (size_t i = 0; i < f->v.n; i++)
+		proc_free(f->v.v[i]);
+	vec_free(&f->v);
+	f->ev = NULL;
+}
+
+static void drop(struct follow *f, size_t i)
+{
+	proc_free(f->v.v[i]);
+	f->v.v[i] = f->v.v[--f->v.n];
+}
+
+static long find(const struct follow *f, uint32_t pid)
+{
+	for (size_t i = 0; i < f->v.n; i++)
+		if ((uint32_t)f->v.v[i]->pid == pid)
+			return i;
+	return -1;
+}
+
+/* Those whose end was lost. */
+static void drop_gone(struct follow *f)
+{
+	for (size_t i = f->v.n; i--;)
+		if (!f->v.v[i]->m || memsrc_alive(f->v.v[i]->m))
+			drop(f, i);
+}
+
+static struct follow_proc *add(struct follow *f, uint32_t pid)
+{
+	long old = find(f, pid);
+	struct follow_proc *p;
+
+	if (old >= 0) /* its end was lost, and its number used again */
+		drop(f, old);
+	if (f->v.n >= PROCS_MAX)
+		drop_gone(f);
+	p = f->v.n < PROCS_MAX ? calloc(1, sizeof(*p)) : NULL;
+	if (!p || vec_push(&f->v, p)) {
+		free(p);
+		return NULL;
+	}
+	p->pid = pid;
+	p->seen.clock = f->clock;
+	p->t.cache = f->cache;
+	f->followed++;
+	return p;
+}
+
+/* What can be known of it. Where it has ended since, that is nothing. */
+static void look_at(struct follow_proc *p)
+{
+	if (memsrc_open_live(p->pid, &p->m, NULL))
+		return;
+	if (program_begin(p->m, p->t.cache, &p->t, NULL))
+		forget(p);
+}
+
+static void open_book(struct follow *f, struct follow_proc *p)
+{
+	if (!p->m || !(ev_groups(f->ev) & EV_MAPPINGS))
+		return;
+	p->has_book = !mapbook_open(p->m, p->t.names, &p->book, NULL);
+}
+
+/* Its memory is another one. */
+static void exec(struct follow *f, struct follow_proc *p)
+{
+	mapbook_close(&p->book);
+	forget(p);
+	p->has_book = false;
+	p->seen = (struct watch_seen){ .clock = f->clock };
+	if (memsrc_open_live(p->pid, &p->m, NULL))
+		return;
+	if (program_exec(&p->t, p->m, f->ev))
+		forget(p);
+	else
+		open_book(f, p);
+}
+
+struct follow_proc *follow_event(struct follow *f, const struct event *e)
+{
+	enum event_kind k = event_kind(e);
+	struct follow_proc *p;
+	long i;
+
+	if (!f->ev)
+		return NULL;
+	if (k == KIND_FORK && e->task.followed) {
+		p = add(f, e->tgid);
+		if (p && !e->task.shares_memory) {
+			look_at(p);
+			open_book(f, p);
+		}
+		return p;
+	}
+	if (k == KIND_FORK)
+		return NULL;
+	i = find(f, e->tgid);
+	if (i < 0 && k == KIND_THREAD_EXIT) /* beside the last one, whose end was told */
+		return NULL;
+	p = i >= 0 ? f->v.v[i] : add(f, e->tgid);
+	if (!p)
+		return NULL;
+	if (i < 0 && k != KIND_EXEC && k != KIND_EXIT) /* its fork was lost */
+		exec(f, p);
+	if (k == KIND_EXEC)
+		exec(f, p);
+	else if (k == KIND_GC && p->m)
+		program_tick(&p->t, f->ev);
+	else if (e->type == EVENT_CALL && p->has_book && mapbook_event(&p->book, e))
+		p->has_book = false; /* out of memory: the rest would be wrong without it */
+	if (k == KIND_EXIT) {
+		p->ended = true;
+		f->ended++;
+	}
+	return p;
+}
+
+void follow_done(struct follow *f)
+{
+	for (size_t i = f->v.n; i--;) {
+		if (!f->v.v[i]->ended)
+			continue;
+		ev_forget(f->ev, f->v.v[i]->pid);
+		drop(f, i);
+	}
+}
+
+int follow_losses(struct follow *f, const struct ev_region *g, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r && f->v.n; i++) {
+		long k = find(f, g[i].pid);
+
+		if (k >= 0 && f->v.v[k]->has_book)
+			r = mapbook_lost(&f->v.v[k]->book, g[i].start, g[i].end, g[i].ns);
+	}
+	return r;
+}
+
+void follow_turn(struct follow *f)
+{
+	for (size_t i = 0; i < f->v.n; i++)
+		if (f->v.v[i]->m)
+			program_turn(&f->v.v[i]->t, f->ev);
+}
+
+int follow_report(struct follow_proc *p, struct collect_opts *co, struct report *out)
+{
+	int r;
+
+	if (!p->m || memsrc_alive(p->m))
+		return -ESRCH;
+	if (p->has_book && (mapbook_settle(&p->book, NULL) || mapbook_give(&p->book, &co->known)))
+		co->known = (struct mappings_known){ 0 };
+	memsrc_flush(p->m);
+	r = collect_report(p->m, co, out, NULL);
+	if (r)
+		report_free(out);
+	return r;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `--follow`: the processes that a target has forked, and those that they have, while they live. */
+#ifndef RSSCOPE_OBSERVE_FOLLOW_H
+#define RSSCOPE_OBSERVE_FOLLOW_H
+
+#include "collect/collect.h"
+#include "event/ev.h"
+#include "out/watch.h"
+#include "session/mapbook.h"
+#include "session/program.h"
+
+struct follow_proc {
+	pid_t pid;
+	struct memsrc *m; /* owned; NULL: it had ended when it was looked for */
+	struct program t;
+	bool has_book;
+	struct mapbook book;
+	struct watch_seen seen; /* what was printed of it last */
+	bool ended;
+};
+
+struct follow {
+	struct ev *ev; /* borrowed; NULL: nothing is followed, and all below is of no effect */
+	struct go_cache *cache; /* borrowed, may be NULL */
+	struct watch_clock clock;
+	VEC(struct follow_proc *) v;
+	uint64_t followed, ended;
+};
+
+void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
+		 const struct watch_clock *clock);
+void follow_close(struct follow *f); /* safe on a zeroed struct */
+
+/* Takes in what an event of a process other than the target tells; the process, or NULL: it is not
+ * one of those followed. Borrowed until follow_done. */
+struct follow_proc *follow_event(struct follow *f, const struct event *e);
+
+/* When the event has been printed: gives up what has ended. */
+void follow_done(struct follow *f);
+
+/* Regions in which calls were lost, of any process. 0 or -ENOMEM. */
+int follow_losses(struct follow *f, const struct ev_region *g, size_t n);
+
+/* Between batches of events. */
+void follow_turn(struct follow *f);
+
+/* Looks at one that is there: with what it has mapped, by whom, as far as that is known. *co is for
+ * the caller to begin; what it gets is borrowed from p. 0, or -errno: it has ended. The caller ends
+ * *out with report_free when 0. */
+int follow_report(struct follow_proc *p, struct collect_opts *co, struct report *out);
+
+#endif

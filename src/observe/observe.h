@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What `watch` and `run` have in common: what to attach, what to print and how. */
+#ifndef RSSCOPE_OBSERVE_OBSERVE_H
+#define RSSCOPE_OBSERVE_OBSERVE_H
+
+#include "event/ev.h"
+#include "goruntime/cache.h"
+#include "model/report/report.h"
+#include "out/text_report.h"
+
+struct observe_opts {
+	uint32_t groups;	/* EV_* */
+	uint64_t ring;		/* bytes; 0: the default */
+	bool fallbacks, follow; /* as in struct ev_options */
+	struct go_cache *cache; /* borrowed, may be NULL */
+	double interval;	/* seconds: watch: between samples, 0 none; run: see there */
+	bool json;
+	struct text_style style; /* of text for people */
+	const char *version;	 /* of this program, for JSON */
+};
+
+/* Appends a report to a stream: as text, or as JSON on one line. 0 or -ENOMEM. */
+int observe_put_report(const struct observe_opts *o, const struct report *r, struct text *out);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who asked for memory: the mappings since the program's first instruction. */
+#include "observe/run_impl.h"
+
+void run_book_open(struct run_book *b, pid_t pid, int program_fd)
+{
+	*b = (struct run_book){ 0 };
+	/* Where it has ended by now, its events can still be named. */
+	if (memsrc_open_live(pid, &b->m, NULL))
+		b->m = NULL;
+	if (symbolizer_open_new(b->m, program_fd, &b->names))
+		return;
+	b->on = b->m && !mapbook_open(b->m, b->names, &b->book, NULL);
+}
+
+void run_book_close(struct run_book *b)
+{
+	mapbook_close(&b->book);
+	symbolizer_close(b->names);
+	memsrc_close(b->m);
+	*b = (struct run_book){ 0 };
+}
+
+void run_book_event(struct run_book *b, const struct event *e)
+{
+	if (b->on && e->type == EVENT_CALL && mapbook_event(&b->book, e))
+		b->on = false; /* out of memory: the rest would be wrong without it */
+}
+
+void run_book_turn(struct run_book *b, const struct ev_region *g, size_t n)
+{
+	if (!b->on)
+		return;
+	symbolizer_tick(b->names);
+	for (size_t i = 0; i < n && b->on; i++)
+		if (g[i].pid == memsrc_pid(b->m))
+			b->on = !mapbook_lost(&b->book, g[i].start, g[i].end, g[i].ns);
+}
+
+void run_book_give(struct run_book *b, struct collect_opts *o)
+{
+	*o = (struct collect_opts){ 0 };
+	if (b->on && (mapbook_settle(&b->book, NULL) || mapbook_give(&b->book, &o->known)))
+		*o = (struct collect_opts){ 0 };
+}

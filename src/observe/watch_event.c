@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An event of `watch`: what it changes of what is known, and its line. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "observe/watch_impl.h"
+
+/* Says where records of a CPU are missing. */
+static int note_lost(struct watch *w, const struct event *e)
+{
+	enum { CPUS_MAX = 65536 };
+	uint32_t n;
+
+	if (e->cpu >= CPUS_MAX)
+		return 0;
+	while (w->lost.n <= e->cpu)
+		if (vec_push(&w->lost, 0))
+			return -ENOMEM;
+	n = e->lost - w->lost.v[e->cpu];
+	w->lost.v[e->cpu] = e->lost;
+	if (!n)
+		return 0;
+	return w->a->o.json ? watch_json_lost(&w->text.seen.clock, e, n, &w->out)
+			    : watch_text_lost(&w->text, e, n, &w->out);
+}
+
+/* The target is another program, in another memory. Where it has ended since, names are missing. */
+static void take_exec(struct watch *w)
+{
+	struct memsrc *m = NULL, *old = w->own;
+	pid_t pid = memsrc_pid(w->t.m);
+
+	if (memsrc_open_live(pid, &m, NULL)) {
+		symbolizer_reset(w->t.names);
+		return;
+	}
+	w->own = m;
+	program_exec(&w->t, m, w->ev);
+	w->book.m = m;
+	w->book.names = w->t.names;
+	w->has_book &= w->t.names != NULL;
+	memsrc_close(old);
+}
+
+static void count(struct watch *w, const struct event *e)
+{
+	enum event_kind k = event_kind(e);
+
+	w->end.events[k]++;
+	if (e->tgid == (uint32_t)memsrc_pid(w->t.m))
+		sample_count(&w->sampler, e);
+	if (e->type == EVENT_CALL && event_call_errno(&e->call))
+		w->end.failed++;
+	if (k == KIND_EXIT && e->tgid == (uint32_t)memsrc_pid(w->t.m))
+		w->ended = true;
+	if (e->tgid != (uint32_t)memsrc_pid(w->t.m))
+		return;
+	if (k == KIND_EXEC) {
+		take_exec(w);
+		bracket_free(&w->bracket); /* of another program */
+		w->text.seen.gc = (struct gc_track){ 0 };
+		w->text.seen.brk = 0;
+	}
+	if (k == KIND_GC) {
+		bracket_cycle(&w->bracket, &e->gc);
+		program_tick(&w->t, w->ev);
+	}
+}
+
+/* What is not known is told once, with the first question mark. */
+static int put_gctrace(struct watch *w, const struct event_gc *g)
+{
+	bool scans = w->t.has_go && go_has(w->t.rt.l, GO_GCC_GLOBALSSCAN);
+	size_t at = w->out.n;
+	int r = watch_gctrace(g, scans, &w->out);
+
+	if (!r && !w->told && w->t.has_go && memchr(w->out.p + at, '?', w->out.n - at)) {
+		w->told = true;
+		log_warn("what is not known of a cycle is a question mark: %s",
+			 w->t.no_words[0] ? w->t.no_words : "it has only now been found");
+	}
+	return r;
+}
+
+/* What it is now, after an exec. */
+static int put_program(struct watch *w, const struct program *t, const struct event *e)
+{
+	struct watch_exec x = {
+		.pid = e->tgid,
+		.now_ns = e->exit_ns,
+		.comm = t->status.comm,
+		.exe = t->exe,
+		.go_version = t->go.bin ? bin_go(t->go.bin)->version : "",
+		.no_gc = t->go.bin && w->a->o.groups & EV_GC ? t->no_gc : "",
+	};
+
+	return w->a->o.json ? watch_json_exec(&w->text.seen.clock, &x, &w->out)
+			    : watch_text_exec(&w->text, &x, &w->out);
+}
+
+/* `t` may be NULL: nothing is known of the process. */
+static int put_event(struct watch *w, const struct event *e, const struct program *t)
+{
+	struct frame frames[EVENT_STACK_MAX];
+	size_t n = 0;
+	int r = note_lost(w, e);
+
+	if (t && t->names)
+		n = symbolizer_event(t->names, e, frames);
+	if (!r)
+		r = w->a->o.json ? watch_json_event(&w->text.seen, e, frames, n, &w->out)
+				 : watch_text_event(&w->text, e, frames, n, &w->out);
+	if (!r && event_kind(e) == KIND_EXEC && t)
+		r = put_program(w, t, e);
+	return r;
+}
+
+static int on_child(struct watch *w, const struct event *e)
+{
+	struct follow_proc *p = follow_event(&w->follow, e);
+	struct watch_seen of_target = w->text.seen;
+	int r;
+
+	if (w->a->gctrace)
+		return 0;
+	if (p)
+		w->text.seen = p->seen;
+	r = put_event(w, e, p && p->m ? &p->t : NULL);
+	if (p)
+		p->seen = w->text.seen;
+	w->text.seen = of_target;
+	follow_done(&w->follow);
+	return r;
+}
+
+int watch_event(void *ctx, const struct event *e)
+{
+	struct watch *w = ctx;
+	int r;
+
+	count(w, e);
+	r = w->has_book ? mapbook_event(&w->book, e) : 0;
+	if (r)
+		return r;
+	if (e->tgid != (uint32_t)memsrc_pid(w->t.m))
+		r = on_child(w, e);
+	else if (w->a->gctrace)
+		r = e->type == EVENT_GC ? put_gctrace(w, &e->gc) : 0;
+	else
+		r = put_event(w, e, &w->t);
+	if (!r && w->out.n > 1 << 16)
+		r = watch_flush(w);
+	return r;
+}

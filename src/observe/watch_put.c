@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What `watch` puts out at its start, now and then, and at its end. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "observe/book.h"
+#include "observe/watch_impl.h"
+
+int watch_flush(struct watch *w)
+{
+	if (w->out.n && !w->write_rc)
+		w->write_rc = file_write_all(w->a->fd, w->out.p, w->out.n);
+	w->out.n = 0;
+	return w->write_rc;
+}
+
+/* What was asked for and is not there: "gc: why". */
+struct parts {
+	const char *v[WATCH_GROUPS + 1];
+	char text[WATCH_GROUPS][400];
+	size_t n;
+};
+
+static const char *why_gone(const struct watch *w, enum ev_group group, const struct ev_program *p,
+			    size_t n)
+{
+	const char *why = w->t.no_gc;
+
+	for (size_t i = 0; i < n && (group != EV_GC || !*why); i++)
+		if (p[i].group == group && *p[i].reason)
+			why = p[i].reason;
+	return why;
+}
+
+static void find_missing(struct watch *w, const struct ev_program *p, size_t n, struct parts *m)
+{
+	uint32_t gone = w->a->o.groups & ~ev_groups(w->ev);
+
+	if (w->t.no_gc[0])
+		gone |= w->a->o.groups & EV_GC;
+	for (size_t i = 0; i < WATCH_GROUPS; i++) {
+		const struct watch_group *g = &watch_groups[i];
+
+		if (!(gone & g->group) || g->group & EV_MADVISE)
+			continue;
+		snprintf(m->text[m->n], sizeof(m->text[0]), "%s: %s", g->name,
+			 why_gone(w, g->group, p, n));
+		m->v[m->n] = m->text[m->n];
+		m->n++;
+		/* No GC in a program that is not Go is nothing missing. */
+		w->partial |= g->group != EV_GC || w->t.go.bin;
+	}
+	if (w->a->o.follow && !w->follow.ev) {
+		m->v[m->n++] = "children: following them needs the BTF tracepoints of "
+			       "sched_process_fork, exec and exit";
+		w->partial = true;
+	}
+}
+
+int watch_put_start(struct watch *w)
+{
+	struct watch_program p[EV_PROGRAMS_MAX];
+	const struct ev_program *programs;
+	struct parts missing = { 0 };
+	struct watch_start s = {
+		.pid = memsrc_pid(w->t.m),
+		.comm = w->t.status.comm,
+		.exe = w->t.exe,
+		.go_version = w->t.go.bin ? bin_go(w->t.go.bin)->version : "",
+		.now_ns = w->end.start_ns,
+		.programs = p,
+		.missing = missing.v,
+	};
+	size_t n = ev_programs(w->ev, &programs);
+	struct ev_tax tax = { 0 };
+
+	find_missing(w, programs, n, &missing);
+	s.nmissing = missing.n;
+	if (w->a->gctrace)
+		return 0;
+	for (size_t i = 0; i < n && i < ARRAY_LEN(p); i++)
+		p[s.nprograms++] =
+			(struct watch_program){ programs[i].name, programs[i].target,
+						programs[i].reason, programs[i].attached };
+	s.has_tax = ev_syscall_tax(w->ev, &tax);
+	s.tax_ns = tax.any;
+	s.mapping_tax_ns = tax.mapping;
+	s.tax_noise_ns = tax.noise;
+	return w->a->o.json ? watch_json_start(&w->text.seen.clock, &s, &w->out)
+			    : watch_text_start(&w->text, &s, &w->out);
+}
+
+int watch_put_sample(struct watch *w, uint64_t now)
+{
+	struct watch_sample s;
+
+	if (sample_take(&w->sampler, &w->t, now, &s))
+		return 0; /* it ends */
+	w->text.pid = memsrc_pid(w->t.m);
+	return w->a->o.json ? watch_json_sample(&w->text.seen.clock, &s, &w->out)
+			    : watch_text_sample(&w->text, &s, &w->out);
+}
+
+static int end_advice(struct watch *w)
+{
+	_free_ struct ev_advice *a = NULL;
+	size_t n;
+	int r = ev_advice(w->ev, memsrc_pid(w->t.m), &a, &n);
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = vec_push(&w->advice, (struct watch_advice){ a[i].advice, a[i].calls,
+								a[i].failed, a[i].bytes });
+	w->end.advice = w->advice.v;
+	w->end.nadvice = w->advice.n;
+	return r;
+}
+
+/* A child that is still there. */
+static int put_child(struct watch *w, struct follow_proc *p, bool live)
+{
+	struct watch_child c = {
+		.pid = p->pid, .now_ns = mono_ns(), .comm = p->t.status.comm, .exe = p->t.exe
+	};
+	int r = 0;
+
+	if (!p->m || memsrc_alive(p->m))
+		return 0;
+	if (p->has_book && live)
+		r = book_live(&p->book, &w->out);
+	if (p->has_book && !r)
+		r = book_end(&p->book, &c.mappings);
+	if (r || w->a->gctrace)
+		return r;
+	return w->a->o.json ? watch_json_child(&w->text.seen.clock, &c, &w->out)
+			    : watch_text_child(&w->text, &c, &w->out);
+}
+
+static int end_book(struct watch *w)
+{
+	bool live = w->a->live && w->a->o.json;
+	int r = 0;
+
+	if (w->has_book && live)
+		r = book_live(&w->book, &w->out);
+	if (w->has_book && !r)
+		r = book_end(&w->book, &w->end.mappings);
+	w->end.followed = w->follow.followed;
+	w->end.children_ended = w->follow.ended;
+	for (size_t i = 0; i < w->follow.v.n && !r; i++)
+		r = put_child(w, w->follow.v.v[i], live);
+	return r;
+}
+
+int watch_put_end(struct watch *w)
+{
+	struct ev_counter c[EV_COUNTERS_MAX];
+	size_t n = ev_counters(w->ev, c, EV_COUNTERS_MAX);
+	int r = end_book(w);
+
+	if (!r)
+		r = end_advice(w);
+	if (r)
+		return r;
+	w->end.now_ns = mono_ns();
+	for (size_t i = 0; i < n; i++) {
+		if (named_add(&w->end.losses, c[i].name, c[i].n))
+			return -ENOMEM;
+		w->end.lost += c[i].lost ? c[i].n : 0;
+	}
+	if (w->a->gctrace) {
+		if (w->end.lost)
+			log_warn("%" PRIu64 " events were lost", w->end.lost);
+		return 0;
+	}
+	return w->a->o.json ? watch_json_end(&w->text.seen.clock, &w->end, &w->out)
+			    : watch_text_end(&w->text, &w->end, &w->out);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The reports at the end of a watch. */
+#include "base/log.h"
+#include "observe/watch_impl.h"
+
+static int put(struct watch *w, const struct report *r)
+{
+	int rc = observe_put_report(&w->a->o, r, &w->out);
+
+	w->partial |= r->partial;
+	return rc ? rc : watch_flush(w);
+}
+
+static int report_target(struct watch *w, struct err *e)
+{
+	struct collect_opts co = { .cache = w->a->o.cache, .pss = w->a->pss };
+	struct report last;
+	int r;
+
+	if (memsrc_alive(w->t.m)) {
+		log_warn("no report at the end: the process has ended, and its memory with it");
+		w->partial = true;
+		return 0;
+	}
+	if (w->has_book && mapbook_give(&w->book, &co.known))
+		return -ENOMEM;
+	r = bracket_last(&w->bracket, w->t.m, &co, &last, e);
+	if (!r)
+		r = put(w, &last);
+	report_free(&last);
+	return r;
+}
+
+static int report_children(struct watch *w)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < w->follow.v.n && !rc; i++) {
+		struct collect_opts co = { .cache = w->a->o.cache, .pss = w->a->pss };
+		struct report r;
+
+		if (follow_report(w->follow.v.v[i], &co, &r))
+			continue;
+		rc = put(w, &r);
+		report_free(&r);
+	}
+	return rc;
+}
+
+int watch_report(struct watch *w, struct err *e)
+{
+	int r = report_target(w, e), children;
+
+	if (w->write_rc)
+		return r;
+	children = report_children(w);
+	return r ? r : children;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which of the runtime's variables are read when a GC cycle ends: those that its own gctrace prints
+ * (gcMarkTermination in runtime/mgc.go). Each variable needs two witnesses: what it holds, and what
+ * the code of two functions says; before the first cycle the code's two alone. Under load the
+ * figures move between two reads: what has been believed once falls only to a contradiction.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "session/program.h"
+#include "goruntime/gcwork.h"
+
+enum { TRIES = 8 };
+
+struct words {
+	struct program *t;
+	struct go_gc_code code; /* run-time addresses */
+};
+
+static void unknown(struct program *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void unknown(struct program *t, const char *fmt, ...)
+{
+	size_t n = strlen(t->no_words);
+	va_list ap;
+
+	if (n && n + 3 < sizeof(t->no_words)) {
+		memcpy(t->no_words + n, "; ", 3);
+		n += 2;
+	}
+	va_start(ap, fmt);
+	vsnprintf(t->no_words + n, sizeof(t->no_words) - n, fmt, ap);
+	va_end(ap);
+}
+
+static void set_word(struct program *t, enum gc_value i, uint64_t base, enum go_field f,
+		     uint32_t size)
+{
+	if (base && go_has(t->rt.l, f))
+		t->gc.words[i] = (struct ev_word){ base + go_off(t->rt.l, f), size };
+}
+
+static void read_code(struct words *w)
+{
+	const struct go_runtime *rt = &w->t->rt;
+	uint64_t *at[] = { &w->code.work, &w->code.controller, &w->code.init_time };
+
+	go_facts_gc_code(&w->t->known, w->t->go.bin, rt, &w->code);
+	for (size_t i = 0; i < ARRAY_LEN(at); i++)
+		if (*at[i])
+			*at[i] += rt->bias;
+}
+
+/* ---- runtime.work */
+
+static uint64_t find_work(struct words *w)
+{
+	struct program *t = w->t;
+	uint64_t found = t->rt.g.work, code = w->code.work;
+	int r = -EAGAIN;
+
+	for (int i = 0; i < TRIES && !found && r == -EAGAIN; i++)
+		r = go_work_find(&t->rt, 0, &found);
+	t->settled = found != 0;
+	if (found && code && found != code)
+		unknown(t, "runtime.work: what it holds and the code name different places");
+	else if (found)
+		return found;
+	else if (!code)
+		unknown(t, "runtime.work: not found");
+	else
+		for (int i = 0; i < TRIES; i++)
+			if (code == t->work || go_work_fits(&t->rt, code))
+				return code;
+	if (code && !found)
+		unknown(t, "runtime.work: the code names a place that holds something else");
+	return 0;
+}
+
+static void set_work(struct program *t, uint64_t work)
+{
+	static const struct {
+		enum gc_value i;
+		enum go_field f;
+		uint32_t size;
+	} word[] = {
+		{ GCV_SWEEP_TERM, GO_WORK_TSWEEPTERM, 8 }, { GCV_MARK, GO_WORK_TMARK, 8 },
+		{ GCV_MARK_TERM, GO_WORK_TMARKTERM, 8 },   { GCV_END, GO_WORK_TEND, 8 },
+		{ GCV_HEAP_START, GO_WORK_HEAP0, 8 },	   { GCV_HEAP_END, GO_WORK_HEAP1, 8 },
+		{ GCV_HEAP_MARKED, GO_WORK_HEAP2, 8 },	   { GCV_PAUSE, GO_WORK_PAUSENS, 8 },
+		{ GCV_FORCED, GO_WORK_USERFORCED, 1 },	   { GCV_MAXPROCS, GO_WORK_MAXPROCS, 4 },
+		{ GCV_STWPROCS, GO_WORK_STWPROCS, 4 },	   { GCV_GOAL, GO_WORK_HEAPGOAL, 8 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(word); i++)
+		set_word(t, word[i].i, work, word[i].f, word[i].size);
+}
+
+/* ---- gcController */
+
+static uint64_t find_controller(struct words *w, uint64_t work)
+{
+	struct program *t = w->t;
+	uint64_t found = t->rt.g.gccontroller, code = w->code.controller;
+
+	if (found && code && found != code) {
+		unknown(t, "gcController: what it holds and the code name different places");
+		return 0;
+	}
+	if (found)
+		return found;
+	for (int i = 0; i < TRIES && code && work; i++)
+		if (code == t->controller || go_controller_fits(&t->rt, work, code))
+			return code;
+	unknown(t, "gcController: %s",
+		code ? "the code names a place that holds something else" : "not found");
+	return 0;
+}
+
+static void set_controller(struct words *w, uint64_t controller)
+{
+	struct program *t = w->t;
+	const struct go_layout *l = t->rt.l;
+
+	set_word(t, GCV_ASSIST, controller, GO_GCC_ASSISTTIME, 8);
+	set_word(t, GCV_DEDICATED, controller, GO_GCC_DEDICATEDTIME, 8);
+	set_word(t, GCV_FRACTIONAL, controller, GO_GCC_FRACTIONALTIME, 8);
+	set_word(t, GCV_IDLE, controller, GO_GCC_IDLETIME, 8);
+	set_word(t, GCV_HEAP_MARKED, controller, GO_GCC_HEAPMARKED, 8);
+	set_word(t, GCV_GLOBALS_SCAN, controller, GO_GCC_GLOBALSSCAN, 8);
+	if (w->code.stack_scan != GO_FIELD_COUNT)
+		set_word(t, GCV_STACK_SCAN, controller, w->code.stack_scan, 8);
+	if (!go_has(l, GO_WORK_HEAPGOAL)) /* from 1.19 */
+		set_word(t, GCV_GOAL, controller, GO_GCC_LASTHEAPGOAL, 8);
+}
+
+/* ---- runtimeInitTime */
+
+/* When the process began, as CLOCK_MONOTONIC has it, rounded down by a clock tick; 0: not known. */
+static uint64_t start_ns(struct program *t)
+{
+	uint64_t hz = sysconf(_SC_CLK_TCK), ns;
+	struct proc_stat st;
+	int64_t asleep;
+
+	if (!hz || proc_stat_read(memsrc_texts(t->m), 0, &st, NULL) ||
+	    st.start_time > UINT64_MAX / 1000000000)
+		return 0;
+	asleep = clock_ns(CLOCK_BOOTTIME) - mono_ns();
+	ns = st.start_time / hz * 1000000000 + st.start_time % hz * 1000000000 / hz;
+	asleep += 1000000000 / hz; /* it may have slept later, which does not matter then */
+	return ns > (uint64_t)asleep ? ns - asleep : 1;
+}
+
+static uint64_t find_init_time(struct words *w)
+{
+	struct program *t = w->t;
+	uint64_t v = 0, began = start_ns(t);
+
+	if (!w->code.init_time) {
+		unknown(t, "runtimeInitTime: the code does not tell its place");
+		return 0;
+	}
+	memsrc_flush(t->m);
+	if (memsrc_read(t->m, PASS_DISCOVER, w->code.init_time, &v, sizeof(v))) {
+		unknown(t, "runtimeInitTime: can't be read");
+		return 0;
+	}
+	if (began && v >= began && v <= mono_ns())
+		return w->code.init_time;
+	unknown(t, "runtimeInitTime: its place holds no time since the process's start");
+	return 0;
+}
+
+void gc_words_set(struct program *t)
+{
+	struct words w = { .t = t };
+	uint64_t init;
+
+	memset(t->gc.words, 0, sizeof(t->gc.words));
+	t->no_words[0] = 0;
+	read_code(&w);
+	t->work = find_work(&w);
+	t->controller = find_controller(&w, t->work);
+	init = find_init_time(&w);
+	set_word(t, GCV_CYCLE, t->rt.g.memstats, GO_MSTATS_NUMGC, 4);
+	if (w.code.memstats)
+		set_word(t, GCV_CPU_FRACTION, t->rt.g.memstats, GO_MSTATS_GC_CPU_FRACTION, 8);
+	else
+		unknown(t, "memstats.gc_cpu_fraction: the code names another place");
+	if (t->controller)
+		set_controller(&w, t->controller);
+	if (t->work)
+		set_work(t, t->work);
+	if (init)
+		t->gc.words[GCV_INIT_TIME] = (struct ev_word){ init, 8 };
+	t->settled &= !t->no_words[0];
+}
+
+/* As it is now; one that nobody has touched yet is zero. */
+static int read_variable(struct program *t, uint64_t addr, void *buf, size_t n)
+{
+	int r;
+
+	memsrc_flush(t->m);
+	r = memsrc_read(t->m, PASS_DISCOVER, addr, buf, n);
+	return r == -ENODATA && !t->rt.swapped ? 0 : r;
+}
+
+void gc_words_track(struct program *t, struct gc_track *out)
+{
+	const struct go_layout *l = t->rt.l;
+	uint32_t cycles = 0, again = 1;
+	uint64_t end = 0, at = t->rt.g.memstats;
+
+	*out = (struct gc_track){ 0 };
+	if (!t->has_go || !go_has(l, GO_MSTATS_NUMGC) || !go_has(l, GO_MSTATS_LAST_GC_NANOTIME))
+		return;
+	/* last_gc_nanotime is set some lines before numgc: between two equal numbers it is theirs,
+	 * or the next cycle's, of which then nothing is concluded */
+	for (int i = 0; i < TRIES && cycles != again; i++) {
+		if (read_variable(t, at + go_off(l, GO_MSTATS_NUMGC), &cycles, 4) ||
+		    read_variable(t, at + go_off(l, GO_MSTATS_LAST_GC_NANOTIME), &end, 8) ||
+		    read_variable(t, at + go_off(l, GO_MSTATS_NUMGC), &again, 4))
+			return;
+	}
+	if (cycles == again)
+		gc_track_begin(out, cycles, end);
+}
