@@ -172,6 +172,13 @@ static bool starts_with(const char *s, const char *head)
 	return !strncmp(s, head, strlen(head));
 }
 
+bool vma_is_private_anon(const struct vma *v)
+{
+	return !v->inode && !(v->flags & VMA_SHARED) &&
+	       (!v->name[0] || !strcmp(v->name, "[heap]") || !strcmp(v->name, "[stack]") ||
+		starts_with(v->name, "[anon:"));
+}
+
 bool vma_outside_rss(const struct vma *v, bool file)
 {
 	const char *n = v->name;

@@ -46,6 +46,9 @@ static inline bool vma_is_anon(const struct vma *v)
 	return !v->inode && (!v->name[0] || v->name[0] == '[');
 }
 
+/* Private memory of the process's own, by whatever name: not [vdso] and the like. */
+bool vma_is_private_anon(const struct vma *v);
+
 /*
  * Mappings whose pages the kernel does not count as RSS: [vsyscall], hugetlbfs, device memory under
  * /dev (not /dev/shm, /dev/zero, memfd). [vvar…] has pages that count on newer kernels (seen on

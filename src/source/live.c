@@ -339,7 +339,8 @@ static int live_heads(struct memsrc *m, uint64_t start, uint64_t end, size_t eac
 static int live_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t addr,
 		     void *buf, size_t len, range_vec *holes)
 {
-	return livemem_read(&live_of(m)->mem, addr, buf, len, holes);
+	/* What is looked for has been written: a page that nobody has touched is not it. */
+	return livemem_read(&live_of(m)->mem, pass != PASS_DISCOVER, addr, buf, len, holes);
 }
 
 static void live_flush(struct memsrc *m)

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "source/memsrc_impl.h"
+#include "source/userfault.h"
 
 enum {
 	LINE = 1024, /* divides every page size */
@@ -49,6 +50,7 @@ void livemem_deinit(struct livemem *l)
 {
 	close_fd(&l->mem);
 	maps_free(&l->maps);
+	vec_free(&l->userfault);
 	free(l->presence);
 	free(l->line_tag);
 	free(l->line_slot);
@@ -67,6 +69,8 @@ void livemem_flush(struct livemem *l)
 	memset(l->line_tag, 0, LINES * sizeof(*l->line_tag));
 	maps_free(&l->maps);
 	l->maps_known = false;
+	l->userfault.n = 0;
+	l->userfault_state = USERFAULT_UNREAD;
 }
 
 const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
@@ -82,32 +86,66 @@ const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
 	return maps_find(&l->maps, addr);
 }
 
-/* Tells the absent parts of [start, end) from the unmapped ones. */
-static int add_absent(struct livemem *l, uint64_t start, uint64_t end, range_vec *holes)
+/* Whether others fill pages at addr; false as well when that can't be known. *stop comes down to
+ * where that changes. */
+static bool is_own(struct livemem *l, uint64_t addr, uint64_t *stop)
+{
+	const range_vec *u = &l->userfault;
+	size_t i;
+
+	if (l->userfault_state == USERFAULT_UNREAD) {
+		l->userfault_state = USERFAULT_KNOWN;
+		if (!userfault_none_on_host() && userfault_read(l->proc_fd, &l->userfault))
+			l->userfault_state = USERFAULT_UNKNOWN;
+	}
+	if (l->userfault_state == USERFAULT_UNKNOWN)
+		return false;
+	i = range_lower(u->v, u->n, addr);
+	if (i < u->n && u->v[i].start <= addr) {
+		*stop = u->v[i].end < *stop ? u->v[i].end : *stop;
+		return false;
+	}
+	if (i < u->n && u->v[i].start < *stop)
+		*stop = u->v[i].start;
+	return true;
+}
+
+/* Where the first mapping above addr, in which none lies, begins; at most `stop`. */
+static uint64_t next_vma(const struct livemem *l, uint64_t addr, uint64_t stop)
+{
+	const struct vma *all = l->maps.vma.v;
+	size_t i = 0, n = l->maps.vma.n;
+
+	while (i < n) {
+		size_t mid = i + (n - i) / 2;
+
+		if (all[mid].start > addr)
+			n = mid;
+		else
+			i = mid + 1;
+	}
+	return i < l->maps.vma.n && all[i].start < stop ? all[i].start : stop;
+}
+
+/* Tells the absent parts of [start, end) from the unmapped ones. untouched: and leaves out those
+ * that are known to read as zeros. */
+static int add_absent(struct livemem *l, bool untouched, uint64_t start, uint64_t end,
+		      range_vec *holes)
 {
 	while (start < end) {
 		const struct vma *v = livemem_vma(l, start);
 		uint64_t stop = end;
-		int rc;
+		int rc = 0;
 
-		if (v && v->end < end)
-			stop = v->end;
 		if (!v) {
-			const struct vma *all = l->maps.vma.v;
-			size_t i = 0, n = l->maps.vma.n;
-
-			while (i < n) { /* first VMA above start */
-				size_t mid = i + (n - i) / 2;
-
-				if (all[mid].start > start)
-					n = mid;
-				else
-					i = mid + 1;
-			}
-			if (i < l->maps.vma.n && all[i].start < end)
-				stop = all[i].start;
+			stop = next_vma(l, start, end);
+			rc = range_append(holes, start, stop, HOLE_UNMAPPED);
+		} else {
+			stop = v->end < end ? v->end : end;
+			if (!untouched || !vma_is_private_anon(v) ||
+			    !(v->flags & (VMA_R | VMA_W)) || !is_own(l, start, &stop))
+				rc = range_append(holes, start, stop, HOLE_ABSENT);
 		}
-		rc = range_append(holes, start, stop, v ? HOLE_ABSENT : HOLE_UNMAPPED);
 		if (rc)
 			return rc;
 		start = stop;
@@ -242,34 +280,34 @@ static int lookup(struct livemem *l, uint64_t addr, size_t len, size_t *pages)
 }
 
 /* One window: at most WINDOW_PAGES pages. */
-static int read_window(struct livemem *l, struct runs *r, uint64_t addr, uint8_t *buf, size_t len,
-		       range_vec *holes)
+static int read_window(struct livemem *l, bool untouched, struct runs *r, uint64_t addr,
+		       uint8_t *buf, size_t len, range_vec *holes)
 {
 	uint64_t end = addr + len, at = addr;
 	size_t pages, i = 0;
 	int rc = lookup(l, addr, len, &pages);
 
 	while (!rc && i < pages) {
-		bool present = l->entries[i] & PM_PRESENT;
-		uint64_t stop;
+		uint64_t is = l->entries[i] & PM_SOMEWHERE, stop;
 
-		while (i < pages && !!(l->entries[i] & PM_PRESENT) == present)
+		while (i < pages && (l->entries[i] & PM_SOMEWHERE) == is)
 			i++;
 		stop = (addr / l->page_size + i) * l->page_size;
 		if (i == pages)
 			stop = end;
-		if (present) {
+		if (is & PM_PRESENT) {
 			rc = runs_add(l, r, at, buf + (at - addr), stop - at, holes);
 		} else {
 			memset(buf + (at - addr), 0, stop - at);
-			rc = add_absent(l, at, stop, holes);
+			rc = add_absent(l, untouched && !is, at, stop, holes);
 		}
 		at = stop;
 	}
 	return rc;
 }
 
-static int read_large(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len, range_vec *holes)
+static int read_large(struct livemem *l, bool untouched, uint64_t addr, uint8_t *buf, size_t len,
+		      range_vec *holes)
 {
 	struct runs runs;
 	int rc = 0;
@@ -280,7 +318,7 @@ static int read_large(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len
 
 		if (n > len)
 			n = len;
-		rc = read_window(l, &runs, addr, buf, n, holes);
+		rc = read_window(l, untouched, &runs, addr, buf, n, holes);
 		addr += n;
 		buf += n;
 		len -= n;
@@ -291,10 +329,12 @@ static int read_large(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len
 	return rc;
 }
 
-/* 1 present, 0 absent, -ESRCH. */
-static int page_present(struct livemem *l, uint64_t addr)
+enum page { PAGE_ABSENT, PAGE_THERE, PAGE_ELSEWHERE };
+
+/* enum page; -ESRCH. */
+static int page_at(struct livemem *l, uint64_t addr)
 {
-	uint64_t page = addr / l->page_size, group = page / PRESENCE_PAGES;
+	uint64_t page = addr / l->page_size, group = page / PRESENCE_PAGES, bit;
 	struct livemem_presence *p = &l->presence[group % PRESENCES];
 
 	if (p->tag != group + 1) {
@@ -305,11 +345,14 @@ static int page_present(struct livemem *l, uint64_t addr)
 		if (got <= 0 && !pagemap_has_mm(l->pagemap))
 			return -ESRCH;
 		p->tag = group + 1;
-		p->bits = 0;
-		for (long i = 0; i < got; i++)
-			p->bits |= (uint64_t) !!(entry[i] & PM_PRESENT) << i;
+		p->present = p->elsewhere = 0;
+		for (long i = 0; i < got; i++) {
+			p->present |= (uint64_t) !!(entry[i] & PM_PRESENT) << i;
+			p->elsewhere |= (uint64_t) !!(entry[i] & (PM_SWAP | PM_GUARD)) << i;
+		}
 	}
-	return p->bits >> (page % PRESENCE_PAGES) & 1;
+	bit = 1ULL << (page % PRESENCE_PAGES);
+	return p->present & bit ? PAGE_THERE : p->elsewhere & bit ? PAGE_ELSEWHERE : PAGE_ABSENT;
 }
 
 static uint16_t *slot_of(const struct livemem *l, uint64_t line)
@@ -355,19 +398,21 @@ static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
 }
 
 /* The part [addr, addr + len) of one line, through the cache. */
-static int read_line(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len, range_vec *holes)
+static int read_line(struct livemem *l, bool untouched, uint64_t addr, uint8_t *buf, size_t len,
+		     range_vec *holes)
 {
 	const uint8_t *data = find_line(l, addr / LINE);
 	struct runs one;
 	int rc;
 
 	if (!data) {
-		rc = page_present(l, addr);
+		rc = page_at(l, addr);
 		if (rc < 0)
 			return rc;
-		if (!rc) {
+		if (rc != PAGE_THERE) {
 			memset(buf, 0, len);
-			return add_absent(l, addr, addr + len, holes);
+			return add_absent(l, untouched && rc == PAGE_ABSENT, addr, addr + len,
+					  holes);
 		}
 		data = fetch_line(l, addr / LINE);
 	}
@@ -410,19 +455,20 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 	return 0;
 }
 
-int livemem_read(struct livemem *l, uint64_t addr, void *buf, size_t len, range_vec *holes)
+int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, size_t len,
+		 range_vec *holes)
 {
 	uint8_t *p = buf;
 	int rc = 0;
 
 	if (len > AHEAD * LINE)
-		return read_large(l, addr, p, len, holes);
+		return read_large(l, untouched, addr, p, len, holes);
 	while (len && !rc) {
 		size_t n = LINE - addr % LINE;
 
 		if (n > len)
 			n = len;
-		rc = read_line(l, addr, p, n, holes);
+		rc = read_line(l, untouched, addr, p, n, holes);
 		addr += n;
 		p += n;
 		len -= n;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The memory of a live process, present pages only. Internal to src/proc.
+ * The memory of a live process, present pages only. Internal to src/source.
  *
  * Small reads (pointer chasing) go through a bounded cache of presence bits and of lines; large
  * ones look the page map up once and copy the runs of present pages straight to the caller.
@@ -16,9 +16,9 @@
 #include "proc/maps.h"
 #include "source/pagemap.h"
 
-struct livemem_presence { /* 64 pages */
-	uint64_t tag;	  /* page number / 64, + 1; 0: empty */
-	uint64_t bits;
+struct livemem_presence {	     /* 64 pages */
+	uint64_t tag;		     /* page number / 64, + 1; 0: empty */
+	uint64_t present, elsewhere; /* elsewhere: swap, a guard region */
 };
 
 struct livemem {
@@ -36,6 +36,8 @@ struct livemem {
 	size_t line_next;    /* the slot to fill next, round and round */
 	struct maps maps;    /* to tell absent from unmapped; read when first needed */
 	bool maps_known;
+	range_vec userfault; /* ranges that others fill; read when first needed */
+	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
 	uint64_t *entries; /* scratch for large reads */
 };
 
@@ -43,8 +45,10 @@ struct livemem {
 int livemem_init(struct livemem *l, pid_t pid, int proc_fd, int pidfd, const struct pagemap *p);
 void livemem_deinit(struct livemem *l);
 
-/* As memsrc_ops.read. */
-int livemem_read(struct livemem *l, uint64_t addr, void *buf, size_t len, range_vec *holes);
+/* As memsrc_ops.read. untouched: absent pages that nobody has touched yet read as the zeros that
+ * the process would find there; else they are holes, too. */
+int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, size_t len,
+		 range_vec *holes);
 /* As memsrc_read_heads. */
 int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, void *buf);
 void livemem_flush(struct livemem *l);

@@ -105,8 +105,11 @@ const struct proc_texts *memsrc_texts(struct memsrc *m);
 int memsrc_note(struct memsrc *m, const char *name, uint64_t *value);
 
 /*
- * Reads len bytes at addr. Bytes in absent pages come back as zeros.
- * 0 all read; -ENODATA some of it is not resident (the rest is filled in); -EFAULT some of it is
+ * Reads len bytes at addr. Bytes in absent pages come back as zeros. Of private anonymous memory
+ * that is what the target would find there, and counts as read, but for what is swapped, guard
+ * regions, ranges of a userfaultfd, memory without access, and PASS_DISCOVER: what is looked for
+ * has been written by somebody.
+ * 0 all read; -ENODATA some of it is not known (the rest is filled in); -EFAULT some of it is
  * not mapped or unreadable (likewise); -ESRCH target gone, or it has called execve. On a capture
  * what was not saved counts as `failed` and gives -ENODATA.
  */

@@ -249,8 +249,9 @@ static uint64_t lower_end(const struct pagemap *p, uint64_t end)
 }
 
 /*
- * Which of n pages are present, as entries of which only PM_PRESENT is set. A page costs a fifth
- * of what reading its entry does.
+ * Which of n pages are present or swapped, as entries of which only that is set; guard regions
+ * count as swapped (all are swap entries to the kernel). A page costs a fifth of what reading its
+ * entry does.
  */
 static long scan_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n)
 {
@@ -265,8 +266,8 @@ static long scan_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry,
 			.end = end,
 			.vec = (uintptr_t)r,
 			.vec_len = ARRAY_LEN(r),
-			.category_mask = IS_PRESENT,
-			.return_mask = IS_PRESENT,
+			.category_anyof_mask = IS_PRESENT | IS_SWAPPED | p->scan_guard,
+			.return_mask = IS_PRESENT | IS_SWAPPED | p->scan_guard,
 		};
 		int got = ioctl(p->fd, PAGEMAP_SCAN_IOCTL, &a);
 
@@ -274,7 +275,8 @@ static long scan_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry,
 			return -errno;
 		for (int i = 0; i < got; i++)
 			for (uint64_t at = r[i].start; at < r[i].end; at += p->page_size)
-				entry[at / p->page_size - vpn] = PM_PRESENT;
+				entry[at / p->page_size - vpn] =
+					r[i].categories & IS_PRESENT ? PM_PRESENT : PM_SWAP;
 		if ((size_t)got < ARRAY_LEN(r))
 			break;
 		start = r[got - 1].end;
@@ -316,9 +318,7 @@ static int scan_stretch(const struct pagemap *p, struct stretch s, struct page_r
 /* Large enough for an ioctl of its own, and nothing but anonymous pages inside. */
 static bool is_plain(const struct vma *v)
 {
-	return v->end - v->start >= PLAIN_MIN && !v->inode && !(v->flags & VMA_SHARED) &&
-	       (!v->name[0] || !strcmp(v->name, "[heap]") || !strcmp(v->name, "[stack]") ||
-		!strncmp(v->name, "[anon:", 6));
+	return v->end - v->start >= PLAIN_MIN && vma_is_private_anon(v);
 }
 
 /*

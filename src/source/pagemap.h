@@ -14,11 +14,13 @@
 
 #include "base/range.h"
 
-#define PM_PRESENT  (1ULL << 63)
-#define PM_SWAP	    (1ULL << 62)
-#define PM_FILE	    (1ULL << 61)
-#define PM_GUARD    (1ULL << 58) /* MADV_GUARD_INSTALL: reads as swap, is nothing */
-#define PM_PFN_MASK ((1ULL << 55) - 1)
+#define PM_PRESENT (1ULL << 63)
+#define PM_SWAP	   (1ULL << 62)
+#define PM_FILE	   (1ULL << 61)
+#define PM_GUARD   (1ULL << 58) /* MADV_GUARD_INSTALL: reads as swap, is nothing */
+/* A page that holds something, or must not be touched. */
+#define PM_SOMEWHERE (PM_PRESENT | PM_SWAP | PM_GUARD)
+#define PM_PFN_MASK  ((1ULL << 55) - 1)
 
 struct pagemap {
 	int fd;	    /* /proc/PID/pagemap: bound to the mm that was there at the open */
@@ -40,7 +42,8 @@ bool pagemap_has_mm(const struct pagemap *p);
  * space), or -errno. */
 long pagemap_entries(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
-/* The same where only PM_PRESENT is asked for. */
+/* The same where only PM_PRESENT is asked for, and PM_SWAP (of guard regions, too) of what is not
+ * present. */
 long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
 /* What memsrc_pages does. proc_fd: for the VMAs. */

@@ -5,9 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include "proc/maps.h"
 #include "source/memsrc.h"
 #include "source/memsrc_impl.h"
+#include "source/userfault.h"
 #include "proc/rss.h"
 #include "proc/status.h"
 
@@ -145,19 +149,24 @@ static void check_checkered(struct memsrc *m, const struct fixture *f)
 	uint64_t before = memsrc_stats(m)->not_resident;
 	uint8_t small[16];
 
+	/* what is looked for has been written; else untouched memory is zeros */
+	CHECK_INT(memsrc_read(m, PASS_DISCOVER, addr(f->checkered), buf, len), -ENODATA);
+	CHECK_INT(memsrc_stats(m)->not_resident - before, len / 2);
 	memset(buf, 0xee, len);
-	CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f->checkered), buf, len), -ENODATA);
+	CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f->checkered), buf, len), 0);
 	CHECK_INT(memsrc_stats(m)->not_resident - before, len / 2);
 	for (size_t p = 0, bad = 0; p < PAGES && !bad; p++)
 		for (size_t i = 0; i < f->page; i++)
 			bad |= buf[p * f->page + i] != (p % 2 ? 0 : pattern(p, i));
 	/* unaligned, across a boundary, both ways of reading */
-	CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f->checkered + f->page - 8), small, 16),
+	CHECK_INT(memsrc_read(m, PASS_DISCOVER, addr(f->checkered + f->page - 8), small, 16),
 		  -ENODATA);
+	memset(small, 0xee, sizeof(small));
+	CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f->checkered + f->page - 8), small, 16), 0);
 	CHECK_INT(small[0], pattern(0, f->page - 8));
 	CHECK_INT(small[7], pattern(0, f->page - 1));
 	CHECK_INT(small[8], 0);
-	CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f->checkered + 5), buf, 3 * f->page), -ENODATA);
+	CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f->checkered + 5), buf, 3 * f->page), 0);
 	CHECK_INT(buf[0], pattern(0, 5));
 	CHECK_INT(buf[f->page - 5], 0);
 	CHECK_INT(buf[2 * f->page - 5], pattern(2, 0));
@@ -256,8 +265,12 @@ TEST(live_tells_absent_from_unmapped)
 		size_t len = 8 * f.page;
 		_free_ uint8_t *big = malloc(len);
 
-		CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f.untouched), buf, 8), -ENODATA);
+		CHECK_INT(memsrc_read(m, PASS_DISCOVER, addr(f.untouched), buf, 8), -ENODATA);
 		CHECK_INT(memsrc_stats(m)->not_resident, 8);
+		CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f.untouched), buf, 8), 0);
+		CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f.file + f.page), buf, 8), -ENODATA);
+		CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(f.none + f.page), buf, 8), -ENODATA);
+		CHECK_INT(memsrc_stats(m)->not_resident, 24);
 		CHECK_INT(memsrc_read(m, PASS_BOOKS, 16, buf, 8), -EFAULT);
 		CHECK_INT(memsrc_stats(m)->unmapped, 8);
 		CHECK_INT(memsrc_read(m, PASS_BOOKS, UINT64_MAX - 3, buf, 8), -EFAULT);
@@ -268,6 +281,108 @@ TEST(live_tells_absent_from_unmapped)
 		CHECK_INT(memsrc_read(m, PASS_BOOKS, 16, buf, 0), 0);
 	}
 	fixture_stop(&f);
+}
+
+/* The middle one of three untouched pages, which `spoil` makes one that must not count as zeros. */
+static void check_middle_unknown(bool (*spoil)(uint8_t *page, size_t size))
+{
+	uint8_t *p = map_anon(64, PROT_READ | PROT_WRITE), byte = 0,
+		*middle = p + 32 * getpagesize();
+	size_t page = getpagesize(), len = 64 * page;
+	int ready[2];
+	pid_t pid;
+
+	REQUIRE(!pipe(ready));
+	pid = fork();
+	if (!pid) {
+		byte = spoil(middle, page);
+		if (write(ready[1], &byte, 1) == 1)
+			for (;;)
+				pause();
+		_exit(1);
+	}
+	REQUIRE(pid > 0 && read(ready[0], &byte, 1) == 1);
+	if (!byte) {
+		kill(pid, SIGKILL);
+		SKIP("this kernel has no such pages");
+	}
+	for (int scan = 1; scan >= 0; scan--) {
+		_memsrc_ m = open_or_skip(pid);
+		_free_ uint8_t *buf = malloc(len);
+		uint64_t x;
+
+		if (!scan)
+			memsrc_live_force_pagemap(m);
+		CHECK_INT(memsrc_u64(m, PASS_BOOKS, addr(middle - 8), &x), 0);
+		CHECK_INT(memsrc_u64(m, PASS_BOOKS, addr(middle), &x), -ENODATA);
+		CHECK_INT(memsrc_u64(m, PASS_BOOKS, addr(middle + page), &x), 0);
+		CHECK_INT(memsrc_stats(m)->not_resident, 8);
+		CHECK_INT(memsrc_read(m, PASS_BOOKS, addr(p), buf, len), -ENODATA);
+		CHECK_INT(memsrc_stats(m)->not_resident, 8 + page);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	munmap(p, len);
+}
+
+static bool make_guard(uint8_t *page, size_t size)
+{
+	enum { GUARD_INSTALL = 102 }; /* MADV_GUARD_INSTALL, from 6.13 */
+
+	return !madvise(page, size, GUARD_INSTALL);
+}
+
+TEST(live_guard_regions_are_no_zeros)
+{
+	check_middle_unknown(make_guard);
+}
+
+static bool make_userfault(uint8_t *page, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .range = { (uintptr_t)page, size },
+				       .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	return fd >= 0 && !ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &reg);
+}
+
+TEST(live_userfault_ranges_are_no_zeros)
+{
+	check_middle_unknown(make_userfault);
+}
+
+TEST(live_userfault_flags_are_parsed)
+{
+	static const char good[] = "1000-2000 rw-p 00000000 00:00 0 \n"
+				   "Size: 4 kB\nVmFlags: rd wr mr mw me um ac \n"
+				   "2000-5000 rw-p 00000000 00:00 0 a um b\nVmFlags: rd um2 \n"
+				   "6000-7000 rw-p 00000000 00:00 0 \nVmFlags: uw\n"
+				   "7000-8000 rw-p 00000000 00:00 0 \nVmFlags: ui rd\n";
+	static const char *const bad[] = { "", "Size: 4 kB\n", "VmFlags: um \n",
+					   "2000-1000 rw-p 0 0:0 0\n",
+					   "2000-3000 rw-p 0 0:0 0\n1000-2000 rw-p 0 0:0 0\n" };
+	range_vec v = { 0 };
+	int fd = memfd_create("smaps", MFD_CLOEXEC);
+
+	REQUIRE(fd >= 0 && write(fd, good, sizeof(good) - 1) == sizeof(good) - 1);
+	REQUIRE(!lseek(fd, 0, SEEK_SET));
+	CHECK_INT(userfault_parse(fd, &v), 0);
+	REQUIRE(v.n == 2);
+	CHECK_INT(v.v[0].start, 0x1000);
+	CHECK_INT(v.v[0].end, 0x2000);
+	CHECK_INT(v.v[1].start, 0x6000);
+	CHECK_INT(v.v[1].end, 0x8000);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		REQUIRE(!ftruncate(fd, 0) && !lseek(fd, 0, SEEK_SET));
+		REQUIRE(write(fd, bad[i], strlen(bad[i])) == (ssize_t)strlen(bad[i]));
+		REQUIRE(!lseek(fd, 0, SEEK_SET));
+		CHECK_INT(userfault_parse(fd, &v), -EINVAL);
+	}
+	vec_free(&v);
+	close(fd);
 }
 
 /*
@@ -494,9 +609,11 @@ TEST(live_looking_changes_nothing)
 			if (len > 64 << 20) /* AddressSanitizer's shadow */
 				len = 64 << 20;
 			buf = malloc(len);
-			memsrc_read(m, PASS_BOOKS, v->start, buf, len);
-			for (uint64_t a = v->start; a < v->start + len; a += f.page)
-				memsrc_u64(m, PASS_BOOKS, a, &x);
+			for (int pass = PASS_DISCOVER; pass <= PASS_BOOKS; pass++) {
+				memsrc_read(m, pass, v->start, buf, len);
+				for (uint64_t a = v->start; a < v->start + len; a += f.page)
+					memsrc_u64(m, pass, a, &x);
+			}
 		}
 		CHECK(memsrc_stats(m)->not_resident > (uint64_t)PAGES * f.page);
 		REQUIRE(!proc_status_read(memsrc_texts(m), 1, &s1, NULL) &&

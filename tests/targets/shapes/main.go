@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// shapes makes one kind of memory in large numbers, says so in a line of JSON, and ends when its stdin
+// does:
+//
+//	unswept N	N objects of 256 bytes, kept, which a cycle has marked and nobody has swept:
+//			with the Green Tea collector most mark bits of their spans are untouched.
+//			Needs GODEBUG=asyncpreemptoff=1, so that nobody gets to sweep
+//	sparse N	N objects of 120 bytes, of which every 64th is kept: a survivor in each span
+//	goroutines N	N goroutines at once, which end
+//	buckets N	N allocations by different stacks (a power of 2), each of which is profiled
+//	maps N		N mappings of a page each
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+type block struct {
+	next *block
+	rest [31]uintptr
+}
+
+type event struct{ a [15]uint64 }
+
+var (
+	blocks *block
+	events []*event
+	region []byte
+	sink   []byte
+)
+
+func unswept(n int) {
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(-1)
+	for i := 0; i < n; i++ {
+		blocks = &block{next: blocks}
+	}
+	runtime.GC() // sweeping gives each span new mark bits, apart from the alloc bits, which are read
+	cycles := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(cycles)
+	before := cycles[0].Value.Uint64()
+	debug.SetGCPercent(100)
+	for cycles[0].Value.Uint64() == before {
+		sink = make([]byte, 64<<10)
+		metrics.Read(cycles)
+	}
+}
+
+// Waits for stdin to end, without leaving the only P to anybody.
+func hold() {
+	var b [1]byte
+	for {
+		if n, _, e := syscall.RawSyscall(syscall.SYS_READ, 0, uintptr(unsafe.Pointer(&b)), 1); e != syscall.EINTR && n != 1 {
+			return
+		}
+	}
+}
+
+func sparse(n int) {
+	all := make([]*event, n)
+	for i := range all {
+		all[i] = &event{}
+	}
+	for i := 0; i < n; i += 64 {
+		events = append(events, all[i])
+	}
+	runtime.GC()
+	runtime.GC()
+}
+
+func goroutines(n int) {
+	gate := make(chan struct{})
+	var all sync.WaitGroup
+	for i := 0; i < n; i++ {
+		all.Add(1)
+		go func() { defer all.Done(); <-gate }()
+	}
+	close(gate)
+	all.Wait()
+	debug.FreeOSMemory()
+}
+
+//go:noinline
+func left(bits, depth int) int { return parse(bits, depth-1) + 1 }
+
+//go:noinline
+func right(bits, depth int) int { return parse(bits, depth-1) + 2 }
+
+//go:noinline
+func parse(bits, depth int) int { // the bits decide the way down
+	switch {
+	case depth <= 0:
+		sink = make([]byte, 16)
+		return 0
+	case bits>>(depth%20)&1 == 0:
+		return left(bits, depth)
+	}
+	return right(bits, depth)
+}
+
+func buckets(n int) {
+	runtime.MemProfileRate = 1
+	for i := 0; i < n; i++ {
+		parse(i, 20)
+	}
+}
+
+func maps(n int) {
+	page := os.Getpagesize()
+	var err error
+	region, err = syscall.Mmap(-1, 0, n*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	for i := 0; i < n && err == nil; i++ {
+		region[i*page] = 1
+	}
+	for i := 0; i < n && err == nil; i += 2 {
+		err = syscall.Mprotect(region[i*page:(i+1)*page], syscall.PROT_READ)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+func main() {
+	shapes := map[string]func(int){"unswept": unswept, "sparse": sparse, "goroutines": goroutines, "buckets": buckets, "maps": maps}
+	n, _ := strconv.Atoi(os.Args[2])
+	shapes[os.Args[1]](n)
+	records, _ := runtime.MemProfile(nil, true)
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s) // also empties the caches, so that its figures are exact
+	fmt.Printf("{\"pid\":%d,\"shape\":%q,\"n\":%d,\"heap_alloc\":%d,\"heap_inuse\":%d,\"next_gc\":%d,\"buckhash_sys\":%d,\"records\":%d,\"goroutines\":%d}\n",
+		os.Getpid(), os.Args[1], n, s.HeapAlloc, s.HeapInuse, s.NextGC, s.BuckHashSys, records, runtime.NumGoroutine())
+	if os.Args[1] == "unswept" {
+		hold()
+	} else {
+		io.Copy(io.Discard, os.Stdin)
+	}
+	runtime.KeepAlive(blocks)
+	runtime.KeepAlive(events)
+	runtime.KeepAlive(region)
+}
