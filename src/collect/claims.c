@@ -5,6 +5,7 @@
  */
 #include "collect/look.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static void judge(const struct look *k, const struct vma *v, struct verdict *d)
 					    : CAT_BINARY_RODATA;
 	else if (vma_is_shm(v))
 		d->cat = CAT_SHM;
-	else if (vma_is_lib(&k->maps, v)) /* also from a root file system in memory */
+	else if (vma_is_lib(v)) /* also from a root file system in memory */
 		d->cat = CAT_LIBS;
 	else
 		d->cat = on_tmpfs(k, v) ? CAT_SHM : CAT_FILES;
@@ -211,15 +212,64 @@ static int claim_lib(struct look *k, const struct lib *x)
 	size_t n;
 	int r = 0;
 
-	if (!x->bin)
-		return report_missing(k->r, "ledger[libs]",
-				      "the file, or CAP_SYS_ADMIN for map_files",
-				      "zeroed variables of a library: %s", x->why.text);
 	add_tls(k, x->bin);
 	n = bin_segments(x->bin, &s);
 	for (size_t i = 0; i < n && !r; i++)
 		if (s[i].memsz > s[i].filesz && (s[i].flags & BIN_SEG_W))
 			r = claim_segment(k, &s[i], x->bias, CAT_LIBS, CAT_LIBS, x->name);
+	return r;
+}
+
+static bool is_mapped(const struct look *k, const struct lib *x)
+{
+	const struct vma *v = maps_find(&k->maps, x->start);
+
+	return v && v->start == x->start && !strcmp(v->name, x->name);
+}
+
+/* What is needed to open the file that could not be. */
+static const char *lib_needs(int r)
+{
+	switch (r) {
+	case -EMFILE:
+	case -ENFILE:
+		return "more open files (ulimit -n)";
+	case -EINVAL:
+	case -ENOTSUP:
+	case -ENOMEM:
+		return "";
+	default:
+		return "the file, or CAP_SYS_ADMIN for map_files";
+	}
+}
+
+/* Each reason once, however many libraries have it. */
+static int name_closed_libs(struct look *k)
+{
+	enum { REASONS = 16 };
+	const struct lib *why[REASONS];
+	size_t count[REASONS] = { 0 }, n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < k->libs.v.n; i++) {
+		const struct lib *x = &k->libs.v.v[i];
+		size_t j = 0;
+
+		if (x->bin || !is_mapped(k, x))
+			continue;
+		while (j < n && j + 1 < REASONS && why[j]->error != x->error)
+			j++;
+		if (j == n)
+			why[n++] = x;
+		count[j]++;
+	}
+	for (size_t j = 0; j < n && !r; j++)
+		r = count[j] == 1
+			    ? report_missing(k->r, "ledger[libs]", lib_needs(why[j]->error),
+					     "zeroed variables of a library: %s", why[j]->why.text)
+			    : report_missing(k->r, "ledger[libs]", lib_needs(why[j]->error),
+					     "zeroed variables of %zu libraries, %s the first: %s",
+					     count[j], why[j]->name, why[j]->why.text);
 	return r;
 }
 
@@ -229,12 +279,11 @@ static int claim_libs(struct look *k)
 
 	for (size_t i = 0; i < k->libs.v.n && !r; i++) {
 		const struct lib *x = &k->libs.v.v[i];
-		const struct vma *v = maps_find(&k->maps, x->start);
 
-		if (v && v->start == x->start && !strcmp(v->name, x->name))
+		if (x->bin && is_mapped(k, x))
 			r = claim_lib(k, x);
 	}
-	return r;
+	return r ? r : name_closed_libs(k);
 }
 
 /* Code pages that turned anonymous: somebody wrote into them, as a uprobe does. */

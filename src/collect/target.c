@@ -2,12 +2,12 @@
 /* Who the target is: identity, host, executable. */
 #include "collect/look.h"
 
-#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "collect/packed.h"
 
 static void first_line(char *dst, size_t n, const char *text, unsigned int line)
 {
@@ -191,31 +191,9 @@ static int name_others(struct look *k, const struct go_file *f, size_t n, size_t
 	return 0;
 }
 
-/* Where a packer has put a program: code in anonymous memory, and an ELF header in front of it. */
-static bool is_unpacked(struct look *k)
-{
-	for (size_t i = 0; i < k->maps.vma.n; i++) {
-		const struct vma *v = &k->maps.vma.v[i];
-		char magic[SELFMAG];
-		size_t low = i;
-
-		if (v->inode || v->name[0] || !(v->flags & VMA_X))
-			continue;
-		while (low && !k->maps.vma.v[low - 1].inode && !k->maps.vma.v[low - 1].name[0] &&
-		       k->maps.vma.v[low - 1].end == k->maps.vma.v[low].start)
-			low--;
-		for (; low <= i; low++)
-			if (!memsrc_read(k->m, PASS_DISCOVER, k->maps.vma.v[low].start, magic,
-					 SELFMAG) &&
-			    !memcmp(magic, ELFMAG, SELFMAG))
-				return true;
-	}
-	return false;
-}
-
 static int name_packed(struct look *k)
 {
-	if (!is_unpacked(k))
+	if (!packed_program(k->m, &k->maps))
 		return 0;
 	k->r->partial = true;
 	return report_missing(k->r, "go", "the unpacked program (upx -d)",

@@ -101,6 +101,42 @@ static const struct vma *cut_front(struct vma *v, uint64_t start)
 	return v;
 }
 
+static int by_file(const void *a, const void *b)
+{
+	const struct vma *x = *(const struct vma *const *)a, *y = *(const struct vma *const *)b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	if (x->dev_major != y->dev_major)
+		return x->dev_major < y->dev_major ? -1 : 1;
+	if (x->dev_minor != y->dev_minor)
+		return x->dev_minor < y->dev_minor ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Once for all mappings: who asks later for each of 65,000 must not pass over all of them. */
+static int mark_code(struct maps *m)
+{
+	_free_ struct vma **v = calloc(m->vma.n + 1, sizeof(struct vma *));
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->vma.n; i++)
+		if (m->vma.v[i].inode)
+			v[n++] = &m->vma.v[i];
+	qsort(v, n, sizeof(*v), by_file);
+	for (size_t i = 0, end; i < n; i = end) {
+		bool code = false;
+
+		for (end = i; end < n && !by_file(&v[i], &v[end]); end++)
+			code |= v[end]->flags & VMA_X;
+		for (size_t k = i; k < end; k++)
+			v[k]->has_code = code;
+	}
+	return 0;
+}
+
 int maps_parse(const char *text, struct maps *out, struct err *e)
 {
 	struct maps m = { .text = strdup(text) };
@@ -127,6 +163,8 @@ int maps_parse(const char *text, struct maps *out, struct err *e)
 			rc = vec_push(&m.vma, *cut_front(&v, last));
 		last = v.end;
 	}
+	if (!rc)
+		rc = mark_code(&m);
 	if (rc) {
 		maps_free(&m);
 		return rc;

@@ -21,6 +21,7 @@ struct vma {
 	const char *name; /* "" for anonymous; "[heap]", "[stack]", a path; " (deleted)" kept;
 			   * borrowed from struct maps */
 	bool deleted;
+	bool has_code; /* of a file, by device, inode and name, of which code is mapped */
 };
 
 struct maps {

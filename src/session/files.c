@@ -70,29 +70,29 @@ bool vma_is_shm(const struct vma *v)
 	       has_prefix(v->name, "[anon_shmem:") || (v->inode && !v->name[0]);
 }
 
-bool vma_is_lib(const struct maps *maps, const struct vma *v)
+bool vma_is_lib(const struct vma *v)
 {
 	const char *base = strrchr(v->name, '/');
 
 	base = base ? base + 1 : v->name;
-	if (strstr(base, ".so.") || (strlen(base) > 3 && !strcmp(base + strlen(base) - 3, ".so")))
-		return true;
-	for (size_t i = 0; i < maps->vma.n; i++) {
-		const struct vma *w = &maps->vma.v[i];
-
-		if ((w->flags & VMA_X) && w->inode == v->inode && w->dev_major == v->dev_major &&
-		    w->dev_minor == v->dev_minor && !strcmp(w->name, v->name))
-			return true;
-	}
-	return false;
+	return v->has_code || strstr(base, ".so.") ||
+	       (strlen(base) > 3 && !strcmp(base + strlen(base) - 3, ".so"));
 }
 
-static bool is_there(const struct libs *l, const struct vma *v)
+static int by_start(const void *a, const void *b)
 {
-	for (size_t i = 0; i < l->v.n; i++)
-		if (l->v.v[i].start == v->start && !strcmp(l->v.v[i].name, v->name))
-			return true;
-	return false;
+	const struct lib *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Among the first n, which are in order. */
+static bool is_there(const struct libs *l, size_t n, const struct vma *v)
+{
+	struct lib key = { .start = v->start };
+	const struct lib *x = n ? bsearch(&key, l->v.v, n, sizeof(key), by_start) : NULL;
+
+	return x && !strcmp(x->name, v->name);
 }
 
 static int add_lib(struct libs *l, struct memsrc *m, const struct vma *low)
@@ -101,7 +101,8 @@ static int add_lib(struct libs *l, struct memsrc *m, const struct vma *low)
 
 	if (!x.name)
 		return -ENOMEM;
-	if (!open_file(m, low->name, low->start, low->end, bin_open_lib, &x.bin, &x.why))
+	x.error = open_file(m, low->name, low->start, low->end, bin_open_lib, &x.bin, &x.why);
+	if (!x.error)
 		x.bias = bin_bias(x.bin, low->start, low->offset);
 	if (vec_push(&l->v, x)) {
 		bin_close(x.bin);
@@ -114,22 +115,24 @@ static int add_lib(struct libs *l, struct memsrc *m, const struct vma *low)
 int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const char *exe)
 {
 	const char *done = "";
+	size_t known = l->v.n;
+	int r = 0;
 
-	for (size_t i = 0; i < maps->vma.n; i++) {
+	for (size_t i = 0; i < maps->vma.n && !r; i++) {
 		const struct vma *v = &maps->vma.v[i];
-		int r;
 
 		/* a library's first mapping shows its start; its others follow */
 		if (!v->inode || v->offset || v->name[0] != '/' || (v->flags & VMA_SHARED) ||
 		    (exe[0] && !strcmp(v->name, exe)) || vma_is_shm(v) || !strcmp(done, v->name) ||
-		    !vma_is_lib(maps, v))
+		    !vma_is_lib(v))
 			continue;
 		done = v->name;
-		r = is_there(l, v) ? 0 : add_lib(l, m, v);
-		if (r)
-			return r;
+		if (!is_there(l, known, v))
+			r = add_lib(l, m, v);
 	}
-	return 0;
+	if (l->v.n > known)
+		qsort(l->v.v, l->v.n, sizeof(*l->v.v), by_start);
+	return r;
 }
 
 void libs_free(struct libs *l)

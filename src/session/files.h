@@ -17,6 +17,7 @@ struct lib {
 	uint64_t start, end; /* its lowest mapping */
 	struct bin *bin;     /* NULL: can't be opened, `why` tells */
 	uint64_t bias;
+	int error; /* then: -errno */
 	struct err why;
 };
 
@@ -36,7 +37,7 @@ int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const ch
 void libs_free(struct libs *l); /* safe on a zeroed struct, and twice */
 
 /* Whether v belongs to a library: it is called so, or code of the same file is mapped. */
-bool vma_is_lib(const struct maps *maps, const struct vma *v);
+bool vma_is_lib(const struct vma *v);
 /* Memory that has a file behind it in name only: memfd, System V, /dev/shm, shared anonymous. */
 bool vma_is_shm(const struct vma *v);
 

@@ -144,3 +144,20 @@ TEST(maps_outside_rss)
 			test_failed(__FILE__, __LINE__, "%s", t[i].name);
 	}
 }
+
+TEST(maps_mark_files_that_have_code)
+{
+	_cleanup_(maps_free) struct maps m = { 0 };
+
+	REQUIRE(!maps_parse("1000-2000 r--p 00000000 fe:01 7 /opt/plugin\n"
+			    "2000-3000 r-xp 00001000 fe:01 7 /opt/plugin\n"
+			    "3000-4000 r--p 00000000 fe:02 7 /opt/plugin\n" /* another device */
+			    "4000-5000 r--p 00000000 fe:01 7 /opt/name\n"   /* another name */
+			    "5000-6000 r-xp 00000000 00:00 0 \n"
+			    "6000-7000 r--p 00000000 00:00 0 \n",
+			    &m, NULL));
+	REQUIRE(m.vma.n == 6);
+	CHECK(m.vma.v[0].has_code && m.vma.v[1].has_code);
+	for (size_t i = 2; i < m.vma.n; i++)
+		CHECK(!m.vma.v[i].has_code);
+}
