@@ -33,7 +33,7 @@ static void put_verdict(struct text_page *p)
 	if (p->r->findings.n)
 		c = p->r->findings.v[0].severity == SEV_CRITICAL ? TEXT_RED : TEXT_YELLOW;
 	a.color = c;
-	para_add(&a, "%s", page_clean(p, t.p, 2 * p->width, line, sizeof(line)));
+	para_add(&a, "%s", page_clean(p, t.p, 4 * p->width, line, sizeof(line)));
 	para_end(&a);
 }
 

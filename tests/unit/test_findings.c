@@ -45,20 +45,77 @@ TEST(findings_headroom_is_limit_less_usage)
 	report_free(&r);
 }
 
+#define SAMPLE_PARTS                                                                               \
+	"RSS is 399.5 MiB: 62 % Go heap (188.0 MiB objects, 37.0 MiB free spans), 14 % the "       \
+	"executable, 13 % mapped files (mostly 000001)"
+
 TEST(findings_sentence_says_what_is_known_of_limits)
 {
 	struct report r;
 
 	sample_full(&r);
-	expect_sentence(&r, "No finding: RSS is 399.5 MiB, 554.0 MiB are left to the memory limit "
-			    "of 1.0 GiB.");
+	expect_sentence(&r, SAMPLE_PARTS "; 554.0 MiB of headroom (limit 1.0 GiB).");
 	r.cgroup.effective_limit.has = false;
 	CHECK(findings_unlimited(&r));
-	expect_sentence(&r, "No finding: RSS is 399.5 MiB, no memory limit applies.");
+	expect_sentence(&r, SAMPLE_PARTS "; no memory limit applies.");
 	REQUIRE(!report_missing(&r, "cgroup", "", "memory.max: %s", "Permission denied"));
 	CHECK(!findings_unlimited(&r));
-	expect_sentence(&r, "No finding: RSS is 399.5 MiB; whether a memory limit applies is not "
-			    "known.");
+	expect_sentence(&r, SAMPLE_PARTS "; memory limit unknown.");
+	report_free(&r);
+}
+
+/* A report of nothing but one category: its words. */
+static void expect_part(enum category c, const char *want)
+{
+	struct report r;
+	_text_ struct text t = { 0 };
+
+	report_init(&r);
+	r.rss.scanned = r.ledger.cat[c].resident = 64 << 20;
+	REQUIRE(!findings_sentence(&r, &t));
+	CHECK_STR(t.p, want);
+	report_free(&r);
+}
+
+TEST(findings_sentence_names_what_dominates)
+{
+#define ALL(words) "RSS is 64.0 MiB: 100 % " words "; memory limit unknown."
+	expect_part(CAT_GO_HEAP_LIVE, ALL("Go heap (live at the last GC)"));
+	expect_part(CAT_GO_HEAP_DEAD, ALL("Go heap (allocated since or garbage)"));
+	expect_part(CAT_GO_HEAP_RELEASED,
+		    ALL("Go heap (returned to the kernel but still resident)"));
+	expect_part(CAT_GO_STACKS, ALL("goroutine stacks"));
+	expect_part(CAT_GO_PROFILER, ALL("the Go runtime's own structures (profile buckets)"));
+	expect_part(CAT_GO_THREAD_STACKS, ALL("thread stacks"));
+	expect_part(CAT_NATIVE_MALLOC, ALL("C heap"));
+	expect_part(CAT_NATIVE_MALLOC_RETAINED, ALL("C heap (freed but kept by malloc)"));
+	expect_part(CAT_NATIVE_MMAP, ALL("anonymous mappings"));
+	expect_part(CAT_BINARY_RODATA, ALL("the executable"));
+	expect_part(CAT_LIBS, ALL("shared libraries"));
+	expect_part(CAT_FILES, ALL("mapped files"));
+	expect_part(CAT_SHM, ALL("shared memory"));
+	expect_part(CAT_OBSERVER, ALL("left by our own probes"));
+	expect_part(CAT_UNKNOWN, ALL("unattributed"));
+#undef ALL
+}
+
+/* Parts below a tenth are left out, unless there is no larger one; so is what comes after most. */
+TEST(findings_sentence_stops_at_small_parts)
+{
+	struct report r;
+
+	report_init(&r);
+	expect_sentence(&r, "RSS is 0 B; memory limit unknown.");
+	r.rss.scanned = 100 << 20;
+	r.ledger.cat[CAT_GO_HEAP_LIVE].resident = 60 << 20;
+	r.ledger.cat[CAT_GO_HEAP_DEAD].resident = 20 << 20;
+	r.ledger.cat[CAT_GO_HEAP_FREE].resident = 1 << 20;
+	r.ledger.cat[CAT_NATIVE_MALLOC].resident = 10 << 20;
+	r.ledger.cat[CAT_LIBS].resident = 9 << 20;
+	expect_sentence(&r,
+			"RSS is 100.0 MiB: 81 % Go heap (60.0 MiB live at the last GC, 20.0 MiB "
+			"allocated since or garbage), 10 % C heap; memory limit "
+			"unknown.");
 	report_free(&r);
 }
 
@@ -71,8 +128,8 @@ TEST(findings_sentence_opens_with_the_first)
 			  (struct finding){ .id = "heap-retained",
 					    .severity = SEV_WARNING,
 					    .summary = strdup("The heap is large.") }));
-	expect_sentence(&r, "The heap is large. RSS is 399.5 MiB, 554.0 MiB are left to the memory "
-			    "limit of 1.0 GiB.");
+	expect_sentence(&r, "The heap is large. RSS is 399.5 MiB; 554.0 MiB of headroom (limit "
+			    "1.0 GiB).");
 	report_free(&r);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/findings/findings_rules.h"
+#include "model/findings/verdict.h"
 #include "model/findings/trend.h"
 
 const char *const finding_ids[] = {
@@ -132,17 +133,19 @@ int findings_sentence(const struct report *r, struct text *out)
 	if (r->findings.n)
 		rc = text_printf(out, "%s RSS is %s", r->findings.v[0].summary, rss);
 	else
-		rc = text_printf(out, "No finding: RSS is %s", rss);
+		rc = text_printf(out, "RSS is %s", rss);
+	if (!rc && !r->findings.n)
+		rc = verdict_parts(r, out);
 	if (rc)
 		return rc;
 	if (room.has) {
 		text_bytes(left, sizeof(left), room.v);
 		text_bytes(limit, sizeof(limit), r->cgroup.effective_limit.v);
-		return text_printf(out, ", %s are left to the memory limit of %s.", left, limit);
+		return text_printf(out, "; %s of headroom (limit %s).", left, limit);
 	}
 	if (findings_unlimited(r))
-		return text_printf(out, ", no memory limit applies.");
-	return text_printf(out, "; whether a memory limit applies is not known.");
+		return text_printf(out, "; no memory limit applies.");
+	return text_printf(out, "; memory limit unknown.");
 }
 
 const char *findings_time(char *buf, size_t n, int64_t ns)
@@ -180,14 +183,32 @@ static int add_change(const struct diff *d, struct text *out)
 			       : 0;
 }
 
+/* What changed most, in the direction of the whole. */
+static int add_cause(const struct diff *d, struct text *out)
+{
+	char size[32];
+
+	for (size_t i = 0; i < d->cats.n && d->growth; i++) {
+		const struct diff_cat *c = &d->cats.v[i];
+		int64_t by = delta_of(&c->s.resident);
+
+		if (!by || (by > 0) != (d->growth > 0))
+			continue;
+		text_bytes(size, sizeof(size), delta_size(&c->s.resident));
+		return text_printf(out, ", mostly %s (%s%s)", category_name(c->cat),
+				   by > 0 ? "+" : "-", size);
+	}
+	return 0;
+}
+
 int findings_diff_sentence(const struct diff *d, struct text *out)
 {
 	double share = d->growth ? (double)d->explained / d->growth : 0;
 
-	if (text_printf(out, "%s ", d->findings.n ? d->findings.v[0].summary : "No finding:") ||
-	    add_change(d, out))
+	if ((d->findings.n && text_printf(out, "%s ", d->findings.v[0].summary)) ||
+	    add_change(d, out) || add_cause(d, out))
 		return -ENOMEM;
 	if (d->growth && share >= 0 && share <= 1)
-		return text_printf(out, ", %.1f %% of it explained.", 100 * share);
+		return text_printf(out, ", %.1f %% explained.", 100 * share);
 	return text_printf(out, ".");
 }

@@ -34,7 +34,8 @@ struct opt_u64 findings_headroom(const struct report *r);
 /* Whether it is known that no limit applies: the cgroup's books were read, without one. */
 bool findings_unlimited(const struct report *r);
 
-/* One sentence: the most severe finding or "No finding", then RSS and headroom. No newline.
+/* One sentence: the most severe finding, then RSS (without a finding: what most of it is) and
+ * headroom. No newline.
  * Appended to *out. 0 or -ENOMEM. */
 int findings_sentence(const struct report *r, struct text *out);
 
