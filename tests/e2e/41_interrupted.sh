@@ -25,6 +25,20 @@ rs capture --pid "$TPID" -o /dev/full
 equal "exit of capture to a full disk" $RC 1
 [ -e "$TMP/part" ] && rm "$TMP/part"
 
+# A disk that fills up while a capture is written: which file, why, and no part of it left; what had
+# that name before stays.
+mkdir "$TMP/small" && mount -t tmpfs -o size=64k tmpfs "$TMP/small" || die "no tmpfs can be mounted"
+rs capture --pid "$TPID" -o "$TMP/small/new.rsscap"
+equal "exit of capture when the disk fills up" $RC 1
+grep -q "$TMP/small/new.rsscap: No space left on device" "$TMP/err" || fail "a full disk: $(cat "$TMP/err")"
+equal "files left on the full disk" "$(ls -A "$TMP/small")" ""
+echo before >"$TMP/small/old.rsscap"
+rs capture --pid "$TPID" -o "$TMP/small/old.rsscap"
+equal "exit of capture over a file when the disk fills up" $RC 1
+equal "the file before" "$(cat "$TMP/small/old.rsscap")" before
+equal "files on the full disk" "$(ls -A "$TMP/small")" old.rsscap
+umount "$TMP/small"
+
 # How long a report takes here, to end it in the middle. (No verdict depends on it.)
 took() { # PID: seconds
 	local from=${EPOCHREALTIME/./} to
