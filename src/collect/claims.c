@@ -133,7 +133,7 @@ static void judge(const struct look *k, const struct vma *v, struct verdict *d)
 
 static int claim_vma(struct look *k, const struct vma *v, uint64_t start, uint64_t end)
 {
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 	struct verdict d;
 	uint32_t row;
 	int r;
@@ -141,11 +141,11 @@ static int claim_vma(struct look *k, const struct vma *v, uint64_t start, uint64
 	if (vma_outside_rss(v, true))
 		return 0;
 	judge(k, v, &d);
-	r = ledger_row(l, d.cat, d.kind, d.name, &row);
+	r = ledger_row(b, d.cat, d.kind, d.name, &row);
 	if (r)
 		return r;
-	l->rows.v[row].unexplained = d.unexplained;
-	return ledger_claim(l, LEVEL_VMA, start, end, row, METHOD_MEASURED, 0);
+	b->l->rows.v[row].unexplained = d.unexplained;
+	return ledger_claim(b, LEVEL_VMA, start, end, row, METHOD_MEASURED, 0);
 }
 
 /* ---- ELF files */
@@ -154,10 +154,9 @@ static int claim_part(struct look *k, enum category cat, const char *name, uint6
 		      uint64_t end)
 {
 	uint32_t row;
-	int r = ledger_row(&k->r->ledger, cat, ROW_FILE, name, &row);
+	int r = ledger_row(&k->ledger, cat, ROW_FILE, name, &row);
 
-	return r ? r
-		 : ledger_claim(&k->r->ledger, LEVEL_OBJECT, start, end, row, METHOD_MEASURED, 0);
+	return r ? r : ledger_claim(&k->ledger, LEVEL_OBJECT, start, end, row, METHOD_MEASURED, 0);
 }
 
 /* A PT_LOAD: the file's part to the page before it, zeros (bss) up to the page after it. */
@@ -289,7 +288,7 @@ static int claim_libs(struct look *k)
 /* Code pages that turned anonymous: somebody wrote into them, as a uprobe does. */
 static int claim_copied_text(struct look *k)
 {
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 	uint32_t row;
 
 	for (size_t i = 0; i < k->maps.vma.n; i++) {
@@ -305,8 +304,8 @@ static int claim_copied_text(struct look *k)
 
 			if (!(g->flags & PAGE_PRESENT) || (g->flags & PAGE_FILE))
 				continue;
-			if (ledger_row(l, CAT_OBSERVER, ROW_FILE, "copied text pages", &row) ||
-			    ledger_claim(l, LEVEL_OVER, a, z, row, METHOD_MEASURED, 0))
+			if (ledger_row(b, CAT_OBSERVER, ROW_FILE, "copied text pages", &row) ||
+			    ledger_claim(b, LEVEL_OVER, a, z, row, METHOD_MEASURED, 0))
 				return -ENOMEM;
 		}
 	}
@@ -403,23 +402,23 @@ static int claim_native_extent(struct look *k, const struct native_extent *x)
 		snprintf(name, sizeof(name), "the loader's own data");
 		break;
 	}
-	r = ledger_row(&k->r->ledger, cat, kind, name, &row);
+	r = ledger_row(&k->ledger, cat, kind, name, &row);
 	return r ? r
-		 : ledger_claim(&k->r->ledger, LEVEL_OBJECT, x->start, x->end, row, METHOD_MEASURED,
+		 : ledger_claim(&k->ledger, LEVEL_OBJECT, x->start, x->end, row, METHOD_MEASURED,
 				0);
 }
 
 /* Writable anonymous memory that no claim above LEVEL_VMA covers. */
 static int find_gaps(struct look *k, range_vec *gaps)
 {
-	struct ledger *l = &k->r->ledger;
+	const struct ledger_builder *b = &k->ledger;
 	range_vec cover = { 0 };
 	int r = 0;
 
 	for (int level = LEVEL_OBJECT; level <= LEVEL_REGION && !r; level++)
-		for (size_t i = 0; i < l->claims[level].n && !r; i++)
-			r = vec_push(&cover, (struct range){ l->claims[level].v[i].start,
-							     l->claims[level].v[i].end, 0 });
+		for (size_t i = 0; i < b->claims[level].n && !r; i++)
+			r = vec_push(&cover, (struct range){ b->claims[level].v[i].start,
+							     b->claims[level].v[i].end, 0 });
 	range_sort(cover.v, cover.n);
 	for (size_t i = 0, c = 0; i < k->maps.vma.n && !r; i++) {
 		const struct vma *v = &k->maps.vma.v[i];

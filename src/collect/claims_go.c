@@ -32,16 +32,16 @@ static enum claim_level region_level(enum go_region_kind kind)
 
 static int claim_regions(struct look *k)
 {
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 
 	for (size_t i = 0; i < k->regions.n; i++) {
 		const struct go_region *g = &k->regions.v[i];
 		uint32_t row;
-		int r = ledger_row(l, region_category(g->kind), ROW_TYPE, go_region_name(g->kind),
+		int r = ledger_row(b, region_category(g->kind), ROW_TYPE, go_region_name(g->kind),
 				   &row);
 
 		if (!r)
-			r = ledger_claim(l, region_level(g->kind), g->start, g->end, row,
+			r = ledger_claim(b, region_level(g->kind), g->start, g->end, row,
 					 METHOD_MEASURED, 0);
 		if (r)
 			return r;
@@ -51,12 +51,12 @@ static int claim_regions(struct look *k)
 
 static int claim_free_pages(struct look *k)
 {
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 	uint32_t free_row, cached_row, released_row;
 
-	if (ledger_row(l, CAT_GO_HEAP_FREE, ROW_TYPE, "free spans", &free_row) ||
-	    ledger_row(l, CAT_GO_HEAP_FREE, ROW_TYPE, "page caches", &cached_row) ||
-	    ledger_row(l, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", &released_row))
+	if (ledger_row(b, CAT_GO_HEAP_FREE, ROW_TYPE, "free spans", &free_row) ||
+	    ledger_row(b, CAT_GO_HEAP_FREE, ROW_TYPE, "page caches", &cached_row) ||
+	    ledger_row(b, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", &released_row))
 		return -ENOMEM;
 	for (size_t i = 0; i < k->heap.pages.n; i++) {
 		const struct range *p = &k->heap.pages.v[i];
@@ -64,7 +64,7 @@ static int claim_free_pages(struct look *k)
 			       : p->flags & GO_PAGES_CACHED ? cached_row
 							    : free_row;
 
-		if (ledger_claim(l, LEVEL_PAGES, p->start, p->end, row, METHOD_MEASURED, 0))
+		if (ledger_claim(b, LEVEL_PAGES, p->start, p->end, row, METHOD_MEASURED, 0))
 			return -ENOMEM;
 	}
 	return 0;
@@ -72,17 +72,17 @@ static int claim_free_pages(struct look *k)
 
 static int claim_spans(struct look *k)
 {
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 	uint32_t unused, stacks, manual, arena;
 
-	if (ledger_row(l, CAT_GO_HEAP_LIVE, ROW_TYPE, "objects", &k->live_row) ||
-	    ledger_row(l, CAT_GO_HEAP_DEAD, ROW_TYPE, "objects", &k->dead_row) ||
-	    ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", &k->objects_row) ||
-	    ledger_row(l, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", &arena) ||
-	    ledger_row(l, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", &unused) ||
-	    ledger_row(l, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", &stacks) ||
-	    ledger_row(l, CAT_GO_GC, ROW_TYPE, "work buffers", &manual) ||
-	    vec_reserve(&l->claims[LEVEL_FINE], l->claims[LEVEL_FINE].n + k->heap.spans.n))
+	if (ledger_row(b, CAT_GO_HEAP_LIVE, ROW_TYPE, "objects", &k->live_row) ||
+	    ledger_row(b, CAT_GO_HEAP_DEAD, ROW_TYPE, "objects", &k->dead_row) ||
+	    ledger_row(b, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", &k->objects_row) ||
+	    ledger_row(b, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", &arena) ||
+	    ledger_row(b, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", &unused) ||
+	    ledger_row(b, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", &stacks) ||
+	    ledger_row(b, CAT_GO_GC, ROW_TYPE, "work buffers", &manual) ||
+	    vec_reserve(&b->claims[LEVEL_FINE], b->claims[LEVEL_FINE].n + k->heap.spans.n))
 		return -ENOMEM;
 	for (size_t i = 0; i < k->heap.spans.n; i++) {
 		const struct go_span *s = &k->heap.spans.v[i];
@@ -99,7 +99,7 @@ static int claim_spans(struct look *k)
 			row = k->objects_row; /* torn: all of it counts as in use */
 		else
 			splitter = i + 1;
-		if (ledger_claim(l, LEVEL_FINE, s->start, end, row, METHOD_MEASURED, splitter))
+		if (ledger_claim(b, LEVEL_FINE, s->start, end, row, METHOD_MEASURED, splitter))
 			return -ENOMEM;
 	}
 	return 0;
@@ -142,13 +142,13 @@ static int flatten(const struct go_heap *h, range_vec *out)
 
 static int claim_bits_again(struct look *k, const go_region_vec *bits)
 {
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 	uint32_t row;
 
-	if (ledger_row(l, CAT_GO_GC, ROW_TYPE, go_region_name(GO_REGION_GCBITS), &row))
+	if (ledger_row(b, CAT_GO_GC, ROW_TYPE, go_region_name(GO_REGION_GCBITS), &row))
 		return -ENOMEM;
 	for (size_t i = 0; i < bits->n; i++)
-		if (ledger_claim(l, LEVEL_AGAIN, bits->v[i].start, bits->v[i].end, row,
+		if (ledger_claim(b, LEVEL_AGAIN, bits->v[i].start, bits->v[i].end, row,
 				 METHOD_MEASURED, 0))
 			return -ENOMEM;
 	return 0;
@@ -164,7 +164,7 @@ int look_claim_again(struct look *k, const struct go_heap *again, const go_regio
 		[GO_SPAN_STACK] = CAT_GO_STACKS,
 		[GO_SPAN_MANUAL] = CAT_GO_GC,
 	};
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 	range_vec all = { 0 };
 	int r = again->same ? 0 : flatten(again, &all);
 
@@ -174,9 +174,9 @@ int look_claim_again(struct look *k, const struct go_heap *again, const go_regio
 				  : f == OWNER_RELEASED ? CAT_GO_HEAP_RELEASED
 							: span_cat[f - OWNER_SPAN];
 
-		r = ledger_row(l, c, ROW_TYPE, "changed hands during the look", &row);
+		r = ledger_row(b, c, ROW_TYPE, "changed hands during the look", &row);
 		if (!r)
-			r = ledger_claim(l, LEVEL_AGAIN, all.v[i].start, all.v[i].end, row,
+			r = ledger_claim(b, LEVEL_AGAIN, all.v[i].start, all.v[i].end, row,
 					 METHOD_MEASURED, 0);
 	}
 	vec_free(&all);
@@ -186,13 +186,13 @@ int look_claim_again(struct look *k, const struct go_heap *again, const go_regio
 /* Pages that the page allocator manages and nothing below explains stay unknown, by name. */
 static int claim_heap_ranges(struct look *k)
 {
-	struct ledger *l = &k->r->ledger;
+	struct ledger_builder *b = &k->ledger;
 	uint32_t row;
 
-	if (ledger_row(l, CAT_UNKNOWN, ROW_TYPE, "Go heap pages without a span", &row))
+	if (ledger_row(b, CAT_UNKNOWN, ROW_TYPE, "Go heap pages without a span", &row))
 		return -ENOMEM;
 	for (size_t i = 0; i < k->heap.inuse.n; i++)
-		if (ledger_claim(l, LEVEL_REGION, k->heap.inuse.v[i].start, k->heap.inuse.v[i].end,
+		if (ledger_claim(b, LEVEL_REGION, k->heap.inuse.v[i].start, k->heap.inuse.v[i].end,
 				 row, METHOD_MEASURED, 0))
 			return -ENOMEM;
 	return 0;
@@ -288,7 +288,7 @@ static void post_uncertain(struct look *k, const range_vec *diff)
 				continue;
 			for (; a < z; a += page) {
 				uint64_t n = z - a < page ? z - a : page;
-				enum category c = l->rows.v[ledger_owner(l, a)].cat;
+				enum category c = l->rows.v[ledger_owner(&k->ledger, a)].cat;
 
 				l->cat[c].uncertainty += n;
 				l->uncertainty += n;

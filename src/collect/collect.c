@@ -253,7 +253,7 @@ static int sweep(struct look *k)
 	in.vmas = vmas.v;
 	in.nvmas = vmas.n;
 	if (!r)
-		r = ledger_sweep(&k->r->ledger, &in);
+		r = ledger_sweep(&k->ledger, &in);
 	k->r->rss.scanned = k->r->ledger.scanned;
 	vec_free(&pages);
 	vec_free(&vmas);
@@ -285,7 +285,7 @@ static void hide_vma(struct maps *m, uint64_t addr)
 static int build_ledger(struct look *k, const struct maps *after, const struct go_heap *again,
 			const go_region_vec *bits)
 {
-	int r = ledger_init(&k->r->ledger);
+	int r = ledger_builder_init(&k->ledger, &k->r->ledger);
 
 	if (!r)
 		r = look_claim_vmas(k);
@@ -378,6 +378,10 @@ static void look_free(struct look *k)
 	native_free(&k->native);
 	vec_free(&k->pages);
 	vec_free(&k->tmpfs);
+	if (k->opts->keep)
+		*k->opts->keep = k->ledger;
+	else
+		ledger_builder_free(&k->ledger);
 }
 
 static int note_cost(struct look *k, uint64_t wall, uint64_t cpu)

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "goruntime/cache.h"
+#include "model/ledger/builder.h"
 #include "model/report/report.h"
 #include "session/mapbook.h"
 #include "source/memsrc.h"
@@ -25,6 +26,7 @@ struct collect_opts {
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
 	 * the ledger. Its bytes must then show as unknown. 0: none. */
 	uint64_t hide_span, hide_vma;
+	struct ledger_builder *keep; /* for them, too: gets the claims, to be freed; or NULL */
 	/* What watching has told: names for anonymous mappings, and the report's origins. */
 	struct mappings_known known;
 };

@@ -6,6 +6,7 @@
 #include "collect/collect.h"
 #include "session/files.h"
 #include "goruntime/goruntime.h"
+#include "model/ledger/builder.h"
 #include "native/native.h"
 #include "proc/maps.h"
 #include "proc/status.h"
@@ -13,6 +14,7 @@
 struct look {
 	struct memsrc *m;
 	struct report *r;
+	struct ledger_builder ledger; /* of r->ledger */
 	const struct collect_opts *opts;
 
 	char exe[4096];	 /* /proc/PID/exe, as maps shows it */

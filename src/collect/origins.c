@@ -50,9 +50,9 @@ int look_claim_origins(struct look *k)
 				continue;
 			if (!name[0])
 				name_origin(&o->origins[g->origin], name, sizeof(name));
-			r = ledger_row(&k->r->ledger, CAT_NATIVE_MMAP, ROW_ORIGIN, name, &row);
+			r = ledger_row(&k->ledger, CAT_NATIVE_MMAP, ROW_ORIGIN, name, &row);
 			if (!r)
-				r = ledger_claim(&k->r->ledger, LEVEL_ORIGIN,
+				r = ledger_claim(&k->ledger, LEVEL_ORIGIN,
 						 g->start > m->start ? g->start : m->start,
 						 g->end < m->end ? g->end : m->end, row,
 						 METHOD_MEASURED, 0);
@@ -116,7 +116,7 @@ static uint64_t post_resident(const struct look *k, const struct mapping_range *
 			continue;
 		sum += z - a;
 		for (; a < z; a += step) {
-			uint32_t row = ledger_owner(&k->r->ledger, a);
+			uint32_t row = ledger_owner(&k->ledger, a);
 
 			by[group(k->r->ledger.rows.v[row].cat)] += step < z - a ? step : z - a;
 		}
@@ -172,8 +172,8 @@ int look_origins(struct look *k)
 		struct tally *x = &t[g->origin];
 
 		if (!x->o.count++)
-			x->o.cat = group(
-				k->r->ledger.rows.v[ledger_owner(&k->r->ledger, g->start)].cat);
+			x->o.cat =
+				group(k->r->ledger.rows.v[ledger_owner(&k->ledger, g->start)].cat);
 		x->o.bytes += g->end - g->start;
 		x->o.resident += post_resident(k, g, x->by);
 	}

@@ -35,7 +35,7 @@ static void post(struct look *k, const struct line *m, uint64_t pss, bool poison
 {
 	struct ledger *l = &k->r->ledger;
 	uint64_t page = memsrc_page_size(k->m);
-	uint32_t row = ledger_owner(l, m->start);
+	uint32_t row = ledger_owner(&k->ledger, m->start);
 	enum category c = l->rows.v[row].cat;
 	bool seen[CAT_COUNT] = { [0] = false };
 	int kinds = 0;
@@ -47,9 +47,9 @@ static void post(struct look *k, const struct line *m, uint64_t pss, bool poison
 		uint64_t z = g->end < m->end ? g->end : m->end;
 
 		for (; a < z && (g->flags & PAGE_PRESENT); a += page) {
-			row = ledger_owner(l, a);
+			row = ledger_owner(&k->ledger, a);
 			seen[l->rows.v[row].cat] = true;
-			seen[l->rows.v[ledger_owner(l, a + page - 1)].cat] = true;
+			seen[l->rows.v[ledger_owner(&k->ledger, a + page - 1)].cat] = true;
 		}
 	}
 	for (int i = 0; i < CAT_COUNT; i++) {

@@ -92,7 +92,7 @@ static void read_row(struct jget *g, const json_t *o, struct ledger *l, enum cat
 		jget_fail(g, -EINVAL, "has no name, or no kind that is known");
 	if (g->rc)
 		return;
-	if (ledger_row(l, cat, kind, name, &index)) {
+	if (ledger_add_row(l, cat, kind, name, &index)) {
 		jget_fail(g, -ENOMEM, "out of memory");
 		return;
 	}
@@ -395,8 +395,6 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	else if (!json_object_get(o, "ledger"))
 		jget_fail(g, -EINVAL,
 			  "has no ledger: the process ended before the first one was complete");
-	else if (ledger_init(&r->ledger))
-		jget_fail(g, -ENOMEM, "out of memory");
 	read_host(g, doc, r);
 	r->time_unix_ns = jget_time(g, o, "time");
 	if (!r->time_unix_ns && first) /* the document's is that of the first report */

@@ -186,7 +186,6 @@ static int without_ledger(const struct run *r, struct report *rep)
 {
 	const char *base = strrchr(r->a->cmd[0], '/');
 	struct utsname u;
-	int rc;
 
 	report_init(rep);
 	rep->no_ledger = rep->partial = true;
@@ -206,12 +205,10 @@ static int without_ledger(const struct run *r, struct report *rep)
 	rep->target.cgo = r->cgo;
 	rep->target.is_go = r->is_go;
 	snprintf(rep->target.go_version, sizeof(rep->target.go_version), "%s", r->go_version);
-	rc = ledger_init(&rep->ledger);
-	return rc ? rc
-		  : report_missing(rep, "ledger", "", "%s",
-				   r->seen.no_ledger.text[0] && !r->seen.end_ns
-					   ? r->seen.no_ledger.text
-					   : "it ended before the first ledger was complete");
+	return report_missing(rep, "ledger", "", "%s",
+			      r->seen.no_ledger.text[0] && !r->seen.end_ns
+				      ? r->seen.no_ledger.text
+				      : "it ended before the first ledger was complete");
 }
 
 static int print(const struct run *r, const struct report *const *rep, size_t n)

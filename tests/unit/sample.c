@@ -13,7 +13,7 @@ struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kin
 	struct ledger *l = &r->ledger;
 	uint32_t row;
 
-	REQUIRE(!ledger_row(l, cat, kind, name, &row));
+	REQUIRE(!ledger_add_row(l, cat, kind, name, &row));
 	l->rows.v[row].resident += resident;
 	l->rows.v[row].virtual_ += virtual;
 	l->cat[cat].resident += resident;
@@ -152,7 +152,6 @@ static void fill_target(struct report_target *t)
 void sample_full(struct report *r)
 {
 	report_init(r);
-	REQUIRE(!ledger_init(&r->ledger));
 	r->time_unix_ns = 1700000001000000007;
 	strcpy(r->host.boot_id, "3f0c3a52-0d6c-4c1f-8d7e-0a1b2c3d4e5f");
 	strcpy(r->host.kernel, "6.1.0-18-amd64");
@@ -184,7 +183,6 @@ void sample_full(struct report *r)
 void sample_bare(struct report *r)
 {
 	report_init(r);
-	REQUIRE(!ledger_init(&r->ledger));
 	r->target.pid = 1;
 	strcpy(r->target.comm, "init");
 	r->target.has_binary = true;
@@ -200,7 +198,6 @@ void sample_hostile(struct report *r)
 	static const char bad[] = "a\033[31mred\007\xff\xc0\xaf\xed\xa0\x80\t\"\\\x7f\xc2\x9b";
 
 	report_init(r);
-	REQUIRE(!ledger_init(&r->ledger));
 	r->target.pid = 66;
 	strcpy(r->target.comm, bad);
 	r->target.exe = strdup(bad);

@@ -24,7 +24,6 @@ static void make_random(struct report *r, uint64_t *seed)
 	char name[64];
 
 	report_init(r);
-	REQUIRE(!ledger_init(&r->ledger));
 	r->target.pid = 1 + test_random(seed) % 2;
 	strcpy(r->host.boot_id, "a-boot");
 	r->target.start_ticks = 5;
@@ -258,7 +257,6 @@ TEST(diff_names_what_does_not_match)
 static void start(struct report *r, uint64_t time)
 {
 	report_init(r);
-	REQUIRE(!ledger_init(&r->ledger));
 	r->target.pid = 9;
 	r->target.start_ticks = 99;
 	strcpy(r->host.boot_id, "boot");

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "model/ledger/ledger.h"
+#include "model/ledger/builder.h"
 #include "test.h"
 
 enum { SPACE = 512, PAGE = 16, MAX_CLAIMS = 40, MAX_ROWS = 8, SEEDS = 6000 };
@@ -113,7 +113,19 @@ static void split(void *ctx, const struct claim *k, uint64_t start, uint64_t end
 			post(arg, i + 1, n[i]); /* row 0 of the ledger is `unknown` */
 }
 
-static void case_run(const struct case_ *c, int hide, struct ledger *l)
+/* A ledger, and what it is made with. */
+struct made {
+	struct ledger l;
+	struct ledger_builder b;
+};
+
+static void made_free(struct made *m)
+{
+	ledger_builder_free(&m->b);
+	ledger_free(&m->l);
+}
+
+static void case_run(const struct case_ *c, int hide, struct made *m)
 {
 	struct ledger_input in = { .pages = c->page,
 				   .npages = c->npages,
@@ -125,21 +137,21 @@ static void case_run(const struct case_ *c, int hide, struct ledger *l)
 	char name[16];
 	uint32_t row;
 
-	REQUIRE(!ledger_init(l));
+	REQUIRE(!ledger_builder_init(&m->b, &m->l));
 	for (unsigned int i = 0; i < c->nrows; i++) {
 		snprintf(name, sizeof(name), "row %u", i);
-		REQUIRE(!ledger_row(l, c->row_cat[i], ROW_TYPE, name, &row));
+		REQUIRE(!ledger_row(&m->b, c->row_cat[i], ROW_TYPE, name, &row));
 		REQUIRE(row == i + 1);
-		l->rows.v[row].unexplained = c->row_unexplained[i];
+		m->l.rows.v[row].unexplained = c->row_unexplained[i];
 	}
 	for (unsigned int i = 0; i < c->nclaims; i++) {
 		const struct claim *k = &c->claim[i];
 
 		if ((int)i != hide)
-			REQUIRE(!ledger_claim(l, k->level, k->start, k->end, k->row + 1, k->method,
-					      k->splitter));
+			REQUIRE(!ledger_claim(&m->b, k->level, k->start, k->end, k->row + 1,
+					      k->method, k->splitter));
 	}
-	REQUIRE(!ledger_sweep(l, &in));
+	REQUIRE(!ledger_sweep(&m->b, &in));
 }
 
 /* ---- the oracle */
@@ -267,18 +279,18 @@ static uint64_t sum_resident(const struct ledger *l)
 TEST(ledger_equals_the_oracle)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		struct ledger l;
+		struct made m;
 		struct oracle o;
 		struct case_ c;
 
 		case_make(&c, seed);
-		case_run(&c, -1, &l);
+		case_run(&c, -1, &m);
 		oracle_make(&c, -1, &o);
-		if (!same(&l, &o, c.nrows))
+		if (!same(&m.l, &o, c.nrows))
 			SEED_FAILED(seed, "the ledger differs from the oracle");
-		if (sum_resident(&l) != l.scanned)
+		if (sum_resident(&m.l) != m.l.scanned)
 			SEED_FAILED(seed, "the sum is not what was scanned");
-		ledger_free(&l);
+		made_free(&m);
 	}
 }
 
@@ -288,14 +300,14 @@ TEST(ledger_split_counts_shared_pages)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		uint64_t want[CAT_COUNT] = { 0 };
-		struct ledger l;
+		struct made m;
 		struct oracle o;
 		struct case_ c;
 
 		case_make(&c, seed);
 		for (unsigned int i = 0; i < c.nclaims; i++)
 			c.claim[i].splitter = 0;
-		case_run(&c, -1, &l);
+		case_run(&c, -1, &m);
 		oracle_make(&c, -1, &o);
 		for (unsigned int p = 0; p < SPACE; p += PAGE) {
 			uint64_t n[CAT_COUNT] = { 0 };
@@ -315,16 +327,16 @@ TEST(ledger_split_counts_shared_pages)
 				want[i] += cats > 1 ? n[i] : 0;
 		}
 		for (int i = 0; i < CAT_COUNT; i++)
-			if (l.cat[i].split != want[i])
+			if (m.l.cat[i].split != want[i])
 				SEED_FAILED(seed, "split differs from the oracle");
-		ledger_free(&l);
+		made_free(&m);
 	}
 }
 
 TEST(ledger_hiding_a_claim_moves_its_bytes_only)
 {
 	for (uint64_t seed = 1; seed <= SEEDS / 4; seed++) {
-		struct ledger l;
+		struct made m;
 		struct oracle all, less;
 		struct case_ c;
 		int hide;
@@ -335,10 +347,10 @@ TEST(ledger_hiding_a_claim_moves_its_bytes_only)
 		hide = seed % c.nclaims;
 		oracle_make(&c, -1, &all);
 		oracle_make(&c, hide, &less);
-		case_run(&c, hide, &l);
-		if (!same(&l, &less, c.nrows))
+		case_run(&c, hide, &m);
+		if (!same(&m.l, &less, c.nrows))
 			SEED_FAILED(seed, "the ledger differs from the oracle");
-		if (l.scanned != all.scanned || sum_resident(&l) != all.scanned)
+		if (m.l.scanned != all.scanned || sum_resident(&m.l) != all.scanned)
 			SEED_FAILED(seed, "the total changed");
 		for (unsigned int i = 0; i < SPACE; i++) {
 			int twice, k = oracle_claim(&c, c.base + i, -1, &twice);
@@ -346,80 +358,80 @@ TEST(ledger_hiding_a_claim_moves_its_bytes_only)
 			if (k != hide && all.owner_row[i] != less.owner_row[i])
 				SEED_FAILED(seed, "a byte of another claim moved");
 		}
-		ledger_free(&l);
+		made_free(&m);
 	}
 }
 
 TEST(ledger_owner_is_who_was_posted)
 {
 	for (uint64_t seed = 1; seed <= SEEDS / 4; seed++) {
-		struct ledger l;
+		struct made m;
 		struct case_ c;
 
 		case_make(&c, seed);
-		case_run(&c, -1, &l);
+		case_run(&c, -1, &m);
 		for (unsigned int i = 0; i < SPACE; i++) {
 			int twice, k = oracle_claim(&c, c.base + i, -1, &twice);
 
-			if (ledger_owner(&l, c.base + i) != (k < 0 ? 0 : c.claim[k].row + 1))
+			if (ledger_owner(&m.b, c.base + i) != (k < 0 ? 0 : c.claim[k].row + 1))
 				SEED_FAILED(seed, "ledger_owner differs from the oracle");
 		}
-		ledger_free(&l);
+		made_free(&m);
 	}
 }
 
 /* ---- by hand */
 
-static uint64_t sweep_one(struct ledger *l, struct range r)
+static uint64_t sweep_one(struct made *m, struct range r)
 {
 	struct ledger_input in = { .pages = &r, .npages = 1, .page_size = 4096 };
 
-	CHECK_INT(ledger_sweep(l, &in), 0);
-	return l->scanned;
+	CHECK_INT(ledger_sweep(&m->b, &in), 0);
+	return m->l.scanned;
 }
 
 TEST(ledger_levels_and_conflicts_by_hand)
 {
 	uint32_t vma, arena, span;
-	struct ledger l;
+	struct made m;
 
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_NATIVE_MMAP, ROW_ORIGIN, "mmap", &vma));
-	REQUIRE(!ledger_row(&l, CAT_GO_HEAP, ROW_TYPE, "arena", &arena));
-	REQUIRE(!ledger_row(&l, CAT_GO_STACKS, ROW_TYPE, "stacks", &span));
-	l.rows.v[vma].unexplained = true;
-	REQUIRE(!ledger_claim(&l, LEVEL_VMA, 0x10000, 0x20000, vma, METHOD_MEASURED, 0));
-	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x12000, 0x14000, span, METHOD_MEASURED, 0));
-	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x13000, 0x15000, arena, METHOD_MEASURED, 0));
-	REQUIRE(!ledger_claim(&l, LEVEL_REGION, 0x12000, 0x18000, arena, METHOD_RUNTIME, 0));
-	CHECK_INT(sweep_one(&l, (struct range){ 0x10000, 0x21000, LR_RESIDENT }), 0x11000);
-	CHECK_INT(l.cat[CAT_GO_STACKS].resident, 0x2000); /* first come */
-	CHECK_INT(l.cat[CAT_GO_HEAP].resident, 0x4000);
-	CHECK_INT(l.cat[CAT_GO_HEAP].runtime, 0x3000);
-	CHECK_INT(l.cat[CAT_NATIVE_MMAP].resident, 0xa000);
-	CHECK_INT(l.cat[CAT_UNKNOWN].resident, 0x1000);
-	CHECK_INT(l.conflict, 0x1000);
-	CHECK_INT(l.unexplained, 0xb000);
-	CHECK_INT(ledger_cat_method(&l.cat[CAT_GO_HEAP]), METHOD_RUNTIME);
-	CHECK_INT(ledger_cat_method(&l.cat[CAT_GO_STACKS]), METHOD_MEASURED);
-	CHECK_INT(ledger_owner(&l, 0x12fff), span);
-	CHECK_INT(ledger_owner(&l, 0x20fff), l.unknown_row);
-	ledger_free(&l);
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_NATIVE_MMAP, ROW_ORIGIN, "mmap", &vma));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_HEAP, ROW_TYPE, "arena", &arena));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_STACKS, ROW_TYPE, "stacks", &span));
+	m.l.rows.v[vma].unexplained = true;
+	REQUIRE(!ledger_claim(&m.b, LEVEL_VMA, 0x10000, 0x20000, vma, METHOD_MEASURED, 0));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_PAGES, 0x12000, 0x14000, span, METHOD_MEASURED, 0));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_PAGES, 0x13000, 0x15000, arena, METHOD_MEASURED, 0));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_REGION, 0x12000, 0x18000, arena, METHOD_RUNTIME, 0));
+	CHECK_INT(sweep_one(&m, (struct range){ 0x10000, 0x21000, LR_RESIDENT }), 0x11000);
+	CHECK_INT(m.l.cat[CAT_GO_STACKS].resident, 0x2000); /* first come */
+	CHECK_INT(m.l.cat[CAT_GO_HEAP].resident, 0x4000);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP].runtime, 0x3000);
+	CHECK_INT(m.l.cat[CAT_NATIVE_MMAP].resident, 0xa000);
+	CHECK_INT(m.l.cat[CAT_UNKNOWN].resident, 0x1000);
+	CHECK_INT(m.l.conflict, 0x1000);
+	CHECK_INT(m.l.unexplained, 0xb000);
+	CHECK_INT(ledger_cat_method(&m.l.cat[CAT_GO_HEAP]), METHOD_RUNTIME);
+	CHECK_INT(ledger_cat_method(&m.l.cat[CAT_GO_STACKS]), METHOD_MEASURED);
+	CHECK_INT(ledger_owner(&m.b, 0x12fff), span);
+	CHECK_INT(ledger_owner(&m.b, 0x20fff), m.b.unknown_row);
+	made_free(&m);
 }
 
 TEST(ledger_three_claims_on_a_byte_conflict_once)
 {
-	struct ledger l;
+	struct made m;
 	uint32_t row;
 
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_LIBS, ROW_FILE, "x", &row));
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_LIBS, ROW_FILE, "x", &row));
 	for (int i = 0; i < 3; i++)
-		REQUIRE(!ledger_claim(&l, LEVEL_VMA, 0x1000, 0x2000, row, METHOD_MEASURED, 0));
-	sweep_one(&l, (struct range){ 0x1000, 0x2000, LR_RESIDENT });
-	CHECK_INT(l.conflict, 0x1000);
-	CHECK_INT(l.cat[CAT_LIBS].resident, 0x1000);
-	ledger_free(&l);
+		REQUIRE(!ledger_claim(&m.b, LEVEL_VMA, 0x1000, 0x2000, row, METHOD_MEASURED, 0));
+	sweep_one(&m, (struct range){ 0x1000, 0x2000, LR_RESIDENT });
+	CHECK_INT(m.l.conflict, 0x1000);
+	CHECK_INT(m.l.cat[CAT_LIBS].resident, 0x1000);
+	made_free(&m);
 }
 
 /* Posts more than there is, to rows that do not exist: the sum must hold all the same. */
@@ -437,17 +449,17 @@ TEST(ledger_greedy_split_is_bounded)
 	struct ledger_input in = {
 		.pages = &r, .npages = 1, .page_size = 4096, .split = split_greedy
 	};
-	struct ledger l;
+	struct made m;
 	uint32_t row;
 
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &row));
-	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x1800, 0x2800, row, METHOD_MEASURED, 7));
-	CHECK_INT(ledger_sweep(&l, &in), 0);
-	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].resident, 0x1000);
-	CHECK_INT(l.cat[CAT_UNKNOWN].resident, 0x1000);
-	CHECK_INT(l.cat[CAT_UNKNOWN].split, 0x1000);
-	ledger_free(&l);
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &row));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_PAGES, 0x1800, 0x2800, row, METHOD_MEASURED, 7));
+	CHECK_INT(ledger_sweep(&m.b, &in), 0);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP_LIVE].resident, 0x1000);
+	CHECK_INT(m.l.cat[CAT_UNKNOWN].resident, 0x1000);
+	CHECK_INT(m.l.cat[CAT_UNKNOWN].split, 0x1000);
+	made_free(&m);
 }
 
 /* Gives the first half of what it is asked about to the row that ctx points to. */
@@ -465,33 +477,33 @@ TEST(ledger_divided_claims_are_split)
 		.pages = &r, .npages = 1, .page_size = 4096, .split = split_half
 	};
 	uint32_t live, unused, stacks;
-	struct ledger l;
+	struct made m;
 
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &live));
-	REQUIRE(!ledger_row(&l, CAT_GO_HEAP_UNUSED, ROW_TYPE, "unused", &unused));
-	REQUIRE(!ledger_row(&l, CAT_GO_STACKS, ROW_TYPE, "stacks", &stacks));
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &live));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_HEAP_UNUSED, ROW_TYPE, "unused", &unused));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_STACKS, ROW_TYPE, "stacks", &stacks));
 	in.split_ctx = &unused;
-	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x1800, 0x2800, live, METHOD_MEASURED, 1));
-	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x2800, 0x4000, stacks, METHOD_MEASURED, 0));
-	CHECK_INT(ledger_sweep(&l, &in), 0);
-	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].resident, 0x800);
-	CHECK_INT(l.cat[CAT_GO_HEAP_UNUSED].resident, 0x800);
-	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].split, 0x800);
-	CHECK_INT(l.cat[CAT_GO_HEAP_UNUSED].split, 0x800);
-	CHECK_INT(l.cat[CAT_GO_STACKS].split, 0x800); /* of 0x1800: the page at 0x2000 */
-	CHECK_INT(l.cat[CAT_UNKNOWN].split, 0x800);   /* of 0x1800: the page at 0x1000 */
-	ledger_free(&l);
+	REQUIRE(!ledger_claim(&m.b, LEVEL_PAGES, 0x1800, 0x2800, live, METHOD_MEASURED, 1));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_PAGES, 0x2800, 0x4000, stacks, METHOD_MEASURED, 0));
+	CHECK_INT(ledger_sweep(&m.b, &in), 0);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP_LIVE].resident, 0x800);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP_UNUSED].resident, 0x800);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP_LIVE].split, 0x800);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP_UNUSED].split, 0x800);
+	CHECK_INT(m.l.cat[CAT_GO_STACKS].split, 0x800); /* of 0x1800: the page at 0x2000 */
+	CHECK_INT(m.l.cat[CAT_UNKNOWN].split, 0x800);	/* of 0x1800: the page at 0x1000 */
+	made_free(&m);
 
 	/* all to its own category: not split */
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &live));
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_HEAP_LIVE, ROW_TYPE, "live", &live));
 	in.split_ctx = &live;
-	REQUIRE(!ledger_claim(&l, LEVEL_PAGES, 0x1000, 0x5000, live, METHOD_MEASURED, 1));
-	CHECK_INT(ledger_sweep(&l, &in), 0);
-	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].split, 0);
-	CHECK_INT(l.cat[CAT_GO_HEAP_LIVE].resident, 0x4000);
-	ledger_free(&l);
+	REQUIRE(!ledger_claim(&m.b, LEVEL_PAGES, 0x1000, 0x5000, live, METHOD_MEASURED, 1));
+	CHECK_INT(ledger_sweep(&m.b, &in), 0);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP_LIVE].split, 0);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP_LIVE].resident, 0x4000);
+	made_free(&m);
 }
 
 TEST(ledger_degenerate_inputs)
@@ -501,44 +513,44 @@ TEST(ledger_degenerate_inputs)
 				{ 0x3000, 0x1000, LR_RESIDENT },
 				{ 0x1000, 0x2000, 0 } };
 	struct ledger_input in = { .page_size = 4096 };
-	struct ledger l;
+	struct made m;
 	uint32_t row;
 
-	REQUIRE(!ledger_init(&l));
-	CHECK_INT(ledger_sweep(&l, &in), 0); /* nothing at all */
-	CHECK_INT(l.scanned, 0);
-	CHECK_INT(ledger_owner(&l, 0), l.unknown_row);
-	ledger_free(&l);
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	CHECK_INT(ledger_sweep(&m.b, &in), 0); /* nothing at all */
+	CHECK_INT(m.l.scanned, 0);
+	CHECK_INT(ledger_owner(&m.b, 0), m.b.unknown_row);
+	made_free(&m);
 
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_SHM, ROW_FILE, "x", &row));
-	CHECK_INT(ledger_claim(&l, LEVEL_VMA, 5, 5, row, METHOD_MEASURED, 0), 0);
-	CHECK_INT(ledger_claim(&l, LEVEL_VMA, 6, 5, row, METHOD_MEASURED, 0), 0);
-	CHECK_INT(l.claims[LEVEL_VMA].n, 0);
-	CHECK_INT(ledger_claim(&l, LEVEL_VMA, 5, 6, 77, METHOD_MEASURED, 0), -EINVAL);
-	CHECK_INT(ledger_claim(&l, LEVEL_COUNT, 5, 6, row, METHOD_MEASURED, 0), -EINVAL);
-	CHECK_INT(ledger_claim(&l, LEVEL_VMA, 0, UINT64_MAX, row, METHOD_MEASURED, 0), 0);
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_SHM, ROW_FILE, "x", &row));
+	CHECK_INT(ledger_claim(&m.b, LEVEL_VMA, 5, 5, row, METHOD_MEASURED, 0), 0);
+	CHECK_INT(ledger_claim(&m.b, LEVEL_VMA, 6, 5, row, METHOD_MEASURED, 0), 0);
+	CHECK_INT(m.b.claims[LEVEL_VMA].n, 0);
+	CHECK_INT(ledger_claim(&m.b, LEVEL_VMA, 5, 6, 77, METHOD_MEASURED, 0), -EINVAL);
+	CHECK_INT(ledger_claim(&m.b, LEVEL_COUNT, 5, 6, row, METHOD_MEASURED, 0), -EINVAL);
+	CHECK_INT(ledger_claim(&m.b, LEVEL_VMA, 0, UINT64_MAX, row, METHOD_MEASURED, 0), 0);
 	in.pages = none;
 	in.npages = 3;
-	CHECK_INT(ledger_sweep(&l, &in), 0);
-	CHECK_INT(l.scanned, 0);
+	CHECK_INT(ledger_sweep(&m.b, &in), 0);
+	CHECK_INT(m.l.scanned, 0);
 	in.pages = bad;
 	in.npages = 2;
-	CHECK_INT(ledger_sweep(&l, &in), -EINVAL);
+	CHECK_INT(ledger_sweep(&m.b, &in), -EINVAL);
 	in.page_size = 0;
-	CHECK_INT(ledger_sweep(&l, &in), -EINVAL);
+	CHECK_INT(ledger_sweep(&m.b, &in), -EINVAL);
 	in.page_size = 3000;
-	CHECK_INT(ledger_sweep(&l, &in), -EINVAL);
-	ledger_free(&l);
+	CHECK_INT(ledger_sweep(&m.b, &in), -EINVAL);
+	made_free(&m);
 
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_SHM, ROW_FILE, "x", &row));
-	REQUIRE(!ledger_claim(&l, LEVEL_VMA, UINT64_MAX - 0xfff, UINT64_MAX, row, METHOD_MEASURED,
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_SHM, ROW_FILE, "x", &row));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_VMA, UINT64_MAX - 0xfff, UINT64_MAX, row, METHOD_MEASURED,
 			      0));
-	sweep_one(&l, (struct range){ UINT64_MAX - 0x1fff, UINT64_MAX, LR_RESIDENT });
-	CHECK_INT(l.cat[CAT_SHM].resident, 0xfff);
-	CHECK_INT(l.cat[CAT_UNKNOWN].resident, 0x1000);
-	ledger_free(&l);
+	sweep_one(&m, (struct range){ UINT64_MAX - 0x1fff, UINT64_MAX, LR_RESIDENT });
+	CHECK_INT(m.l.cat[CAT_SHM].resident, 0xfff);
+	CHECK_INT(m.l.cat[CAT_UNKNOWN].resident, 0x1000);
+	made_free(&m);
 }
 
 TEST(ledger_rows_are_found_again_and_ordered)
@@ -546,33 +558,34 @@ TEST(ledger_rows_are_found_again_and_ordered)
 	struct range r = { 0x1000, 0x9000, LR_RESIDENT };
 	struct ledger_input in = { .pages = &r, .npages = 1, .page_size = 4096 };
 	uint32_t first[500], again, idx[501];
-	struct ledger l;
+	struct made m;
 	char name[32];
 
-	REQUIRE(!ledger_init(&l));
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "file %d", i % 250);
-		REQUIRE(!ledger_row(&l, i < 250 ? CAT_LIBS : CAT_FILES, ROW_FILE, name, &first[i]));
+		REQUIRE(!ledger_row(&m.b, i < 250 ? CAT_LIBS : CAT_FILES, ROW_FILE, name,
+				    &first[i]));
 	}
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "file %d", i % 250);
-		REQUIRE(!ledger_row(&l, i < 250 ? CAT_LIBS : CAT_FILES, ROW_FILE, name, &again));
+		REQUIRE(!ledger_row(&m.b, i < 250 ? CAT_LIBS : CAT_FILES, ROW_FILE, name, &again));
 		CHECK_INT(again, first[i]);
 	}
-	CHECK_INT(l.rows.n, 501);
-	REQUIRE(!ledger_row(&l, CAT_FILES, ROW_ORIGIN, "file 0", &again));
+	CHECK_INT(m.l.rows.n, 501);
+	REQUIRE(!ledger_row(&m.b, CAT_FILES, ROW_ORIGIN, "file 0", &again));
 	CHECK_INT(again, 501); /* another kind, another row */
-	REQUIRE(!ledger_claim(&l, LEVEL_VMA, 0x1000, 0x2000, first[7], METHOD_MEASURED, 0));
-	REQUIRE(!ledger_claim(&l, LEVEL_VMA, 0x2000, 0x4000, first[9], METHOD_MEASURED, 0));
-	REQUIRE(!ledger_sweep(&l, &in));
-	l.rows.n = 501;
-	ledger_order(&l, idx);
+	REQUIRE(!ledger_claim(&m.b, LEVEL_VMA, 0x1000, 0x2000, first[7], METHOD_MEASURED, 0));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_VMA, 0x2000, 0x4000, first[9], METHOD_MEASURED, 0));
+	REQUIRE(!ledger_sweep(&m.b, &in));
+	m.l.rows.n = 501;
+	ledger_order(&m.l, idx);
 	CHECK_INT(idx[0], first[9]);
 	CHECK_INT(idx[1], first[7]);
 	CHECK_INT(idx[2], first[0]);
-	CHECK_INT(idx[500], l.unknown_row);
-	l.rows.n = 502;
-	ledger_free(&l);
+	CHECK_INT(idx[500], m.b.unknown_row);
+	m.l.rows.n = 502;
+	made_free(&m);
 }
 
 /* Half a million claims in an order that is bad for quicksorts: done in moments, and the pieces
@@ -583,30 +596,51 @@ TEST(ledger_many_claims)
 	struct range r = { 0, (uint64_t)N * 8192, LR_RESIDENT };
 	struct ledger_input in = { .pages = &r, .npages = 1, .page_size = 4096 };
 	struct rng g = { 42 };
-	struct ledger l;
+	struct made m;
 	uint32_t row[2];
 
-	REQUIRE(!ledger_init(&l));
-	REQUIRE(!ledger_row(&l, CAT_GO_HEAP, ROW_TYPE, "a", &row[0]));
-	REQUIRE(!ledger_row(&l, CAT_GO_GC, ROW_TYPE, "b", &row[1]));
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_HEAP, ROW_TYPE, "a", &row[0]));
+	REQUIRE(!ledger_row(&m.b, CAT_GO_GC, ROW_TYPE, "b", &row[1]));
 	for (uint64_t i = 0; i < N; i++) {
 		uint64_t at = i % 2 ? i : N - 2 - i; /* organ pipes */
 
-		REQUIRE(!ledger_claim(&l, LEVEL_PAGES, at * 8192, (at + 1) * 8192, row[at % 2],
+		REQUIRE(!ledger_claim(&m.b, LEVEL_PAGES, at * 8192, (at + 1) * 8192, row[at % 2],
 				      METHOD_MEASURED, 0));
 	}
 	for (int i = 0; i < 1000; i++) { /* overlapping each other */
 		uint64_t at = rnd(&g, N - 2000) * 8192;
 
-		REQUIRE(!ledger_claim(&l, LEVEL_VMA, at, at + rnd(&g, 2000) * 8192, row[0],
+		REQUIRE(!ledger_claim(&m.b, LEVEL_VMA, at, at + rnd(&g, 2000) * 8192, row[0],
 				      METHOD_MEASURED, 0));
 	}
-	CHECK_INT(ledger_sweep(&l, &in), 0);
-	CHECK_INT(l.cat[CAT_GO_HEAP].resident, (uint64_t)N / 2 * 8192);
-	CHECK_INT(l.cat[CAT_GO_GC].resident, (uint64_t)N / 2 * 8192);
-	CHECK_INT(l.cat[CAT_UNKNOWN].resident, 0);
-	CHECK_INT(l.conflict > 0, 1);
-	CHECK(l.claims[LEVEL_PAGES].n == N);
-	CHECK(l.claims[LEVEL_VMA].n < 2000);
+	CHECK_INT(ledger_sweep(&m.b, &in), 0);
+	CHECK_INT(m.l.cat[CAT_GO_HEAP].resident, (uint64_t)N / 2 * 8192);
+	CHECK_INT(m.l.cat[CAT_GO_GC].resident, (uint64_t)N / 2 * 8192);
+	CHECK_INT(m.l.cat[CAT_UNKNOWN].resident, 0);
+	CHECK_INT(m.l.conflict > 0, 1);
+	CHECK(m.b.claims[LEVEL_PAGES].n == N);
+	CHECK(m.b.claims[LEVEL_VMA].n < 2000);
+	made_free(&m);
+}
+
+/* The ledger is a value: nothing of it is in the builder. */
+TEST(ledger_outlives_its_builder)
+{
+	struct ledger l;
+	struct made m;
+	uint32_t row;
+
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	REQUIRE(!ledger_row(&m.b, CAT_LIBS, ROW_FILE, "x", &row));
+	REQUIRE(!ledger_claim(&m.b, LEVEL_VMA, 0x1000, 0x2000, row, METHOD_MEASURED, 0));
+	sweep_one(&m, (struct range){ 0x1000, 0x2000, LR_RESIDENT });
+	l = m.l;
+	ledger_builder_free(&m.b);
+	CHECK_INT(m.b.claims[LEVEL_VMA].n, 0);
+	REQUIRE(!ledger_add_row(&l, CAT_LIBS, ROW_FILE, "x", &row)); /* no look for one like it */
+	CHECK_INT(row, 2);
+	CHECK_INT(l.rows.v[1].resident, 0x1000);
+	CHECK_STR(l.rows.v[1].name, l.rows.v[2].name);
 	ledger_free(&l);
 }

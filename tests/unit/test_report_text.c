@@ -116,8 +116,8 @@ static void sample_crowded(struct report *r)
 	sample_typical(r);
 	for (int i = 0; i < 3000; i++) {
 		snprintf(name, sizeof(name), "/srv/files/%d", i);
-		REQUIRE(!ledger_row(&r->ledger, i % 2 ? CAT_LIBS : CAT_FILES, ROW_FILE, name,
-				    &row));
+		REQUIRE(!ledger_add_row(&r->ledger, i % 2 ? CAT_LIBS : CAT_FILES, ROW_FILE, name,
+					&row));
 		r->ledger.rows.v[row].resident = (uint64_t)(3000 - i) << 20;
 	}
 }
@@ -166,7 +166,7 @@ static void sample_loaded(struct report *r)
 
 		if (i == CAT_GO_HEAP || i == CAT_NATIVE || i == CAT_NATIVE_MALLOC)
 			continue; /* parents, of which the parts are there */
-		REQUIRE(!ledger_row(l, i, ROW_ORIGIN, "something else", &row));
+		REQUIRE(!ledger_add_row(l, i, ROW_ORIGIN, "something else", &row));
 		l->rows.v[row].resident += more;
 		l->rows.v[row].virtual_ += more;
 		l->cat[i].resident += more;

@@ -13,15 +13,18 @@
 
 struct look_at {
 	struct memsrc *m;
+	struct ledger_builder claims; /* of r.ledger */
 	struct report r;
 };
 
-static void look(struct look_at *x, const char *path, const struct collect_opts *o)
+static void look(struct look_at *x, const char *path, const struct collect_opts *opts)
 {
+	struct collect_opts o = *opts;
 	struct err e = { 0 };
 
+	o.keep = &x->claims;
 	REQUIRE(memsrc_open_file(path, &x->m, &e) == 0);
-	if (collect_report(x->m, o, &x->r, &e)) {
+	if (collect_report(x->m, &o, &x->r, &e)) {
 		test_failed(__FILE__, __LINE__, "%s: %s", path, e.text);
 		exit(1);
 	}
@@ -29,6 +32,7 @@ static void look(struct look_at *x, const char *path, const struct collect_opts 
 
 static void look_end(struct look_at *x)
 {
+	ledger_builder_free(&x->claims);
 	report_free(&x->r);
 	memsrc_close(x->m);
 }
@@ -71,8 +75,8 @@ static struct claim pick(struct look_at *x, enum claim_level level, bool (*want)
 	struct claim best = { 0 };
 	uint64_t most = 0;
 
-	for (size_t i = 0; i < x->r.ledger.claims[level].n; i++) {
-		const struct claim *c = &x->r.ledger.claims[level].v[i];
+	for (size_t i = 0; i < x->claims.claims[level].n; i++) {
+		const struct claim *c = &x->claims.claims[level].v[i];
 		uint64_t n = c->end - c->start;
 
 		if (n > most && n <= (1 << 20) && want(x->r.ledger.rows.v[c->row].cat) &&
@@ -125,7 +129,7 @@ static uint64_t owned(struct look_at *x, const struct claim *c)
 	uint64_t n = 0;
 
 	for (uint64_t p = c->start; p < c->end; p += 4096)
-		if (through_mapping(x->r.ledger.rows.v[ledger_owner(&x->r.ledger, p)].cat))
+		if (through_mapping(x->r.ledger.rows.v[ledger_owner(&x->claims, p)].cat))
 			n += resident(x->m, p, p + 4096);
 	return n;
 }
@@ -139,8 +143,8 @@ static void check_hidden_vma_of(const char *path, enum category cat)
 	uint64_t bytes = 0;
 
 	look(&a, path, &o);
-	for (size_t i = 0; i < a.r.ledger.claims[LEVEL_VMA].n && !bytes; i++) {
-		c = a.r.ledger.claims[LEVEL_VMA].v[i];
+	for (size_t i = 0; i < a.claims.claims[LEVEL_VMA].n && !bytes; i++) {
+		c = a.claims.claims[LEVEL_VMA].v[i];
 		if (a.r.ledger.rows.v[c.row].cat == cat && c.end - c.start <= (64 << 20))
 			bytes = owned(&a, &c);
 	}

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ledger: every resident byte gets exactly one owner. Pure: no I/O, no clock, no globals.
- *
- * Claims say who owns which bytes. They come in levels; where claims of different levels overlap
- * the higher one owns the bytes (a span inside an arena inside a VMA). Claims of one level must
- * not overlap: the later one loses the common bytes, and `conflict` counts them.
- * The sweep walks the resident ranges once and posts each byte to its owner; what no claim covers
- * is CAT_UNKNOWN. So Σ resident == the bytes of the ranges, by construction and asserted by tests.
+ * The ledger: every resident byte has exactly one owner. A value: categories, the rows below them,
+ * and their sums; Σ resident of the categories == scanned. model/ledger/builder.h makes it from
+ * claims, in/json_read.h from a document. Pure: no I/O, no clock, no globals.
  */
 #ifndef RSSCOPE_MODEL_LEDGER_LEDGER_H
 #define RSSCOPE_MODEL_LEDGER_LEDGER_H
@@ -14,22 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/range.h"
 #include "base/vec.h"
 #include "model/ledger/category.h"
-
-enum claim_level {
-	LEVEL_VMA,    /* what the kernel's mapping says */
-	LEVEL_ORIGIN, /* who asked for a mapping, where the kernel gives it no name */
-	LEVEL_OBJECT, /* parts of a mapping: segments of a binary, glibc heaps, thread stacks */
-	LEVEL_REGION, /* the Go runtime's regions: arenas, persistent chunks, bitmaps */
-	LEVEL_AGAIN,  /* what a second reading of the heap says, for bytes that the first left open
-		       */
-	LEVEL_PAGES,  /* pages inside a region: free, released, spans, mspan blocks */
-	LEVEL_FINE,   /* inside that: page caches, buckets, goroutine stacks */
-	LEVEL_OVER,   /* what overrides all: pages that our probes copied */
-	LEVEL_COUNT
-};
 
 enum method { METHOD_MEASURED, METHOD_SPLIT, METHOD_RUNTIME, METHOD_ESTIMATED, METHOD_COUNT };
 const char *method_name(enum method m);
@@ -48,17 +30,6 @@ struct ledger_row {
 	bool unexplained; /* counts into ledger.unexplained (native/mmap without origin, …) */
 };
 
-struct claim {
-	uint64_t start, end;
-	uint32_t row;	   /* index that ledger_row() gave */
-	uint8_t level;	   /* enum claim_level */
-	uint8_t method;	   /* METHOD_MEASURED unless known only by estimate or the runtime's word */
-	uint32_t splitter; /* 0: all bytes are the row's; else handed to the split callback */
-	uint32_t seq;	   /* order of adding within the level; ledger_claim() sets it */
-};
-
-typedef VEC(struct claim) claim_vec;
-
 struct ledger_cat {
 	uint64_t resident, virtual_, swap, huge, pss, uncertainty;
 	uint64_t split;	    /* of resident: bytes on pages that several categories share */
@@ -67,15 +38,6 @@ struct ledger_cat {
 	bool has_pss;
 };
 
-/* Divides [start, end), which lies inside claim c, among other rows: calls post(arg, row, bytes)
- * any number of times; what it leaves goes to c->row, what it posts beyond end - start is dropped.
- * Used for object slots within a span, where one claim a slot would be too many. Called for
- * resident, swapped and virtual bytes alike, possibly for parts of a claim. Bytes that it divides
- * among several categories count as `split`. */
-typedef void ledger_post_fn(void *arg, uint32_t row, uint64_t bytes);
-typedef void ledger_split_fn(void *ctx, const struct claim *c, uint64_t start, uint64_t end,
-			     ledger_post_fn *post, void *arg);
-
 struct ledger {
 	struct ledger_cat cat[CAT_COUNT];
 	VEC(struct ledger_row) rows;
@@ -83,43 +45,14 @@ struct ledger {
 	uint64_t unexplained; /* unknown + rows marked unexplained */
 	uint64_t conflict;    /* bytes claimed more than once at one level, each counted once */
 	uint64_t uncertainty;
-	/* while building */
-	claim_vec claims[LEVEL_COUNT]; /* after the sweep: sorted, without overlap */
-	VEC(uint32_t) row_hash;	       /* open addressing: row index + 1, 0 for empty */
-	uint32_t unknown_row;
 };
 
-int ledger_init(struct ledger *l);
+/* Frees the rows; safe on one that is all zeros, which is an empty ledger. */
 void ledger_free(struct ledger *l);
 
-/* Finds or makes a row; *out is its index. 0 or -ENOMEM. */
-int ledger_row(struct ledger *l, enum category cat, enum row_kind kind, const char *name,
-	       uint32_t *out);
-
-/* Adds a claim; an empty one (start ≥ end) is ignored. 0, -ENOMEM; -EINVAL: no such row or level.
- * Memory: 32 bytes a claim; one that continues the last one of its level is merged into it. */
-int ledger_claim(struct ledger *l, enum claim_level level, uint64_t start, uint64_t end,
-		 uint32_t row, enum method method, uint32_t splitter);
-
-/* What the sweep runs over. Flags of `pages`: LR_*. All sorted, without overlap. */
-enum { LR_RESIDENT = 1, LR_SWAP = 2, LR_HUGE = 4 };
-struct ledger_input {
-	const struct range *pages;
-	size_t npages;
-	const struct range *vmas; /* for virtual sizes */
-	size_t nvmas;
-	uint32_t page_size;	/* bytes: to tell whole pages from shared ones */
-	ledger_split_fn *split; /* may be NULL */
-	void *split_ctx;
-};
-
-/* Sorts the claims, resolves conflicts, sweeps. O((claims + ranges) log). Call once.
- * 0, -ENOMEM; -EINVAL: ranges out of order, or a page size that is no power of two.
- * Leaves uncertainty and pss to the caller. */
-int ledger_sweep(struct ledger *l, const struct ledger_input *in);
-
-/* The owner of one byte after the sweep: its row index (unknown_row when unclaimed). */
-uint32_t ledger_owner(const struct ledger *l, uint64_t addr);
+/* Appends a row without looking whether there is one like it; *out is its index. 0 or -ENOMEM. */
+int ledger_add_row(struct ledger *l, enum category cat, enum row_kind kind, const char *name,
+		   uint32_t *out);
 
 /* How the category's resident bytes are known, taken together: estimated > runtime > split >
  * measured. */

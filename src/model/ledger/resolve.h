@@ -3,7 +3,7 @@
 #ifndef RSSCOPE_MODEL_LEDGER_RESOLVE_H
 #define RSSCOPE_MODEL_LEDGER_RESOLVE_H
 
-#include "model/ledger/ledger.h"
+#include "model/ledger/builder.h"
 
 /*
  * Sorts the claims by start and cuts them so that they do not overlap: bytes that several claim

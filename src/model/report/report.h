@@ -168,8 +168,7 @@ struct report {
 	bool partial; /* exit code 5: something that was asked for could not be read */
 };
 
-/* Empties it; whoever fills it calls ledger_init(&r->ledger). */
-void report_init(struct report *r);
+void report_init(struct report *r);   /* empties it */
 void finding_free(struct finding *f); /* what it owns */
 void findings_free(finding_vec *v);   /* and leaves it empty */
 void report_origin_free(struct report_origin *o);
