@@ -21,9 +21,9 @@ struct args {
 enum { KEY_PSS = 256, KEY_REPORT };
 
 static const struct argp_option options[] = {
-	{ "output", 'o', "FILE", 0, "Where to save it (replaced when it is there)", 0 },
-	{ "report", KEY_REPORT, NULL, 0, "Print the report of this look, too", 0 },
-	{ "pss", KEY_PSS, NULL, 0, "Save proportional sizes too (reads smaps: slower)", 0 },
+	{ "output", 'o', "FILE", 0, "Write the capture to FILE (replaced if it exists)", 0 },
+	{ "report", KEY_REPORT, NULL, 0, "Also print the report of this snapshot", 0 },
+	{ "pss", KEY_PSS, NULL, 0, "Also save proportional sizes (reads smaps: slower)", 0 },
 	{ 0 },
 };
 
@@ -49,7 +49,7 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->help.shown && (!a->file || !*a->file))
-			argp_error(st, "where to? Give -o FILE");
+			argp_error(st, "no output file; give -o FILE");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -60,15 +60,15 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "PID",
-	.doc = "Saves what a report reads of a process: mappings, page map, the runtime's "
-	       "structures, cgroup files; no contents of objects. `rsscope report FILE` then tells "
-	       "the same, byte for byte, later, elsewhere and without privilege.\v"
+	.doc = "Save everything that a report reads: mappings, page map, the runtime's "
+	       "structures, cgroup files; no contents of objects. `rsscope report FILE` prints the "
+	       "same report, byte for byte, on any machine and without privileges.\v"
 	       "Examples:\n"
 	       "  rsscope capture 4242 -o now.rsscap\n"
 	       "  rsscope capture --name etcd -o etcd.rsscap --report\n"
 	       "  rsscope report etcd.rsscap --json\n"
 	       "\n"
-	       "FILE appears when it is whole; after an interruption there is none.\n"
+	       "FILE appears only when it is complete.\n"
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_print_argp, 0, NULL, 0 },
@@ -119,7 +119,7 @@ static int capture(const struct args *a)
 	int rc, code;
 
 	if (a->targets.t.v.n > 1) {
-		log_error("%zu processes match, and a capture holds one: give one of the ids",
+		log_error("%zu processes match; a capture holds one: give its PID",
 			  a->targets.t.v.n);
 		return CLI_USAGE;
 	}

@@ -11,12 +11,12 @@ static int cmd_help(int argc, char **argv);
 
 /* Ends with a NULL name. */
 static const struct cli_command commands[] = {
-	{ "report", "where a process's memory is: one look, no probes", cmd_report },
-	{ "watch", "live: GC cycles, mappings with their callers, RSS steps", cmd_watch },
-	{ "run", "start a program and report on it at its end", cmd_run },
-	{ "capture", "save what a report reads, to look at it later or elsewhere", cmd_capture },
-	{ "diff", "what changed between two looks, and how much of it is explained", cmd_diff },
-	{ "doctor", "what this kernel and these privileges allow", cmd_doctor },
+	{ "report", "where a process's memory is: one snapshot, no probes", cmd_report },
+	{ "watch", "live events: GC cycles, mappings with callers, RSS steps", cmd_watch },
+	{ "run", "start a program and report when it exits", cmd_run },
+	{ "capture", "save a snapshot, to report on it later or elsewhere", cmd_capture },
+	{ "diff", "what changed between two snapshots, and why", cmd_diff },
+	{ "doctor", "what works with this kernel and these privileges", cmd_doctor },
 	{ "help", "help on a command: rsscope help COMMAND", cmd_help },
 	{ 0 },
 };
@@ -30,14 +30,14 @@ static const char examples[] =
 	"  rsscope capture 4242 -o now.rsscap && rsscope report now.rsscap\n"
 	"  rsscope watch 4242 --duration 60\n"
 	"\n"
-	"`rsscope COMMAND --help` tells more; so does `man rsscope`.\n"
+	"See also: `rsscope COMMAND --help`, `man rsscope`.\n"
 	"Exit: 0 done, 1 failed, 2 usage, 3 no such target, 4 not permitted, 5 partial.\n";
 
 static int print_overview(void)
 {
 	_text_ struct text t = { 0 };
 	int rc = text_printf(&t, "Usage: rsscope COMMAND [OPTION...] [TARGET...]\n"
-				 "Explains every resident byte of a Go process, from outside.\n"
+				 "Explain every resident byte of a Go process, from outside.\n"
 				 "\nCommands:\n");
 
 	for (const struct cli_command *c = commands; c->name && !rc; c++)

@@ -91,7 +91,7 @@ int cli_put_code(int rc)
 		rc = errno ? -errno : -EIO;
 	if (!rc || rc == -EPIPE)
 		return CLI_OK;
-	log_error("writing to standard output: %s; what was printed is not whole", strerror(-rc));
+	log_error("cannot write to standard output: %s; the output is incomplete", strerror(-rc));
 	return CLI_FAILED;
 }
 

@@ -30,8 +30,8 @@ struct args {
 enum { KEY_SCHEMA = 256, KEY_OF };
 
 static const struct argp_option options[] = {
-	{ "of", KEY_OF, "PID", 0, "Of a file with several reports, the one of this process", 0 },
-	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
+	{ "of", KEY_OF, "PID", 0, "In a file with several reports, use that of this process", 0 },
+	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and exit", 0 },
 	{ 0 },
 };
 
@@ -41,8 +41,7 @@ static void check_args(const struct args *a, struct argp_state *st)
 		return;
 	if (a->targets.asked && a->targets.t.v.n < 2)
 		return; /* nothing has that name: no usage error */
-	argp_error(st, "two looks make a difference, and %zu %s given: A and B", a->targets.t.v.n,
-		   a->targets.t.v.n == 1 ? "is" : "are");
+	argp_error(st, "diff takes two targets, A and B; got %zu", a->targets.t.v.n);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *st)
@@ -59,7 +58,7 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		return 0;
 	case KEY_OF:
 		if (!text_parse_u64(arg, &pid) || !pid || pid > INT32_MAX)
-			argp_error(st, "'%s' is no process id", arg);
+			argp_error(st, "'%s' is not a process id", arg);
 		a->of = pid;
 		return 0;
 	case KEY_SCHEMA:
@@ -77,14 +76,13 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "A B",
-	.doc = "What changed from A to B: RSS by category and row, Go's books, the kernel's and "
-	       "the "
-	       "cgroup's, and how much of the growth is explained. A and B are files that `rsscope "
-	       "report --json` (or the end of watch --json) wrote, captures or ELF cores; a PID is "
-	       "the process as it is now; - is JSON on standard input.\v"
+	.doc = "Print what changed from A to B: RSS by category and row, Go metrics, kernel and "
+	       "cgroup figures, and how much of the growth is explained. A and B are JSON files "
+	       "of `rsscope report --json` (or the end of watch --json), captures, ELF cores, or "
+	       "PIDs, of which a snapshot is taken; - is JSON on standard input.\v"
 	       "Examples:\n"
 	       "  rsscope report 4242 --json >before.json\n"
-	       "  rsscope diff before.json 4242           what grew since then\n"
+	       "  rsscope diff before.json 4242           what grew since\n"
 	       "  rsscope diff monday.rsscap tuesday.rsscap --json\n"
 	       "  rsscope diff 4242 4243                  two processes of one program\n"
 	       "\n"
@@ -168,8 +166,8 @@ static int read_json(struct side *s, FILE *f, struct err *e)
 	int rc = read_json_text(f, &text);
 
 	if (rc == -EFBIG)
-		return err_set(e, rc, "%s: more than %d MiB: no report of ours is that long",
-			       s->name, MAX_JSON >> 20);
+		return err_set(e, rc, "%s: larger than %d MiB; not a report", s->name,
+			       MAX_JSON >> 20);
 	if (rc && rc != -ENODATA)
 		return err_set(e, rc, "%s: %s", s->name, strerror(-rc));
 	rc = json_read(text.p ? text.p : "", text.n, &s->reports, e);
@@ -206,7 +204,7 @@ static int load_file(struct side *s, struct err *e)
 			       ? look(s, e) /* the same message as of other commands */
 			       : err_set(e, -errno, "%s: %s", s->name, strerror(errno));
 	if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
-		rc = err_set(e, -EISDIR, "%s is a folder", s->name);
+		rc = err_set(e, -EISDIR, "%s is a directory", s->name);
 	} else {
 		do
 			c = getc(f);
@@ -215,7 +213,7 @@ static int load_file(struct side *s, struct err *e)
 		if (c == '{')
 			rc = read_json(s, f, e);
 		else if (is_stdin(s->t))
-			rc = err_set(e, -EINVAL, "standard input holds no JSON report");
+			rc = err_set(e, -EINVAL, "standard input is not a JSON report");
 		else
 			rc = look(s, e);
 	}
@@ -286,7 +284,7 @@ static bool pick(struct side *s, const struct side *other, int32_t of)
 	for (size_t i = 0; i < s->reports.n && i < 16; i++)
 		if (text_printf(&pids, "%s%d", i ? ", " : "", s->reports.v[i].target.pid))
 			break;
-	log_error("%s holds %zu reports; choose one with --of: %s%s", s->name, s->reports.n,
+	log_error("%s has %zu reports; choose one with --of: %s%s", s->name, s->reports.n,
 		  pids.p ? pids.p : "", s->reports.n > 16 ? ", ..." : "");
 	return false;
 }
@@ -329,10 +327,10 @@ static int diff(const struct args *a)
 	struct err e = { 0 };
 
 	if (is_stdin(&a->targets.t.v.v[0]) && is_stdin(&a->targets.t.v.v[1])) {
-		log_error("standard input can be one side only");
+		log_error("only one side can be standard input");
 		return CLI_USAGE;
 	}
-	/* what is live is looked at last: it is "now" */
+	/* a live process comes last: its snapshot is "now" */
 	for (int live = 0; live < 2; live++)
 		for (int i = 0; i < 2 && !rc; i++)
 			if ((a->targets.t.v.v[i].file == NULL) == live)
@@ -358,7 +356,7 @@ int cmd_diff(int argc, char **argv)
 	if (a.schema) {
 		code = cli_put_code(cli_put(json_diff_schema(), strlen(json_diff_schema())));
 	} else if (a.targets.t.v.n < 2) {
-		log_error("no process matches; `ps -eo pid,comm,cgroup` lists what there is");
+		log_error("no process matches; `ps -eo pid,comm,cgroup` lists them");
 		code = CLI_GONE;
 	} else {
 		cli_cache_open(&a.cache);

@@ -138,7 +138,7 @@ enum { KEY_NO_COLOR = 256 };
 
 static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "JSON (rsscope.doctor/1)", 0 },
-	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
+	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colors", 0 },
 	{ 0 },
 };
 
@@ -157,7 +157,7 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		a->no_color = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(st, "'%s' is too much: doctor looks at this machine only", arg);
+		argp_error(st, "unexpected argument '%s': doctor takes none", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -167,15 +167,15 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "What this kernel, container and privilege set allow: each feature, whether it "
-	       "works, what happens without it, how to get it. Loads small BPF programs to find "
-	       "out; leaves nothing behind.\v"
+	.doc = "Print what works with this kernel, container and privilege set, what happens "
+	       "without it, and how to get it. Loads small BPF programs to find out and leaves "
+	       "nothing behind.\v"
 	       "Examples:\n"
 	       "  rsscope doctor\n"
 	       "  sudo rsscope doctor\n"
 	       "  rsscope doctor --json | jq '.checks[] | select(.state != \"works\")'\n"
 	       "\n"
-	       "Exit: 0 whatever is missing, 1 when it cannot be printed.",
+	       "Exit: 0 (also when features are missing), 1 output failed.",
 	.children = (const struct argp_child[]){ { &cli_help_argp, 0, NULL, 0 }, { 0 } },
 };
 

@@ -56,9 +56,9 @@ static error_t parse_help(int key, char *arg, struct argp_state *st)
 }
 
 static const struct argp_option help_options[] = {
-	{ "help", 'h', NULL, 0, "Print this", -1 },
+	{ "help", 'h', NULL, 0, "Print this help", -1 },
 	{ "usage", KEY_USAGE, NULL, OPTION_HIDDEN, NULL, -1 }, /* argp's messages name it */
-	{ "verbose", 'v', NULL, 0, "Say on stderr what is done", -1 },
+	{ "verbose", 'v', NULL, 0, "Log each step to stderr", -1 },
 	{ 0 },
 };
 
@@ -88,9 +88,9 @@ static error_t parse_print(int key, char *arg, struct argp_state *st)
 }
 
 static const struct argp_option print_options[] = {
-	{ "json", 'j', NULL, 0, "JSON instead of text", 0 },
-	{ "bytes", KEY_BYTES, NULL, 0, "Exact bytes instead of MiB", 0 },
-	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colours on a terminal", 0 },
+	{ "json", 'j', NULL, 0, "Print JSON", 0 },
+	{ "bytes", KEY_BYTES, NULL, 0, "Print exact bytes instead of MiB", 0 },
+	{ "no-color", KEY_NO_COLOR, NULL, 0, "No colors", 0 },
 	{ 0 },
 };
 
@@ -122,7 +122,7 @@ static error_t parse_probes(int key, char *arg, struct argp_state *st)
 
 static const struct argp_option probes_options[] = {
 	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
-	  "Leave system calls alone: nothing else on the host is slowed", 0 },
+	  "Don't trace mmap and friends (no overhead on the host)", 0 },
 	{ "ring", KEY_RING, "BYTES", OPTION_HIDDEN, "Size of the ring buffer", 0 },
 	{ "fallbacks", KEY_FALLBACKS, NULL, OPTION_HIDDEN, "Take the probes' fallbacks", 0 },
 	{ 0 },
@@ -145,8 +145,7 @@ static error_t parse_cache(int key, char *arg, struct argp_state *st)
 }
 
 static const struct argp_option cache_options[] = {
-	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Neither use nor leave what is known of the binary",
-	  0 },
+	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Don't use or write the binary cache", 0 },
 	{ 0 },
 };
 

@@ -95,8 +95,8 @@ struct args {
 enum { KEY_PSS = 256, KEY_SCHEMA };
 
 static const struct argp_option options[] = {
-	{ "pss", KEY_PSS, NULL, 0, "Proportional sizes too (reads smaps: slower)", 0 },
-	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
+	{ "pss", KEY_PSS, NULL, 0, "Also print proportional sizes (reads smaps: slower)", 0 },
+	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and exit", 0 },
 	{ 0 },
 };
 
@@ -126,8 +126,8 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "PID|FILE...",
-	.doc = "Where a process's resident memory is, to the byte: one look from outside, without "
-	       "probes. FILE is a capture or an ELF core. Several targets make several reports.\v"
+	.doc = "Explain where a process's resident memory is, to the byte, from one snapshot "
+	       "without probes. FILE is a capture or an ELF core. One report per target.\v"
 	       "Examples:\n"
 	       "  rsscope report 4242\n"
 	       "  rsscope report --name prometheus --bytes\n"

@@ -21,12 +21,12 @@ struct run_args {
 enum { KEY_EVENTS = 256 };
 
 static const struct argp_option options[] = {
-	{ "user", 'u', "NAME", 0, "Run CMD as this user: a name, UID or UID:GID", 0 },
-	{ "output", 'o', "FILE", 0, "The report goes to FILE instead of standard error", 0 },
+	{ "user", 'u', "NAME", 0, "Run CMD as this user: name, UID or UID:GID", 0 },
+	{ "output", 'o', "FILE", 0, "Write the report to FILE instead of stderr", 0 },
 	{ "interval", 'i', "SEC", 0,
-	  "A ledger at least that often, beside those at growth (default 10; 0: none)", 0 },
-	{ "follow", 'f', NULL, 0, "Processes that it forks, too, and those that they fork", 0 },
-	{ "events", KEY_EVENTS, NULL, 0, "Events as they come, too, before the report", 0 },
+	  "Longest time between ledgers (default 10; 0: only when RSS grows)", 0 },
+	{ "follow", 'f', NULL, 0, "Also follow child processes", 0 },
+	{ "events", KEY_EVENTS, NULL, 0, "Print events as they happen, before the report", 0 },
 	{ 0 },
 };
 
@@ -69,18 +69,17 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "[--] CMD [ARG...]",
-	.doc = "Starts CMD, watches it from its first instruction, and reports at its end: the "
-	       "last "
-	       "ledger that could be taken, and counters up to the end. SIGUSR1 asks for a report "
-	       "at once; all other signals are passed on to CMD, whose standard streams stay its "
-	       "own. Needs root, or CAP_BPF and CAP_PERFMON.\v"
+	.doc = "Start CMD, watch it from its first instruction, and report when it exits: the "
+	       "last ledger taken while it lived, and counters up to its end. SIGUSR1 requests a "
+	       "report at once; all other signals are passed on to CMD, which keeps its standard "
+	       "streams. Needs root, or CAP_BPF and CAP_PERFMON.\v"
 	       "Examples:\n"
 	       "  rsscope run -- ./server -config prod.yml\n"
 	       "  rsscope run -o report.txt -- make test\n"
 	       "  rsscope run --user prometheus --json -o report.json -- prometheus\n"
 	       "\n"
-	       "Exit: CMD's own status, 128+N when signal N ended it; 2 usage; 125 CMD was not\n"
-	       "started: it could not be watched; 126 CMD can't be executed; 127 no such CMD.",
+	       "Exit: CMD's status, 128+N if signal N killed it; 2 usage; 125 CMD not started\n"
+	       "because it cannot be watched; 126 CMD cannot be executed; 127 CMD not found.",
 	.children = (const struct argp_child[]){ { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_probes_argp, 0, NULL, 0 },
 						 { &cli_cache_argp, 0, NULL, 0 },
@@ -106,7 +105,7 @@ static int run(struct run_args *a)
 	cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, fileno(a->o.out));
 	code = run_program(&a->o);
 	if (a->o.out != stderr && fclose(a->o.out))
-		log_error("the report could not be written: %s", strerror(errno));
+		log_error("cannot write the report: %s", strerror(errno));
 	return code;
 }
 
@@ -118,7 +117,7 @@ int cmd_run(int argc, char **argv)
 	if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
 		return code;
 	if (!a.o.cmd) {
-		log_error("run what? `rsscope run --help` has examples");
+		log_error("no command to run; `rsscope run --help` has examples");
 		return CLI_USAGE;
 	}
 	cli_cache_open(&a.cache);

@@ -20,7 +20,7 @@ static error_t add_pid(struct cli_targets *t, const char *arg, struct argp_state
 	uint64_t pid;
 
 	if (!text_parse_u64(arg, &pid) || !pid || pid > INT_MAX)
-		argp_error(st, "'%s' is no process id", arg);
+		argp_error(st, "'%s' is not a process id", arg);
 	return -targets_add_pid(&t->t, pid);
 }
 
@@ -36,15 +36,14 @@ static error_t parse_target(int key, char *arg, struct argp_state *st)
 		return -targets_add_name(&t->t, arg);
 	case 'g':
 		if (!*arg)
-			argp_error(st, "a cgroup has a name; / is the root");
+			argp_error(st, "empty cgroup path; / is the root");
 		t->asked = true;
 		return -targets_add_cgroup(&t->t, arg);
 	case ARGP_KEY_ARG:
 		if (*arg && is_number(arg))
 			return add_pid(t, arg, st);
 		if (t->live_only)
-			argp_error(st, "'%s' is no process id; --name finds processes by name",
-				   arg);
+			argp_error(st, "'%s' is not a process id; --name selects by name", arg);
 		return -targets_add_file(&t->t, arg);
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -53,9 +52,9 @@ static error_t parse_target(int key, char *arg, struct argp_state *st)
 
 static const struct argp_option target_options[] = {
 	{ 0, 0, 0, 0, "Targets:", 1 },
-	{ "pid", 'p', "PID", 0, "The process with this id", 0 },
-	{ "name", 'n', "COMM", 0, "All processes of this name (/proc/PID/comm)", 0 },
-	{ "cgroup", 'g', "PATH", 0, "All processes of this cgroup and those below it", 0 },
+	{ "pid", 'p', "PID", 0, "Process with this id", 0 },
+	{ "name", 'n', "COMM", 0, "All processes with this name (/proc/PID/comm)", 0 },
+	{ "cgroup", 'g', "PATH", 0, "All processes in this cgroup and below", 0 },
 	{ 0, 0, 0, 0, "Other:", -1 },
 	{ 0 },
 };
@@ -67,10 +66,10 @@ int cli_targets_check(const struct cli_targets *t, const char *command)
 	if (t->t.v.n)
 		return CLI_OK;
 	if (t->asked) {
-		log_error("no process matches; `ps -eo pid,comm,cgroup` lists what there is");
+		log_error("no process matches; `ps -eo pid,comm,cgroup` lists them");
 		return CLI_GONE;
 	}
-	log_error("%s what? Give a process id%s; `rsscope %s --help` has examples", command,
+	log_error("%s needs a target: a PID%s; `rsscope %s --help` has examples", command,
 		  t->live_only ? "" : ", a capture or a core file", command);
 	return CLI_USAGE;
 }

@@ -22,15 +22,13 @@ enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE, KEY_SCHEMA };
 #define EVENT_NAMES "mappings, madvise, rss, gc, threads"
 
 static const struct argp_option options[] = {
-	{ "duration", 'd', "SEC", 0, "End after that long (default: when the process ends, or ^C)",
-	  0 },
-	{ "interval", 'i', "SEC", 0,
-	  "Print a sample of the sizes that often (default 10; 0: never)", 0 },
-	{ "events", KEY_EVENTS, "LIST", 0, "Only these: " EVENT_NAMES, 0 },
-	{ "follow", 'f', NULL, 0, "Processes that it forks, too, and those that they fork", 0 },
-	{ "gctrace", KEY_GCTRACE, NULL, 0, "GC cycles only, as gctrace=1 prints them", 0 },
+	{ "duration", 'd', "SEC", 0, "Stop after SEC seconds (default: at exit or ^C)", 0 },
+	{ "interval", 'i', "SEC", 0, "Interval between samples (default 10; 0: none)", 0 },
+	{ "events", KEY_EVENTS, "LIST", 0, "Only these events: " EVENT_NAMES, 0 },
+	{ "follow", 'f', NULL, 0, "Also follow child processes", 0 },
+	{ "gctrace", KEY_GCTRACE, NULL, 0, "GC cycles only, in the format of gctrace=1", 0 },
 	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },
-	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and end", 0 },
+	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and exit", 0 },
 	{ "live", KEY_LIVE, NULL, OPTION_HIDDEN, "With --json: the mappings as events left them",
 	  0 },
 	{ 0 },
@@ -47,7 +45,7 @@ static void parse_events(struct watch_args *a, char *list, struct argp_state *st
 		while (i < WATCH_GROUPS && strcmp(watch_groups[i].name, w))
 			i++;
 		if (i == WATCH_GROUPS)
-			argp_error(st, "no events '%s'; there are " EVENT_NAMES, w);
+			argp_error(st, "unknown events '%s'; known: " EVENT_NAMES, w);
 		else
 			a->probes.groups |= watch_groups[i].group;
 	}
@@ -102,10 +100,9 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "PID",
-	.doc = "What happens to a process's memory, live: GC cycles, calls that change mappings, "
-	       "with "
-	       "their callers, steps of the resident set, threads. Ends with the process, after "
-	       "--duration or at ^C, and prints a report. Needs root, or CAP_BPF and CAP_PERFMON.\v"
+	.doc = "Print what happens to a process's memory: GC cycles, mapping calls with their "
+	       "callers, RSS steps, threads. Stops when the process exits, after --duration or at "
+	       "^C, and prints a report. Needs root, or CAP_BPF and CAP_PERFMON.\v"
 	       "Examples:\n"
 	       "  rsscope watch 4242\n"
 	       "  rsscope watch 4242 --duration 60 --json >events.jsonl\n"
@@ -159,8 +156,7 @@ int cmd_watch(int argc, char **argv)
 	if (code)
 		goto out;
 	if (a.targets.t.v.n > 1) {
-		log_error("watch takes one process, not %zu; choose one by its id",
-			  a.targets.t.v.n);
+		log_error("watch takes one process, %zu match; give a PID", a.targets.t.v.n);
 		code = CLI_USAGE;
 		goto out;
 	}

@@ -48,11 +48,11 @@ expect() { # CODE PATTERN ARG…
 	grep -qE "$2" "$TMP/err" || fail "watch ${*:3} says: $(cat "$TMP/err")"
 	[ -s "$TMP/out" ] && fail "watch ${*:3} prints to stdout"
 }
-expect 2 'process id' 
-expect 2 "no events 'bogus'" "$TPID" --events gc,bogus
+expect 2 'needs a target: a PID' 
+expect 2 "unknown events 'bogus'" "$TPID" --events gc,bogus
 expect 2 'seconds' "$TPID" --duration soon
 expect 2 'one process' "$TPID" $$
-expect 2 'no process id' /no/such/file
+expect 2 'is not a process id' /no/such/file
 expect 3 '.' 4194303
 expect 3 'kernel thread' 2
 background sleep 1000

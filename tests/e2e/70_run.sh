@@ -39,8 +39,8 @@ refused 127 "nosuch': No such file" -- nosuch
 refused 127 "/nosuch/x': No such file" -- /nosuch/x
 refused 126 'Permission denied' -- /etc/passwd
 refused 126 'Permission denied' -- /
-refused 2 'run what'
-refused 2 'run what' --
+refused 2 'no command to run'
+refused 2 'no command to run' --
 refused 2 'seconds' --interval often -- touch "$started"
 refused 2 'bogus' --bogus -- touch "$started"
 refused 125 "no user 'no-such-user'" --user no-such-user -- touch "$started"
