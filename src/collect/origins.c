@@ -125,12 +125,14 @@ static uint64_t post_resident(const struct look *k, const struct mapping_range *
 }
 
 struct tally {
+	const struct mapping_origin *stack;
 	struct report_origin o;
 	uint64_t by[CAT_COUNT];
 };
 
-static int add_origin(struct look *k, const struct mapping_origin *stack, struct tally *t)
+static int add_origin(struct look *k, struct tally *t)
 {
+	const struct mapping_origin *stack = t->stack;
 	uint64_t most = 0;
 	int r;
 
@@ -159,10 +161,65 @@ static int by_size(const void *a, const void *b)
 	return 0;
 }
 
+static int compare_text(const char *a, const char *b)
+{
+	return !a || !b ? !!a - !!b : strcmp(a, b);
+}
+
+/* As people see them: the calls of one line may have several addresses. */
+static int compare_stacks(const struct mapping_origin *x, const struct mapping_origin *y)
+{
+	int c = (x->n > y->n) - (x->n < y->n);
+
+	for (size_t i = 0; i < x->n && !c; i++) {
+		const struct frame *a = &x->frame[i], *b = &y->frame[i];
+
+		c = compare_text(a->func, b->func);
+		if (!c)
+			c = compare_text(a->file, b->file);
+		if (!c)
+			c = compare_text(a->module, b->module);
+		if (!c)
+			c = (a->line > b->line) - (a->line < b->line);
+		/* Code without a name is told by its address alone. */
+		if (!c && !a->func)
+			c = (a->addr > b->addr) - (a->addr < b->addr);
+	}
+	return c;
+}
+
+static int by_stack(const void *a, const void *b)
+{
+	const struct tally *x = a, *y = b;
+
+	return compare_stacks(x->stack, y->stack);
+}
+
+/* Adds those with equal stacks together. Returns how many are left. */
+static size_t join_equal(struct tally *t, size_t n)
+{
+	size_t k = 0;
+
+	qsort(t, n, sizeof(*t), by_stack);
+	for (size_t i = 0; i < n; i++) {
+		if (!k || by_stack(&t[k - 1], &t[i])) {
+			t[k++] = t[i];
+			continue;
+		}
+		t[k - 1].o.bytes += t[i].o.bytes;
+		t[k - 1].o.resident += t[i].o.resident;
+		t[k - 1].o.count += t[i].o.count;
+		for (int c = 0; c < CAT_COUNT; c++)
+			t[k - 1].by[c] += t[i].by[c];
+	}
+	return k;
+}
+
 int look_origins(struct look *k)
 {
 	const struct mappings_known *o = &k->opts->known;
 	_free_ struct tally *t = calloc(o->norigins + 1, sizeof(*t));
+	size_t n = o->norigins;
 	int r = 0;
 
 	if (!t)
@@ -177,8 +234,11 @@ int look_origins(struct look *k)
 		x->o.bytes += g->end - g->start;
 		x->o.resident += post_resident(k, g, x->by);
 	}
-	for (size_t i = 0; i < o->norigins && !r; i++)
-		r = add_origin(k, &o->origins[i], &t[i]);
+	for (size_t i = 0; i < n; i++)
+		t[i].stack = &o->origins[i];
+	n = join_equal(t, n);
+	for (size_t i = 0; i < n && !r; i++)
+		r = add_origin(k, &t[i]);
 	if (k->r->origins.n)
 		qsort(k->r->origins.v, k->r->origins.n, sizeof(*k->r->origins.v), by_size);
 	return r;

@@ -9,6 +9,7 @@
 
 #include "model/findings/findings.h"
 #include "out/text_findings.h"
+#include "out/text_origins.h"
 
 enum {
 	MAX_METRICS = 8,
@@ -325,19 +326,16 @@ static void put_items(struct text_page *p, const char *label, const diff_items *
 static void put_origins(struct text_page *p, const struct diff *d)
 {
 	struct para a = { .p = p, .label = "asked for by" };
-	char b[32], name[64];
+	char b[32], name[ORIGIN_TEXT];
 	unsigned int shown = 0;
 
 	for (size_t i = 0; i < d->origins.n && shown < MAX_ORIGINS; i++) {
 		const struct diff_origin *x = &d->origins.v[i];
-		int caller = x->origin->caller;
-		const struct report_frame *f = caller < 0 ? NULL : &x->origin->stack.v[caller];
-		const char *s = f ? f->func ? f->func : f->module : NULL;
 
 		if (!delta_size(&x->resident) && !delta_size(&x->bytes))
 			break;
-		page_clean(p, s ? s : "?", 60, name, sizeof(name));
-		para_add(&a, "%s%s:\1%s", shown++ ? ", " : "", name,
+		para_add(&a, "%s%s:\1%s", shown++ ? ", " : "",
+			 text_origin_chain(p, x->origin, true, name),
 			 page_keep_change(p, b, delta_of(&x->resident)));
 		para_add(&a, "of %s mapped", page_keep_change(p, b, delta_of(&x->bytes)));
 	}

@@ -9,6 +9,7 @@
 #include "model/findings/findings.h"
 #include "model/findings/outlook.h"
 #include "out/text_findings.h"
+#include "out/text_origins.h"
 #include "out/text_run.h"
 #include "out/text_tree.h"
 
@@ -159,22 +160,8 @@ static void put_share(struct text_page *p, const char *label, bool swap, enum te
 static void put_origins(struct text_page *p, enum terse terse)
 {
 	static const size_t most[] = { [TERSE_NOT] = 5, [TERSE_SOME] = 3, [TERSE_MOST] = 1 };
-	struct para a = { .p = p, .label = "asked for by" };
-	size_t n = terse < TERSE_ALL ? most[terse] : 0;
-	char b[32], name[64];
 
-	for (size_t i = 0; i < p->r->origins.n && i < n; i++) {
-		const struct report_origin *o = &p->r->origins.v[i];
-		const struct report_frame *f = o->caller < 0 ? NULL : &o->stack.v[o->caller];
-		const char *s = f ? f->func ? f->func : f->module : NULL;
-
-		page_clean(p, s ? s : "?", 60, name, sizeof(name));
-		para_add(&a, "%s%s:\1%s", i ? ", " : "", name, page_keep(p, b, o->resident));
-		para_add(&a, "of %s mapped", page_keep(p, b, o->bytes));
-	}
-	if (a.at && p->r->origins.n > n)
-		para_add(&a, ", and %zu more", p->r->origins.n - n);
-	para_end(&a);
+	text_origins(p, terse < TERSE_ALL ? most[terse] : 0);
 }
 
 static void put_kernel(struct text_page *p)

@@ -36,6 +36,22 @@ static int put_frame(const struct watch_text *w, const struct frame *f, struct t
 	return r ? r : text_printf(out, ":%" PRIu32, f->line);
 }
 
+/* The caller with its place, and the functions that led to it. */
+static int put_chain(const struct watch_text *w, const struct frame *f, size_t n, int caller,
+		     struct text *out)
+{
+	int at[EVENT_CHAIN];
+	size_t k = event_chain(f, n, caller, at, EVENT_CHAIN);
+	int r = put_frame(w, &f[caller], out);
+
+	for (size_t i = 1; i < k && !r; i++) {
+		r = text_printf(out, w->style.utf8 ? " \u2190 " : " <- ");
+		if (!r)
+			r = watch_text_name(w, f[at[i]].func, out);
+	}
+	return r;
+}
+
 int watch_text_caller(const struct watch_text *w, const struct frame *f, size_t n, struct text *out)
 {
 	int caller = event_caller(f, n), maker = event_maker(f, n);
@@ -44,12 +60,12 @@ int watch_text_caller(const struct watch_text *w, const struct frame *f, size_t 
 	if (caller < 0 || r)
 		return r;
 	if (maker < 0)
-		return put_frame(w, &f[caller], out);
+		return put_chain(w, f, n, caller, out);
 	r = put_frame(w, &f[maker], out);
 	if (r || f[caller].addr == f[maker].addr)
 		return r;
 	r = text_printf(out, ", for ");
-	return r ? r : put_frame(w, &f[caller], out);
+	return r ? r : put_chain(w, f, n, caller, out);
 }
 
 static int put_mmap(const struct watch_text *w, const struct event_call *c, struct text *out)

@@ -10,12 +10,14 @@ GO_SRC := $(wildcard tests/targets/*/*.go tests/targets/go.mod)
 C_TARGETS := $(patsubst tests/targets/c/%.c,$(T)/%,$(wildcard tests/targets/c/*.c))
 
 # name: package, cgo, go build flags
-GO_TARGETS := demo churn gcloop run work shapes origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie
+GO_TARGETS := demo churn gcloop run work shapes mappings origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie
 demo_PKG := demo
 demo_FLAGS := -ldflags '-s -w'
 churn_PKG := churn
 work_PKG := work
 shapes_PKG := shapes
+mappings_PKG := mappings
+mappings_FLAGS := -ldflags '-s -w'
 gcloop_PKG := gcloop
 run_PKG := run
 run_FLAGS := -ldflags '-s -w'

@@ -140,8 +140,8 @@ TEST(diff_of_origins)
 	CHECK(!has_note(&d, "origins"));
 	REQUIRE(!text_diff(&d, &s, "a", "b", &t));
 	CHECK(strstr(t.p, "asked for by"));
-	CHECK(strstr(t.p, "main.load: +60.0 MiB of +72.0 MiB mapped"));
-	CHECK(!strstr(t.p, "main.same:"));
+	CHECK(strstr(t.p, "main.load x.go:41 <- main.run: +60.0 MiB of +72.0 MiB mapped"));
+	CHECK(!strstr(t.p, "main.same "));
 	check_json(&d);
 	diff_free(&d);
 	report_free(&a);

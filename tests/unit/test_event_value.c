@@ -84,6 +84,106 @@ TEST(event_caller_is_past_the_wrappers)
 	CHECK_INT(event_maker(cgo, 5), -1);
 }
 
+/* The caller of a stack of C or Go functions, innermost first, NULL at its end. */
+static const char *caller_of(bool go, const char *const *func)
+{
+	struct frame f[8] = { 0 };
+	size_t n = 0;
+	int i;
+
+	for (; func[n]; n++)
+		f[n] = (struct frame){ .func = func[n], .go = go, .module = "/opt/app" };
+	i = event_caller(f, n);
+	return i < 0 ? "none" : f[i].func;
+}
+#define CALLER(go, ...) caller_of(go, (const char *const[]){ __VA_ARGS__, NULL })
+
+TEST(event_caller_is_past_cgo)
+{
+	struct frame mixed[] = {
+		{ .func = "malloc", .module = libc },
+		{ .func = "_cgo_22ec1f_C2func_work", .module = "/opt/app" },
+		{ .go = true, .func = "runtime.asmcgocall" },
+		{ .go = true, .func = "runtime.cgocall" },
+		{ .go = true, .func = "main._cgo_cmalloc" },
+		{ .go = true, .func = "main._Cfunc_CString" },
+		{ .go = true, .func = "main.setOption" },
+	};
+
+	CHECK_INT(event_caller(mixed, 7), 6);
+	CHECK_STR(CALLER(true, "main._Cfunc__CMalloc", "main.load"), "main.load");
+	CHECK_STR(CALLER(true, "example.org/x.y/z._Cfunc_GoBytes", "z.read"), "z.read");
+	CHECK_STR(CALLER(true, "_cgoexp_22ec1f_callback", "runtime.cgocallbackg1", "main.f"),
+		  "main.f");
+	CHECK_STR(CALLER(true, "main._cgoCheckPointer", "main.f"), "main.f");
+	CHECK_STR(CALLER(true, "C.CString", "main.f"), "main.f");
+	CHECK_STR(CALLER(false, "x_cgo_thread_start", "crosscall1", "helper"), "helper");
+	/* but not what only resembles them */
+	CHECK_STR(CALLER(true, "main.cgo_pool", "main.f"), "main.cgo_pool");
+	CHECK_STR(CALLER(true, "_cgroup.Read", "main.f"), "_cgroup.Read");
+}
+
+TEST(event_caller_is_past_allocators)
+{
+	static const char *const alloc[] = {
+		"malloc",
+		"calloc",
+		"realloc",
+		"sysmalloc",
+		"_int_malloc",
+		"mmap64",
+		"brk",
+		"sbrk",
+		"new_heap",
+		"arena_get2",
+		"_Znwm",
+		"_ZnamRKSt9nothrow_t",
+		"posix_memalign",
+		"aligned_alloc",
+		"operator new(unsigned long)",
+	};
+
+	for (size_t i = 0; i < sizeof(alloc) / sizeof(*alloc); i++)
+		CHECK_STR(CALLER(false, alloc[i], "decode", "main"), "decode");
+	CHECK_STR(CALLER(false, "malloc_trim_hook", "main"), "malloc_trim_hook");
+	CHECK_STR(CALLER(false, "_Znode_add", "main"), "_Znode_add");
+}
+
+TEST(event_caller_is_past_thin_wrappers)
+{
+	CHECK_STR(CALLER(true, "syscall.Syscall6", "main.mmap", "main.punchHole"),
+		  "main.punchHole");
+	CHECK_STR(CALLER(true, "syscall.(*mmapper).Mmap", "syscall.Mmap", "main.f"), "main.f");
+	CHECK_STR(CALLER(true, "golang.org/x/sys/unix.Mmap", "main.f"), "main.f");
+	CHECK_STR(CALLER(true, "store.(*File).Mmap", "store.Open"), "store.Open");
+	CHECK_STR(CALLER(true, "store.Mmap[...]", "store.Open"), "store.Open");
+	CHECK_STR(CALLER(true, "main.mremap", "main.growMove"), "main.growMove");
+	CHECK_STR(CALLER(false, "mmap", "store::mmap(int)", "load"), "load");
+	/* nobody but the wrapper is there */
+	CHECK_STR(CALLER(true, "syscall.Syscall6", "main.mmap", "runtime.main"), "main.mmap");
+	CHECK_STR(CALLER(true, "main.mmapFile", "main.f"), "main.mmapFile");
+}
+
+TEST(event_chain_is_caller_and_its_callers)
+{
+	struct frame f[] = {
+		{ .go = true, .func = "syscall.Syscall6" },  { .go = true, .func = "main.mmap" },
+		{ .go = true, .func = "main.walk" },	     { .go = true, .func = "main.walk" },
+		{ .go = true, .func = "main._Cfunc_visit" }, { .module = "/opt/app" },
+		{ .go = true, .func = "main.run" },	     { .go = true, .func = "main.main" },
+		{ .go = true, .func = "runtime.main" },
+	};
+	int at[EVENT_CHAIN];
+
+	REQUIRE(event_chain(f, 9, event_caller(f, 9), at, EVENT_CHAIN) == 3);
+	CHECK_INT(at[0], 2);
+	CHECK_INT(at[1], 6);
+	CHECK_INT(at[2], 7);
+	CHECK_INT(event_chain(f, 9, 7, at, EVENT_CHAIN), 1);
+	CHECK_INT(event_chain(f, 9, -1, at, EVENT_CHAIN), 0);
+	CHECK_INT(event_chain(f, 9, 9, at, EVENT_CHAIN), 0);
+}
+
 TEST(event_maker_is_what_the_runtime_wanted)
 {
 	struct frame grow[] = {

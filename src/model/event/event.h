@@ -194,10 +194,16 @@ struct frame {
 	bool go;	    /* Go code: func and line come from pclntab */
 };
 
-/* Index of the frame that a person would call the caller: the innermost named one that is not a
- * wrapper around the call (libc and its allocator, syscall, x/sys, the runtime, cgo's thunks); else
- * the best there is. -1 when there are no frames. */
+/* Index of the frame that a person would call the caller: the innermost named one that is not
+ * between the program and the call: libc and its allocator, syscall, x/sys, the runtime, cgo's glue
+ * (_Cfunc_, _cgo_, …), a function that is called mmap like the call. Else the best there is. -1
+ * when there are no frames. */
 int event_caller(const struct frame *f, size_t n);
+
+/* The caller, and those who called it: indices of up to max frames, innermost first, without those
+ * that event_caller passes over and without a function's repetitions. Returns how many. */
+enum { EVENT_CHAIN = 3 };
+size_t event_chain(const struct frame *f, size_t n, int caller, int *out, size_t max);
 
 /* When the Go runtime itself made the call (to grow the heap, for its own structures): index of
  * the frame that wanted the memory, past the plumbing of runtime/mem*.go. -1 otherwise. */
