@@ -54,12 +54,13 @@ static int put_line(struct text *t, const char *label, const char *s, unsigned i
 static int put_row(struct text *t, const struct doctor_row *r, const struct text_style *s)
 {
 	static const char *const color[] = { "\033[32m", "\033[33m", "\033[31m" };
+	const char *state = r->state == DOCTOR_WORKS ? "ok" : doctor_state_name(r->state);
 	_text_ struct text found = { 0 };
 	int rc = utf8_print(r->found, 400, s->utf8, &found);
 
 	rc = rc < 0 ? rc
-		    : text_printf(t, "  %s%-8s%s %-22s ", s->color ? color[r->state] : "",
-				  doctor_state_name(r->state), s->color ? "\033[0m" : "", r->name);
+		    : text_printf(t, "  %s%-8s%s %-22s ", s->color ? color[r->state] : "", state,
+				  s->color ? "\033[0m" : "", r->name);
 	if (!rc)
 		rc = put_words(t, found.p ? found.p : "", s->width);
 	if (!rc && r->instead[0])

@@ -9,29 +9,29 @@
 #include "doctor/doctor.h"
 #include "event/ev.h"
 
-#define NO_PROBES "no probes: watch does not work, report does"
-#define NO_CALLS  "watch sees no calls that change mappings"
+#define NO_PROBES "no probes: watch and run do not work, report does"
+#define NO_CALLS  "watch cannot trace mapping calls"
 
 /* What one has with it, without it and, when another feature does the same, which. */
 static const struct use {
 	const char *name, *with, *without;
 	int other; /* enum ev_feature, or -1 */
 } uses[EVF_COUNT] = {
-	[EVF_BTF] = { "btf", "probes fit themselves to this kernel", NO_PROBES, -1 },
+	[EVF_BTF] = { "btf", "probes adapt to this kernel (CO-RE)", NO_PROBES, -1 },
 	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1 },
 	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1 },
 	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1 },
-	[EVF_FENTRY] = { "fentry", "calls that change mappings; other system calls are not slowed",
-			 "the tracepoints: every system call of the host takes longer",
+	[EVF_FENTRY] = { "fentry", "mapping calls, without overhead on other system calls",
+			 "syscall tracepoints: overhead on every system call of the host",
 			 EVF_SYSCALLS },
-	[EVF_SYSCALLS] = { "syscall tracepoints", "calls that change mappings", "fentry",
-			   EVF_FENTRY },
-	[EVF_RSS_BTF] = { "rss by btf", "steps of RSS, cheaply", "the tracepoint", EVF_RSS_TP },
-	[EVF_RSS_TP] = { "rss tracepoint", "steps of RSS", "by BTF", EVF_RSS_BTF },
-	[EVF_SCHED_BTF] = { "threads by btf", "threads begin and end", "the tracepoints",
+	[EVF_SYSCALLS] = { "syscall tracepoints", "mapping calls", "fentry", EVF_FENTRY },
+	[EVF_RSS_BTF] = { "rss by btf", "RSS steps, at low cost", "the tracepoint", EVF_RSS_TP },
+	[EVF_RSS_TP] = { "rss tracepoint", "RSS steps", "by BTF", EVF_RSS_BTF },
+	[EVF_SCHED_BTF] = { "threads by btf", "thread starts and exits", "the tracepoints",
 			    EVF_SCHED_TP },
-	[EVF_SCHED_TP] = { "thread tracepoints", "threads begin and end", "by BTF", EVF_SCHED_BTF },
-	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch sees no GC cycles", -1 },
+	[EVF_SCHED_TP] = { "thread tracepoints", "thread starts and exits", "by BTF",
+			   EVF_SCHED_BTF },
+	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch cannot trace GC cycles", -1 },
 };
 
 static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_feature i)

@@ -41,7 +41,7 @@ static int check_ptrace(struct doctor *d)
 	if (doctor_add(d, AREA_REPORT, "other users' processes", &r))
 		return -ENOMEM;
 	r->state = cap ? DOCTOR_WORKS : DOCTOR_MISSING;
-	doctor_say(r->found, "CAP_SYS_PTRACE is %seffective", cap ? "" : "not ");
+	doctor_say(r->found, "CAP_SYS_PTRACE %s", cap ? "effective" : "missing");
 	if (!cap) {
 		doctor_say(r->instead, "processes of this user only");
 		doctor_say(r->get, "run as root; docker: --cap-add SYS_PTRACE");
@@ -49,7 +49,7 @@ static int check_ptrace(struct doctor *d)
 	if (doctor_add(d, AREA_REPORT, "yama", &r))
 		return -ENOMEM;
 	if (text_read_at(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", MAX_FILE, &t) || !t.p) {
-		doctor_say(r->found, "not there, or /proc is not mounted");
+		doctor_say(r->found, "Yama LSM not enabled");
 		return 0;
 	}
 	scope = strtoull(t.p, NULL, 10);
@@ -57,9 +57,10 @@ static int check_ptrace(struct doctor *d)
 	doctor_say(r->found, "kernel.yama.ptrace_scope is %" PRIu64, scope);
 	if (r->state == DOCTOR_WORKS)
 		return 0;
-	doctor_say(r->instead, "memory cannot be read: no Go parts, mappings only");
+	doctor_say(r->instead,
+		   "memory of other processes cannot be read: mappings only, no Go parts");
 	if (scope >= 3)
-		doctor_say(r->get, "not without a reboot: 3 cannot be lowered");
+		doctor_say(r->get, "reboot: 3 cannot be lowered at run time");
 	else
 		doctor_say(r->get, "CAP_SYS_PTRACE, or sysctl kernel.yama.ptrace_scope=0");
 	return 0;
@@ -94,7 +95,7 @@ static int check_hidepid(struct doctor *d)
 	} else if (*hide && strcmp(hide, "hidepid=0") && strcmp(hide, "hidepid=off") &&
 		   !has_cap(CAP_SYS_PTRACE)) {
 		r->state = DOCTOR_MISSING;
-		doctor_say(r->instead, "other users' processes are not seen");
+		doctor_say(r->instead, "other users' processes are hidden");
 		doctor_say(r->get, "run as root, or mount -o remount,hidepid=0 /proc");
 	}
 	return 0;
@@ -112,8 +113,8 @@ static int check_reading(struct doctor *d)
 	r->state = fd >= 0 ? DOCTOR_WORKS : DOCTOR_FALLBACK;
 	doctor_say(r->found, "%s", fd >= 0 ? "pidfd_open works" : strerror(errno));
 	if (fd < 0) {
-		doctor_say(r->instead, "a reused process id is told by its start time only");
-		doctor_say(r->get, "Linux 5.3; in a container a seccomp profile that allows it");
+		doctor_say(r->instead, "a reused PID is detected by start time only");
+		doctor_say(r->get, "Linux 5.3; in a container, a seccomp profile that allows it");
 	}
 	if (doctor_add(d, AREA_REPORT, "process_vm_readv", &r))
 		return -ENOMEM;
@@ -153,12 +154,12 @@ static int check_pagemap(struct doctor *d)
 	rc = doctor_add(d, AREA_REPORT, "page frame numbers", &r);
 	if (!rc && !pm.zero_pfn) {
 		r->state = pm.scan ? DOCTOR_FALLBACK : DOCTOR_MISSING;
-		doctor_say(r->found, "hidden from us");
+		doctor_say(r->found, "hidden");
 		if (pm.scan)
-			doctor_say(r->instead, "PAGEMAP_SCAN tells the zero page all the same");
+			doctor_say(r->instead, "PAGEMAP_SCAN still identifies the zero page");
 		else
-			doctor_say(r->instead, "the zero page counts as resident, which smaps "
-					       "leaves out");
+			doctor_say(r->instead, "zero pages count as resident, unlike in "
+					       "smaps");
 		doctor_say(r->get, "CAP_SYS_ADMIN");
 	} else if (!rc) {
 		doctor_say(r->found, "visible");
@@ -186,13 +187,13 @@ static int check_map_files(struct doctor *d)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		close(fd);
-		doctor_say(r->found, "mapped files open as they are, deleted ones too");
+		doctor_say(r->found, "mapped files can be opened, also deleted ones");
 		return 0;
 	}
 	r->state = DOCTOR_FALLBACK;
 	doctor_say(r->found, "%s", strerror(errno));
-	doctor_say(r->instead, "files through /proc/PID/root and /proc/PID/exe; deleted libraries "
-			       "are not read");
+	doctor_say(r->instead, "files are opened through /proc/PID/root and /proc/PID/exe; deleted "
+			       "libraries cannot be read");
 	doctor_say(r->get, "CAP_SYS_ADMIN, or CAP_CHECKPOINT_RESTORE from Linux 5.9");
 	return 0;
 }
@@ -210,7 +211,7 @@ static int check_rollup(struct doctor *d)
 		r->state = DOCTOR_FALLBACK;
 		doctor_say(r->found, "/proc/PID/statm lags");
 		doctor_say(r->instead, "RSS before and after from smaps_rollup: slower");
-		doctor_say(r->get, "Linux 6.17; 6.12 of Debian 13 has it, too");
+		doctor_say(r->get, "Linux 6.17, or Debian 13's 6.12");
 	}
 	if (doctor_add(d, AREA_REPORT, "smaps_rollup", &r))
 		return -ENOMEM;
@@ -218,7 +219,7 @@ static int check_rollup(struct doctor *d)
 	doctor_say(r->found, "%s", rc ? strerror(-rc) : "RSS before and after is exact");
 	if (rc) {
 		r->state = DOCTOR_MISSING;
-		doctor_say(r->instead, "RSS before and after the look is not known");
+		doctor_say(r->instead, "no RSS before and after the snapshot");
 		doctor_say(r->get, "Linux 4.14");
 	}
 	return 0;
@@ -236,7 +237,7 @@ static int check_seccomp(struct doctor *d)
 	if (doctor_add(d, AREA_REPORT, "seccomp", &r))
 		return -ENOMEM;
 	r->state = DOCTOR_FALLBACK;
-	doctor_say(r->found, "a filter is on: what is missing here may be its doing");
+	doctor_say(r->found, "a filter is active: it may cause what is missing here");
 	doctor_say(r->get, "docker: --security-opt seccomp=unconfined");
 	return 0;
 }
@@ -287,7 +288,7 @@ int doctor_cgroups(struct doctor *d)
 		}
 	memory = *v2 && v2_has_memory(v2);
 	if (*v1)
-		doctor_say(r->found, "v1 at %.200s%s", v1, *v2 ? ", beside v2 without it" : "");
+		doctor_say(r->found, "v1 at %.200s%s", v1, *v2 ? "; v2 is mounted without it" : "");
 	else if (memory)
 		doctor_say(r->found, "v2 at %.200s", v2);
 	if (*v1 || memory)
@@ -311,13 +312,13 @@ int doctor_capabilities(struct doctor *d)
 		const char *name, *use;
 		bool admin; /* CAP_SYS_ADMIN does as well */
 	} caps[] = {
-		{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to look at other users' processes", false },
-		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "page frame numbers; all that BPF needs", false },
+		{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "for other users' processes", false },
+		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "for page frame numbers, and all of BPF", false },
 		{ CAP_BPF, "CAP_BPF", "to load probes (Linux 5.8)", true },
 		{ CAP_PERFMON, "CAP_PERFMON", "to attach probes (Linux 5.8)", true },
 		{ CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE", "map_files (Linux 5.9)", true },
 		{ CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE",
-		  "lifts RLIMIT_MEMLOCK for probes (before Linux 5.11)", false },
+		  "to raise RLIMIT_MEMLOCK for probes (before Linux 5.11)", false },
 	};
 	struct doctor_row *r;
 
@@ -330,7 +331,7 @@ int doctor_capabilities(struct doctor *d)
 		r->state = has ? DOCTOR_WORKS : admin ? DOCTOR_FALLBACK : DOCTOR_MISSING;
 		doctor_say(r->found, "%seffective; %s", has ? "" : "not ", caps[i].use);
 		if (admin && !has)
-			doctor_say(r->instead, "CAP_SYS_ADMIN does it");
+			doctor_say(r->instead, "CAP_SYS_ADMIN covers it");
 	}
 	return 0;
 }

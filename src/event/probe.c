@@ -46,7 +46,7 @@ int bpflog_load_error(int r, struct err *e)
 	}
 	/* The verifier's refusals are EACCES and EINVAL: not a matter of privilege. */
 	return err_set(e, r == -EACCES ? -EINVAL : r,
-		       "this kernel refuses the BPF programs (%s): -v shows the verifier's words",
+		       "this kernel refuses the BPF programs (%s): -v prints the verifier log",
 		       strerror(-r));
 }
 
@@ -133,7 +133,7 @@ static void probe_files(struct ev_features *f)
 		no(f, EVF_UPROBE, "%s: %s; needs CONFIG_UPROBE_EVENTS=y and a mounted /sys", pmu,
 		   strerror(errno));
 	if (!dir) {
-		static const char how[] = "tracefs is not mounted, or not readable for us: mount "
+		static const char how[] = "tracefs is not mounted or not readable: mount "
 					  "-t tracefs nodev /sys/kernel/tracing (as root)";
 
 		no(f, EVF_TRACEFS, "%s", how);
@@ -188,7 +188,7 @@ static void probe_fentry(struct ev_features *f)
 		r = -ENOTSUP;
 	if (r)
 		no(f, EVF_FENTRY,
-		   "fexit can't be %s (%s): needs CONFIG_FUNCTION_TRACER=y, on arm64 Linux 6.4",
+		   "fexit cannot be %s (%s): needs CONFIG_FUNCTION_TRACER=y, on arm64 Linux 6.4",
 		   what, strerror(-r));
 	else
 		yes(f, EVF_FENTRY);
