@@ -56,38 +56,36 @@ static bool on_tmpfs(const struct look *k, const struct vma *v)
 
 struct verdict {
 	enum category cat;
-	enum row_kind kind;
+	struct row_id id; /* its label is the mapping's name, or static */
 	bool unexplained;
-	char name[4096];
 };
 
 static void judge_special(const struct vma *v, struct verdict *d)
 {
-	*d = (struct verdict){ .cat = CAT_NATIVE_MMAP, .kind = ROW_ORIGIN };
-	snprintf(d->name, sizeof(d->name), "%s", v->name);
+	*d = (struct verdict){ .cat = CAT_NATIVE_MMAP, .id = row_labelled(ROW_ORIGIN, v->name) };
 	if (!strcmp(v->name, "[heap]")) {
 		d->cat = CAT_NATIVE_MALLOC;
-		d->kind = ROW_ARENA;
-		snprintf(d->name, sizeof(d->name), "main arena (brk)");
+		d->id.kind = ROW_ARENA;
+		d->id.label = "main arena (brk)";
 	} else if (has_prefix(v->name, "[stack")) {
 		d->cat = CAT_NATIVE_STACKS;
-		d->kind = ROW_THREAD;
-		snprintf(d->name, sizeof(d->name), "main thread");
+		d->id.kind = ROW_THREAD;
+		d->id.label = "main thread";
 	} else if (!strcmp(v->name, "[uprobes]")) {
 		d->cat = CAT_OBSERVER;
 	} else if (has_prefix(v->name, "[anon: glibc: pthread")) {
 		d->cat = CAT_NATIVE_STACKS;
-		d->kind = ROW_THREAD;
+		d->id.kind = ROW_THREAD;
 	} else if (has_prefix(v->name, "[anon: glibc:")) {
 		d->cat = CAT_NATIVE_MALLOC;
-		d->kind = ROW_ARENA;
+		d->id.kind = ROW_ARENA;
 	} else if (has_prefix(v->name, "[anon: Go:")) {
 		/* runtime/mem.go names its mappings from 1.25 on; here the rest that no book lists
 		 */
 		d->cat = CAT_GO_RUNTIME;
 	} else if (!has_prefix(v->name, "[anon:")) {
 		d->cat = CAT_LIBS; /* [vdso] and its like */
-		d->kind = ROW_FILE;
+		d->id.kind = ROW_FILE;
 	}
 }
 
@@ -95,16 +93,14 @@ static void judge_anon(const struct look *k, const struct vma *v, struct verdict
 {
 	if (k->race && look_is_race_shadow(v)) {
 		*d = (struct verdict){ .cat = CAT_NATIVE_MMAP,
-				       .kind = ROW_ORIGIN,
-				       .name = "the race detector's shadow" };
+				       .id = row_labelled(ROW_ORIGIN,
+							  "the race detector's shadow") };
 		return;
 	}
-	*d = (struct verdict){ .cat = CAT_NATIVE_MMAP, .kind = ROW_ORIGIN, .unexplained = true };
-	if (v->end - v->start >= NAMED_ANON)
-		snprintf(d->name, sizeof(d->name), "anonymous %" PRIx64 "-%" PRIx64, v->start,
-			 v->end);
-	else
-		snprintf(d->name, sizeof(d->name), "anonymous, each below 1 MiB");
+	*d = (struct verdict){ .cat = CAT_NATIVE_MMAP, .unexplained = true };
+	d->id = v->end - v->start >= NAMED_ANON
+			? row_mapping(v->start, v->end)
+			: row_labelled(ROW_ORIGIN, "anonymous, each below 1 MiB");
 }
 
 static void judge(const struct look *k, const struct vma *v, struct verdict *d)
@@ -117,8 +113,8 @@ static void judge(const struct look *k, const struct vma *v, struct verdict *d)
 		judge_anon(k, v, d);
 		return;
 	}
-	*d = (struct verdict){ .kind = ROW_FILE };
-	snprintf(d->name, sizeof(d->name), "%s", v->name[0] ? v->name : "shared anonymous");
+	*d = (struct verdict){ .id = row_labelled(ROW_FILE,
+						  v->name[0] ? v->name : "shared anonymous") };
 	if (is_exe(k, v))
 		d->cat = v->flags & VMA_X   ? CAT_BINARY_TEXT
 			 : v->flags & VMA_W ? CAT_BINARY_DATA
@@ -141,7 +137,7 @@ static int claim_vma(struct look *k, const struct vma *v, uint64_t start, uint64
 	if (vma_outside_rss(v, true))
 		return 0;
 	judge(k, v, &d);
-	r = ledger_row(b, d.cat, d.kind, d.name, &row);
+	r = ledger_row_of(b, d.cat, &d.id, &row);
 	if (r)
 		return r;
 	b->l->rows.v[row].unexplained = d.unexplained;
@@ -368,41 +364,44 @@ static bool is_go_stack(const struct look *k, const struct native_extent *x)
 	return false;
 }
 
+static void judge_native(const struct look *k, const struct native_extent *x, struct verdict *d)
+{
+	switch (x->kind) {
+	case NATIVE_ARENA:
+		*d = (struct verdict){ .cat = CAT_NATIVE_MALLOC, .id = row_arena(x->start) };
+		break;
+	case NATIVE_MMAPPED:
+		*d = (struct verdict){ .cat = CAT_NATIVE_MALLOC,
+				       .id = row_labelled(ROW_ARENA,
+							  "blocks with a mapping of their own") };
+		break;
+	case NATIVE_STACK:
+		d->cat = is_go_stack(k, x) ? CAT_GO_THREAD_STACKS : CAT_NATIVE_STACKS;
+		d->id = x->tid ? row_thread(x->tid, x->comm)
+			       : row_labelled(ROW_THREAD,
+					      "thread running, or ended and kept by glibc");
+		break;
+	case NATIVE_TLS:
+		*d = (struct verdict){
+			.cat = CAT_LIBS,
+			.id = row_labelled(ROW_FILE, "thread-local storage of the main thread")
+		};
+		break;
+	case NATIVE_LOADER:
+		*d = (struct verdict){ .cat = CAT_LIBS,
+				       .id = row_labelled(ROW_FILE, "the loader's own data") };
+		break;
+	}
+}
+
 static int claim_native_extent(struct look *k, const struct native_extent *x)
 {
-	enum category cat = CAT_NATIVE_MALLOC;
-	enum row_kind kind = ROW_ARENA;
-	char name[64];
+	struct verdict d = { 0 };
 	uint32_t row;
 	int r;
 
-	switch (x->kind) {
-	case NATIVE_ARENA:
-		snprintf(name, sizeof(name), "thread arena %" PRIx64, x->start);
-		break;
-	case NATIVE_MMAPPED:
-		snprintf(name, sizeof(name), "blocks with a mapping of their own");
-		break;
-	case NATIVE_STACK:
-		cat = is_go_stack(k, x) ? CAT_GO_THREAD_STACKS : CAT_NATIVE_STACKS;
-		kind = ROW_THREAD;
-		if (x->tid)
-			snprintf(name, sizeof(name), "thread %d %s", x->tid, x->comm);
-		else
-			snprintf(name, sizeof(name), "thread running, or ended and kept by glibc");
-		break;
-	case NATIVE_TLS:
-		cat = CAT_LIBS;
-		kind = ROW_FILE;
-		snprintf(name, sizeof(name), "thread-local storage of the main thread");
-		break;
-	case NATIVE_LOADER:
-		cat = CAT_LIBS;
-		kind = ROW_FILE;
-		snprintf(name, sizeof(name), "the loader's own data");
-		break;
-	}
-	r = ledger_row(&k->ledger, cat, kind, name, &row);
+	judge_native(k, x, &d);
+	r = ledger_row_of(&k->ledger, d.cat, &d.id, &row);
 	return r ? r
 		 : ledger_claim(&k->ledger, LEVEL_OBJECT, x->start, x->end, row, METHOD_MEASURED,
 				0);

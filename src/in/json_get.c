@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -164,6 +165,22 @@ char *jget_dup(struct jget *g, const json_t *o, const char *key)
 	if (s && !copy)
 		jget_fail(g, -ENOMEM, "out of memory");
 	return copy;
+}
+
+uint64_t jget_address(struct jget *g, const json_t *o, const char *key)
+{
+	const char *s = jget_text(g, o, key);
+	uint64_t v = 0;
+	size_t n;
+
+	if (!s)
+		return 0;
+	n = strlen(s);
+	if (n < 3 || n > 18 || strncmp(s, "0x", 2) || strspn(s + 2, "0123456789abcdef") != n - 2)
+		wrong(g, key, "an address as 0x7f0000000000");
+	else
+		v = strtoull(s + 2, NULL, 16);
+	return v;
 }
 
 uint64_t jget_time(struct jget *g, const json_t *o, const char *key)

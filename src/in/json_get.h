@@ -50,6 +50,9 @@ void jget_copy(struct jget *g, const json_t *o, const char *key, char *dst, size
 /* An allocated copy, or NULL when absent. */
 char *jget_dup(struct jget *g, const json_t *o, const char *key);
 
+/* As jput_address() writes it; 0 when absent. */
+uint64_t jget_address(struct jget *g, const json_t *o, const char *key);
+
 /* As jput_time() writes it; 0 when absent. */
 uint64_t jget_time(struct jget *g, const json_t *o, const char *key);
 

@@ -79,20 +79,40 @@ static int row_kind_by_name(const char *s)
 	return by_name(names, ROW_KIND_COUNT, s);
 }
 
+/* Reports of before have the name alone. */
+static void read_row_id(struct jget *g, const json_t *o, struct row_id *id)
+{
+	const char *name = jget_text(g, o, "name"), *comm = jget_text(g, o, "comm");
+	int kind = row_kind_by_name(jget_text(g, o, "kind"));
+	uint64_t start = jget_address(g, o, "start"), end = jget_address(g, o, "end");
+	bool has;
+	int32_t tid = jget_int(g, o, "tid", 1, INT32_MAX, &has);
+
+	if (!name || kind < 0) {
+		jget_fail(g, -EINVAL, "has no name, or no kind that is known");
+		return;
+	}
+	*id = row_labelled(kind, name);
+	if (kind == ROW_THREAD && tid)
+		*id = row_thread(tid, comm);
+	else if (kind == ROW_ARENA && start)
+		*id = row_arena(start);
+	else if (kind == ROW_ORIGIN && start < end)
+		*id = row_mapping(start, end);
+}
+
 static void read_row(struct jget *g, const json_t *o, struct ledger *l, enum category cat,
 		     uint64_t *resident)
 {
-	const char *name = jget_text(g, o, "name");
-	int kind = row_kind_by_name(jget_text(g, o, "kind"));
 	struct opt_u64 pss = jget_opt(g, o, "pss");
 	struct ledger_row *row;
+	struct row_id id;
 	uint32_t index;
 
-	if (!name || kind < 0)
-		jget_fail(g, -EINVAL, "has no name, or no kind that is known");
+	read_row_id(g, o, &id);
 	if (g->rc)
 		return;
-	if (ledger_add_row(l, cat, kind, name, &index)) {
+	if (ledger_add_row(l, cat, &id, &index)) {
 		jget_fail(g, -ENOMEM, "out of memory");
 		return;
 	}

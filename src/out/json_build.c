@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "out/json_build.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -57,6 +58,28 @@ void jput_time(struct jbuild *b, json_t *object, const char *key, uint64_t unix_
 		return;
 	snprintf(buf, sizeof(buf), "%s.%09uZ", day, (unsigned int)(unix_ns % 1000000000));
 	jput_text(b, object, key, buf);
+}
+
+void jput_address(struct jbuild *b, json_t *object, const char *key, uint64_t addr)
+{
+	char buf[24];
+
+	snprintf(buf, sizeof(buf), "0x%" PRIx64, addr);
+	jput_text(b, object, key, buf);
+}
+
+void jput_row_id(struct jbuild *b, json_t *object, const char *name, const struct row_id *id)
+{
+	jput_text(b, object, "name", name);
+	jput_text(b, object, "kind", row_kind_name(id->kind));
+	if (id->tid) {
+		jput(b, object, "tid", json_integer(id->tid));
+		jput_text(b, object, "comm", id->label ? id->label : "");
+	}
+	if (id->start)
+		jput_address(b, object, "start", id->start);
+	if (id->end)
+		jput_address(b, object, "end", id->end);
 }
 
 json_t *jput_object(struct jbuild *b, json_t *object, const char *key)

@@ -34,6 +34,11 @@ json_t *jput_object(struct jbuild *b, json_t *object, const char *key);
 json_t *jput_array(struct jbuild *b, json_t *object, const char *key);
 json_t *jadd_object(struct jbuild *b, json_t *array);
 
+/* "0x7f0000000000" */
+void jput_address(struct jbuild *b, json_t *object, const char *key, uint64_t addr);
+/* The keys that tell a row of the ledger from others: name, kind, and what the kind has. */
+void jput_row_id(struct jbuild *b, json_t *object, const char *name, const struct row_id *id);
+
 /* Parts that documents of several kinds have. */
 void jput_host(struct jbuild *b, json_t *top, const struct report *r);
 void jput_target(struct jbuild *b, json_t *top, const struct report_target *t);

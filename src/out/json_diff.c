@@ -89,8 +89,7 @@ static void put_categories(struct jbuild *b, json_t *top, const struct diff *d)
 			const struct diff_row *r = &d->rows.v[k];
 			json_t *row = jadd_object(b, rows);
 
-			jput_text(b, row, "name", r->name);
-			jput_text(b, row, "kind", row_kind_name(r->kind));
+			jput_row_id(b, row, r->name, &r->id);
 			if (r->unexplained)
 				jput(b, row, "unexplained", json_true());
 			put_sizes(b, row, &r->s);

@@ -62,8 +62,7 @@ static void put_row(struct jbuild *b, json_t *rows, const struct ledger_row *row
 {
 	json_t *o = jadd_object(b, rows);
 
-	jput_text(b, o, "name", row->name);
-	jput_text(b, o, "kind", row_kind_name(row->kind));
+	jput_row_id(b, o, row->name, &row->id);
 	jput_size(b, o, "resident", row->resident);
 	jput_size(b, o, "virtual", row->virtual_);
 	jput_size(b, o, "swap", row->swap);

@@ -161,7 +161,7 @@ static bool wants_row(const struct diff *d, const struct diff_cat *c, size_t k)
 	const struct diff_row *r = &d->rows.v[c->row + k];
 
 	/* the only row that a category has says the same again, unless by another name */
-	return is_worth(d, &r->s.resident) && (c->nrows > 1 || r->kind != ROW_TYPE);
+	return is_worth(d, &r->s.resident) && (c->nrows > 1 || r->id.kind != ROW_TYPE);
 }
 
 static void make_plan(const struct diff *d, unsigned int lines, struct plan *plan)

@@ -7,13 +7,13 @@
 #define KIB(x) ((uint64_t)(x) << 10)
 #define MIB(x) ((uint64_t)(x) << 20)
 
-struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kind kind,
-			       const char *name, uint64_t resident, uint64_t virtual)
+struct ledger_row *sample_hold_id(struct report *r, enum category cat, const struct row_id *id,
+				  uint64_t resident, uint64_t virtual)
 {
 	struct ledger *l = &r->ledger;
 	uint32_t row;
 
-	REQUIRE(!ledger_add_row(l, cat, kind, name, &row));
+	REQUIRE(!ledger_add_row(l, cat, id, &row));
 	l->rows.v[row].resident += resident;
 	l->rows.v[row].virtual_ += virtual;
 	l->cat[cat].resident += resident;
@@ -23,15 +23,25 @@ struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kin
 	return &l->rows.v[row];
 }
 
+struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kind kind,
+			       const char *name, uint64_t resident, uint64_t virtual)
+{
+	struct row_id id = row_labelled(kind, name);
+
+	return sample_hold_id(r, cat, &id, resident, virtual);
+}
+
 static void hold_go(struct report *r)
 {
+	const struct row_id worker = row_thread(4243, "worker");
+
 	sample_hold(r, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", MIB(180), MIB(183));
 	sample_hold(r, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", MIB(8), MIB(8));
 	sample_hold(r, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", MIB(21), MIB(22));
 	sample_hold(r, CAT_GO_HEAP_FREE, ROW_TYPE, "free spans", MIB(37), MIB(40));
 	sample_hold(r, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", 0, MIB(51));
 	sample_hold(r, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", MIB(6), MIB(7));
-	sample_hold(r, CAT_GO_THREAD_STACKS, ROW_THREAD, "thread 4243 worker", KIB(40), MIB(8));
+	sample_hold_id(r, CAT_GO_THREAD_STACKS, &worker, KIB(40), MIB(8));
 	sample_hold(r, CAT_GO_GC, ROW_TYPE, "work buffers", MIB(5), MIB(9));
 	sample_hold(r, CAT_GO_ALLOCATOR, ROW_TYPE, "mspan", MIB(4), MIB(4) + KIB(512));
 	sample_hold(r, CAT_GO_PROFILER, ROW_TYPE, "buckets", KIB(1508), KIB(1536));
@@ -45,6 +55,8 @@ static void hold_go(struct report *r)
 
 static void hold_rest(struct report *r)
 {
+	const struct row_id arena = row_arena(0x7f0000000000);
+	const struct row_id mapping = row_mapping(0x7f1200000000, 0x7f1202000000);
 	char name[64];
 
 	sample_hold(r, CAT_BINARY_TEXT, ROW_FILE, "/usr/bin/sample", MIB(31), MIB(34));
@@ -52,10 +64,9 @@ static void hold_rest(struct report *r)
 	sample_hold(r, CAT_BINARY_DATA, ROW_FILE, "/usr/bin/sample", KIB(900), KIB(904));
 	sample_hold(r, CAT_BINARY_BSS, ROW_FILE, "/usr/bin/sample", KIB(200), KIB(248));
 	sample_hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "main arena (brk)", MIB(9), MIB(10));
-	sample_hold(r, CAT_NATIVE_MALLOC, ROW_ARENA, "thread arena 7f0000000000", MIB(2), MIB(64));
+	sample_hold_id(r, CAT_NATIVE_MALLOC, &arena, MIB(2), MIB(64));
 	sample_hold(r, CAT_NATIVE_STACKS, ROW_THREAD, "main thread", KIB(24), KIB(132));
-	sample_hold(r, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7f1200000000-7f1202000000", MIB(16),
-		    MIB(32));
+	sample_hold_id(r, CAT_NATIVE_MMAP, &mapping, MIB(16), MIB(32));
 	r->ledger.rows.v[r->ledger.rows.n - 1].unexplained = true;
 	sample_hold(r, CAT_LIBS, ROW_FILE, "/usr/lib/x86_64-linux-gnu/libc.so.6", KIB(1800),
 		    KIB(1952));

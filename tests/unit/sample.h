@@ -16,6 +16,8 @@ void sample_hostile(struct report *r);
 
 /* Adds to the ledger: bytes of a row, of its category, of all that was scanned. Returns the row,
  * borrowed until the next one is added. */
+struct ledger_row *sample_hold_id(struct report *r, enum category cat, const struct row_id *id,
+				  uint64_t resident, uint64_t virtual);
 struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kind kind,
 			       const char *name, uint64_t resident, uint64_t virtual);
 

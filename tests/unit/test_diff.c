@@ -11,11 +11,17 @@
 
 /* ---- reports at random */
 
+static void hold_id(struct report *r, enum category c, struct row_id id, uint64_t resident,
+		    uint64_t virtual)
+{
+	sample_hold_id(r, c, &id, resident, virtual)->huge += resident / 8;
+	r->ledger.cat[c].huge += resident / 8;
+}
+
 static void hold(struct report *r, enum category c, enum row_kind kind, const char *name,
 		 uint64_t resident, uint64_t virtual)
 {
-	sample_hold(r, c, kind, name, resident, virtual)->huge += resident / 8;
-	r->ledger.cat[c].huge += resident / 8;
+	hold_id(r, c, row_labelled(kind, name), resident, virtual);
 }
 
 /* Some of the categories, coarse or fine, with rows of few names so that some meet. */
@@ -34,13 +40,14 @@ static void make_random(struct report *r, uint64_t *seed)
 		for (uint64_t i = test_random(seed) % 5; i; i--) {
 			uint64_t at = test_random(seed) % 4 * 0x1000, n = test_random(seed);
 
+			snprintf(name, sizeof(name), "row %d", (int)(n % 7));
 			if (n % 3)
-				snprintf(name, sizeof(name), "row %d", (int)(n % 7));
+				hold(r, c, ROW_ORIGIN, name, test_random(seed) % MIB(64),
+				     test_random(seed) % MIB(256));
 			else
-				snprintf(name, sizeof(name), "anonymous %" PRIx64 "-%" PRIx64,
-					 0x10000 + at, 0x20000 + n % 4 * 0x1000);
-			hold(r, c, ROW_ORIGIN, name, test_random(seed) % MIB(64),
-			     test_random(seed) % MIB(256));
+				hold_id(r, c,
+					row_mapping(0x10000 + at, 0x20000 + n / 3 % 4 * 0x1000),
+					test_random(seed) % MIB(64), test_random(seed) % MIB(256));
 		}
 	}
 	r->ledger.unexplained = test_random(seed) % (r->ledger.scanned + 1);
@@ -324,13 +331,15 @@ TEST(diff_finds_mappings_again)
 	struct diff d;
 
 	start_both(&a, &b);
-	hold(&a, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7000-8000", MIB(1), MIB(1));
-	hold(&b, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7000-9000", MIB(3), MIB(3));
-	hold(&a, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous b000-c000", MIB(1), MIB(1));
-	hold(&b, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous a000-c000", MIB(2), MIB(2));
-	hold(&b, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous e000-f000", MIB(4), MIB(4));
-	hold(&a, CAT_GO_THREAD_STACKS, ROW_THREAD, "thread 12 worker", MIB(1), MIB(8));
-	hold(&b, CAT_GO_THREAD_STACKS, ROW_THREAD, "thread 13 worker", MIB(1), MIB(8));
+	hold_id(&a, CAT_NATIVE_MMAP, row_mapping(0x7000, 0x8000), MIB(1), MIB(1));
+	hold_id(&b, CAT_NATIVE_MMAP, row_mapping(0x7000, 0x9000), MIB(3), MIB(3));
+	hold_id(&a, CAT_NATIVE_MMAP, row_mapping(0xb000, 0xc000), MIB(1), MIB(1));
+	hold_id(&b, CAT_NATIVE_MMAP, row_mapping(0xa000, 0xc000), MIB(2), MIB(2));
+	hold_id(&b, CAT_NATIVE_MMAP, row_mapping(0xe000, 0xf000), MIB(4), MIB(4));
+	hold_id(&a, CAT_GO_THREAD_STACKS, row_thread(12, "worker"), MIB(1), MIB(8));
+	hold_id(&b, CAT_GO_THREAD_STACKS, row_thread(13, "worker"), MIB(1), MIB(8));
+	hold_id(&a, CAT_GO_THREAD_STACKS, row_thread(14, "worker"), MIB(1), MIB(8));
+	hold_id(&b, CAT_GO_THREAD_STACKS, row_thread(14, "renamed"), MIB(2), MIB(8));
 	REQUIRE(!diff_make(&a, &b, &d));
 	r = find_row(&d, "anonymous 7000-9000");
 	CHECK(r && delta_of(&r->s.resident) == (int64_t)MIB(2));
@@ -339,6 +348,10 @@ TEST(diff_finds_mappings_again)
 	r = find_row(&d, "anonymous e000-f000");
 	CHECK(r && delta_of(&r->s.resident) == (int64_t)MIB(4));
 	CHECK(find_row(&d, "thread 12 worker") && find_row(&d, "thread 13 worker"));
+	r = find_row(&d, "thread 14 renamed");
+	CHECK(r && r->s.resident.a == MIB(1) && r->s.resident.b == MIB(2));
+	CHECK(r && r->id.tid == 14 && !strcmp(r->id.label, "renamed"));
+	CHECK(!find_row(&d, "thread 14 worker"));
 	check_sums(&d);
 	diff_free(&d);
 	b.target.start_ticks++;
@@ -346,8 +359,8 @@ TEST(diff_finds_mappings_again)
 	r = find_row(&d, "anonymous, each of 1 MiB or more");
 	CHECK(r && r->s.resident.a == MIB(2) && r->s.resident.b == MIB(9));
 	r = find_row(&d, "threads worker");
-	CHECK(r && !delta_of(&r->s.resident));
-	CHECK_INT(d.rows.n, 2);
+	CHECK(r && r->s.resident.a == MIB(2) && r->s.resident.b == MIB(1) && !r->id.tid);
+	CHECK_INT(d.rows.n, 3);
 	check_sums(&d);
 	diff_free(&d);
 	free_both(&a, &b);
@@ -389,8 +402,7 @@ static void grow(struct report *a, struct report *b)
 	hold(b, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", MIB(96), MIB(96));
 	hold(b, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", MIB(12), MIB(14));
 	hold(b, CAT_FILES, ROW_FILE, "/var/lib/sample/data/chunks_head/000018", MIB(9), MIB(128));
-	hold(b, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7f1200000000-7f1203000000", MIB(3),
-	     MIB(16));
+	hold_id(b, CAT_NATIVE_MMAP, row_mapping(0x7f1200000000, 0x7f1203000000), MIB(3), MIB(16));
 	hold(a, CAT_LIBS, ROW_FILE, "/usr/lib/x86_64-linux-gnu/libgone.so.1", MIB(2), MIB(2));
 	b->ledger.unexplained += MIB(3);
 	b->go.live = OPT(MIB(216));

@@ -638,9 +638,70 @@ TEST(ledger_outlives_its_builder)
 	l = m.l;
 	ledger_builder_free(&m.b);
 	CHECK_INT(m.b.claims[LEVEL_VMA].n, 0);
-	REQUIRE(!ledger_add_row(&l, CAT_LIBS, ROW_FILE, "x", &row)); /* no look for one like it */
+	REQUIRE(!ledger_add_row(&l, CAT_LIBS, &l.rows.v[1].id,
+				&row)); /* not the one that is there */
 	CHECK_INT(row, 2);
 	CHECK_INT(l.rows.v[1].resident, 0x1000);
 	CHECK_STR(l.rows.v[1].name, l.rows.v[2].name);
 	ledger_free(&l);
+}
+
+/* Names are made from ids, and no two ids that differ are one row. */
+TEST(ledger_rows_by_identity)
+{
+	static const struct {
+		struct row_id id;
+		const char *name, *of_all;
+	} c[] = {
+		{ { .kind = ROW_FILE, .label = "/usr/lib/x.so" },
+		  "/usr/lib/x.so",
+		  "/usr/lib/x.so" },
+		{ { .kind = ROW_FILE, .label = "" }, "", "" },
+		{ { .kind = ROW_TYPE, .label = "mspan" }, "mspan", "mspan" },
+		{ { .kind = ROW_ORIGIN, .label = "main.load" }, "main.load", "main.load" },
+		/* names that look like those of others */
+		{ { .kind = ROW_ORIGIN, .label = "anonymous 7000-8000" },
+		  "anonymous 7000-8000",
+		  "anonymous 7000-8000" },
+		{ { .kind = ROW_ORIGIN, .start = 0x7000, .end = 0x8000 },
+		  "anonymous 7000-8000",
+		  "anonymous, each of 1 MiB or more" },
+		{ { .kind = ROW_THREAD, .label = "main thread" }, "main thread", "main thread" },
+		{ { .kind = ROW_THREAD, .label = "worker", .tid = 12 },
+		  "thread 12 worker",
+		  "threads worker" },
+		{ { .kind = ROW_THREAD, .label = "worker", .tid = 13 },
+		  "thread 13 worker",
+		  "threads worker" },
+		{ { .kind = ROW_THREAD, .label = "", .tid = 13 }, "thread 13", "threads" },
+		{ { .kind = ROW_THREAD, .label = "13 worker" }, "13 worker", "13 worker" },
+		{ { .kind = ROW_ARENA, .label = "main arena (brk)" },
+		  "main arena (brk)",
+		  "main arena (brk)" },
+		{ { .kind = ROW_ARENA, .start = 0x7f0000000000 },
+		  "thread arena 7f0000000000",
+		  "thread arenas" },
+	};
+	enum { N = sizeof(c) / sizeof(*c) };
+	struct made m;
+	uint32_t row;
+
+	REQUIRE(!ledger_builder_init(&m.b, &m.l));
+	for (int again = 0; again < 2; again++)
+		for (uint32_t i = 0; i < N; i++) {
+			REQUIRE(!ledger_row_of(&m.b, CAT_NATIVE, &c[i].id, &row));
+			CHECK_INT(row, i + 1);
+		}
+	for (int i = 0; i < N; i++) {
+		const struct ledger_row *r = &m.l.rows.v[i + 1];
+		struct text t = { 0 };
+
+		CHECK_STR(r->name, c[i].name);
+		CHECK(!row_compare(&r->id, &c[i].id));
+		CHECK(!r->id.label == !c[i].id.label);
+		REQUIRE(!row_name_of_all(&r->id, &t));
+		CHECK_STR(t.p, c[i].of_all);
+		text_free(&t);
+	}
+	made_free(&m);
 }

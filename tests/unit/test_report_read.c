@@ -64,6 +64,12 @@ TEST(json_read_refuses)
 		{ "\"method\": \"split\"", "\"method\": \"guess\"", "method" },
 		{ "\"kind\": \"type\"", "\"kind\": \"thing\"", "rows[0]" },
 		{ "\"name\": \"objects\"", "\"name\": 7", "name" },
+		{ "\"start\": \"0x7f0000000000\"", "\"start\": \"7f0000000000\"", "start" },
+		{ "\"start\": \"0x7f0000000000\"", "\"start\": \"0x7f00000000000000f\"", "start" },
+		{ "\"start\": \"0x7f0000000000\"", "\"start\": \"0x\"", "start" },
+		{ "\"start\": \"0x7f0000000000\"", "\"start\": \"0x7f000000000-\"", "start" },
+		{ "\"tid\": 4243", "\"tid\": 0", "tid" },
+		{ "\"tid\": 4243", "\"tid\": \"4243\"", "tid" },
 		{ "2023-11-14T22:13:21.000000007Z", "2023-11-14 22:13:21", "time" },
 		{ "\"version\": 2", "\"version\": 3", "version" },
 		{ "\"reclaimable\": \"no\"", "\"reclaimable\": \"maybe\"", "reclaimable" },
@@ -150,5 +156,34 @@ TEST(json_read_takes_what_it_does_not_know)
 	CHECK_INT(v.v[0].ledger.cat[CAT_LIBS].virtual_, 8192);
 	CHECK_STR(v.v[0].target.comm, "x");
 	CHECK(!v.v[0].time_unix_ns && !v.v[0].go.known && !v.v[0].cgroup.version);
+	free_reports(&v);
+}
+
+/* Reports of before the rows had ids: the name is all that is known of one. */
+TEST(json_read_takes_rows_of_before)
+{
+	static const char doc[] =
+		"{\"schema\":\"rsscope.report/1\",\"reports\":[{"
+		"\"target\":{\"pid\":5,\"comm\":\"x\",\"go\":false},"
+		"\"rss\":{\"scanned\":8192},\"unexplained\":0,\"ledger\":[{\"category\":"
+		"\"native/stacks\",\"resident\":8192,\"virtual\":8192,\"swap\":0,\"huge\":0,"
+		"\"method\":\"measured\",\"uncertainty\":0,\"rows\":["
+		"{\"name\":\"thread 12 worker\",\"kind\":\"thread\",\"resident\":4096,"
+		"\"virtual\":4096,\"swap\":0,\"huge\":0},"
+		"{\"name\":\"thread 12 worker\",\"kind\":\"thread\",\"tid\":12,\"comm\":\"worker\","
+		"\"resident\":4096,\"virtual\":4096,\"swap\":0,\"huge\":0}]}]}]}";
+	const struct ledger_row *row;
+	struct err e = { 0 };
+	report_vec v = { 0 };
+
+	if (json_read(doc, strlen(doc), &v, &e))
+		test_failed(__FILE__, __LINE__, "%s", e.text);
+	REQUIRE(v.n == 1 && v.v[0].ledger.rows.n == 2);
+	row = v.v[0].ledger.rows.v;
+	CHECK_STR(row[0].name, row[1].name);
+	CHECK_STR(row[0].id.label, "thread 12 worker");
+	CHECK_STR(row[1].id.label, "worker");
+	CHECK_INT(row[0].id.tid, 0);
+	CHECK_INT(row[1].id.tid, 12);
 	free_reports(&v);
 }

@@ -115,9 +115,10 @@ static void sample_crowded(struct report *r)
 
 	sample_typical(r);
 	for (int i = 0; i < 3000; i++) {
+		struct row_id id = row_labelled(ROW_FILE, name);
+
 		snprintf(name, sizeof(name), "/srv/files/%d", i);
-		REQUIRE(!ledger_add_row(&r->ledger, i % 2 ? CAT_LIBS : CAT_FILES, ROW_FILE, name,
-					&row));
+		REQUIRE(!ledger_add_row(&r->ledger, i % 2 ? CAT_LIBS : CAT_FILES, &id, &row));
 		r->ledger.rows.v[row].resident = (uint64_t)(3000 - i) << 20;
 	}
 }
@@ -156,6 +157,7 @@ TEST(text_hostile_names_do_not_reach_the_terminal)
  * things missing, findings with much evidence, what run adds. */
 static void sample_loaded(struct report *r)
 {
+	const struct row_id else_ = row_labelled(ROW_ORIGIN, "something else");
 	struct ledger *l;
 	uint32_t row;
 
@@ -166,7 +168,7 @@ static void sample_loaded(struct report *r)
 
 		if (i == CAT_GO_HEAP || i == CAT_NATIVE || i == CAT_NATIVE_MALLOC)
 			continue; /* parents, of which the parts are there */
-		REQUIRE(!ledger_add_row(l, i, ROW_ORIGIN, "something else", &row));
+		REQUIRE(!ledger_add_row(l, i, &else_, &row));
 		l->rows.v[row].resident += more;
 		l->rows.v[row].virtual_ += more;
 		l->cat[i].resident += more;

@@ -125,7 +125,7 @@ static int put_row(const struct ledger *l, enum part p, uint64_t bytes, struct t
 	for (size_t i = 0; i < l->rows.n; i++) {
 		const struct ledger_row *r = &l->rows.v[i];
 
-		if (part_of(r->cat) == p && r->kind == ROW_FILE &&
+		if (part_of(r->cat) == p && r->id.kind == ROW_FILE &&
 		    (!best || r->resident > best->resident))
 			best = r;
 	}

@@ -21,26 +21,17 @@ void ledger_builder_free(struct ledger_builder *b)
 
 /* ---- rows */
 
-static uint64_t row_hash(enum category cat, enum row_kind kind, const char *name)
-{
-	uint64_t h = 14695981039346656037u ^ ((uint64_t)cat << 8 | kind); /* FNV-1a */
-
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 1099511628211u;
-	return h ^ h >> 32;
-}
-
 /* The slot of that row, or the empty slot where it belongs. */
-static uint32_t *row_slot(const struct ledger_builder *b, enum category cat, enum row_kind kind,
-			  const char *name)
+static uint32_t *row_slot(const struct ledger_builder *b, enum category cat,
+			  const struct row_id *id)
 {
 	size_t mask = b->row_hash.n - 1;
 
-	for (size_t i = row_hash(cat, kind, name) & mask;; i = (i + 1) & mask) {
+	for (size_t i = (row_hash(id) + cat) & mask;; i = (i + 1) & mask) {
 		uint32_t *s = &b->row_hash.v[i];
 		const struct ledger_row *r = *s ? &b->l->rows.v[*s - 1] : NULL;
 
-		if (!r || (r->cat == cat && r->kind == kind && !strcmp(r->name, name)))
+		if (!r || (r->cat == cat && !row_compare(&r->id, id)))
 			return s;
 	}
 }
@@ -59,26 +50,34 @@ static int row_hash_grow(struct ledger_builder *b)
 	for (size_t i = 0; i < b->l->rows.n; i++) {
 		const struct ledger_row *r = &b->l->rows.v[i];
 
-		*row_slot(b, r->cat, r->kind, r->name) = i + 1;
+		*row_slot(b, r->cat, &r->id) = i + 1;
 	}
 	return 0;
 }
 
-int ledger_row(struct ledger_builder *b, enum category cat, enum row_kind kind, const char *name,
-	       uint32_t *out)
+int ledger_row_of(struct ledger_builder *b, enum category cat, const struct row_id *id,
+		  uint32_t *out)
 {
 	uint32_t *slot;
 
 	if (row_hash_grow(b))
 		return -ENOMEM;
-	slot = row_slot(b, cat, kind, name);
+	slot = row_slot(b, cat, id);
 	if (!*slot) {
-		if (ledger_add_row(b->l, cat, kind, name, out))
+		if (ledger_add_row(b->l, cat, id, out))
 			return -ENOMEM;
 		*slot = *out + 1;
 	}
 	*out = *slot - 1;
 	return 0;
+}
+
+int ledger_row(struct ledger_builder *b, enum category cat, enum row_kind kind, const char *label,
+	       uint32_t *out)
+{
+	struct row_id id = row_labelled(kind, label);
+
+	return ledger_row_of(b, cat, &id, out);
 }
 
 /* ---- claims */

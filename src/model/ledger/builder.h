@@ -61,7 +61,10 @@ int ledger_builder_init(struct ledger_builder *b, struct ledger *l);
 void ledger_builder_free(struct ledger_builder *b);
 
 /* Finds or makes a row; *out is its index. 0 or -ENOMEM. */
-int ledger_row(struct ledger_builder *b, enum category cat, enum row_kind kind, const char *name,
+int ledger_row_of(struct ledger_builder *b, enum category cat, const struct row_id *id,
+		  uint32_t *out);
+/* The same for a row that its label alone tells. */
+int ledger_row(struct ledger_builder *b, enum category cat, enum row_kind kind, const char *label,
 	       uint32_t *out);
 
 /* Adds a claim; an empty one (start ≥ end) is ignored. 0, -ENOMEM; -EINVAL: no such row or level.

@@ -12,13 +12,6 @@ const char *method_name(enum method m)
 	return name[m];
 }
 
-const char *row_kind_name(enum row_kind k)
-{
-	static const char *const name[] = { "file", "thread", "arena", "origin", "type" };
-
-	return name[k];
-}
-
 void ledger_free(struct ledger *l)
 {
 	for (size_t i = 0; i < l->rows.n; i++)
@@ -26,12 +19,19 @@ void ledger_free(struct ledger *l)
 	vec_free(&l->rows);
 }
 
-int ledger_add_row(struct ledger *l, enum category cat, enum row_kind kind, const char *name,
-		   uint32_t *out)
+int ledger_add_row(struct ledger *l, enum category cat, const struct row_id *id, uint32_t *out)
 {
-	struct ledger_row row = { .cat = cat, .kind = kind, .name = strdup(name) };
+	struct ledger_row row = { .cat = cat, .id = *id };
+	struct text name = { 0 };
 
-	if (!row.name || vec_push(&l->rows, row)) {
+	if (row_name(id, &name)) {
+		text_free(&name);
+		return -ENOMEM;
+	}
+	row.name = name.p;
+	/* lives as long as the name: see row_name() */
+	row.id.label = id->label ? name.p + name.n - strlen(id->label) : NULL;
+	if (vec_push(&l->rows, row)) {
 		free(row.name);
 		return -ENOMEM;
 	}
@@ -62,7 +62,7 @@ static int by_size(const void *a, const void *b, void *arg)
 	if (x->virtual_ != y->virtual_)
 		return x->virtual_ > y->virtual_ ? -1 : 1;
 	d = strcmp(x->name, y->name);
-	return d ? d : (x->kind > y->kind) - (x->kind < y->kind);
+	return d ? d : row_compare(&x->id, &y->id);
 }
 
 void ledger_order(const struct ledger *l, uint32_t *idx)

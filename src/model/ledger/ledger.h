@@ -12,18 +12,16 @@
 
 #include "base/vec.h"
 #include "model/ledger/category.h"
+#include "model/ledger/row.h"
 
 enum method { METHOD_MEASURED, METHOD_SPLIT, METHOD_RUNTIME, METHOD_ESTIMATED, METHOD_COUNT };
 const char *method_name(enum method m);
 
-enum row_kind { ROW_FILE, ROW_THREAD, ROW_ARENA, ROW_ORIGIN, ROW_TYPE, ROW_KIND_COUNT };
-const char *row_kind_name(enum row_kind k);
-
 /* A line below a category: a file, a thread's stack, a glibc arena, a kind of runtime memory. */
 struct ledger_row {
 	enum category cat;
-	enum row_kind kind;
-	char *name;				 /* owned by the ledger */
+	struct row_id id;			 /* its label is the end of name */
+	char *name;				 /* owned by the ledger: row_name(id) */
 	uint64_t resident, virtual_, swap, huge; /* bytes */
 	uint64_t pss;				 /* bytes, valid when has_pss */
 	bool has_pss;
@@ -51,8 +49,7 @@ struct ledger {
 void ledger_free(struct ledger *l);
 
 /* Appends a row without looking whether there is one like it; *out is its index. 0 or -ENOMEM. */
-int ledger_add_row(struct ledger *l, enum category cat, enum row_kind kind, const char *name,
-		   uint32_t *out);
+int ledger_add_row(struct ledger *l, enum category cat, const struct row_id *id, uint32_t *out);
 
 /* How the category's resident bytes are known, taken together: estimated > runtime > split >
  * measured. */

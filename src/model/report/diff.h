@@ -48,8 +48,8 @@ struct diff_cat {
 
 struct diff_row {
 	enum category cat;
-	enum row_kind kind;
-	char *name; /* owned; B's name where both have one */
+	struct row_id id; /* B's where both have it; of several rows: kind and label alone */
+	char *name;	  /* owned */
 	struct delta_sizes s;
 	bool unexplained;
 };

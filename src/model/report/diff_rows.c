@@ -2,8 +2,6 @@
 #include "model/report/diff_rows.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,61 +55,47 @@ int sizes_compare(const struct delta_sizes *x, const struct delta_sizes *y)
 	return c ? c : larger_first(most(&x->virtual_), most(&y->virtual_));
 }
 
-/* ---- what a row is called for comparing */
+/* ---- what a row is for comparing */
 
 struct entry {
-	struct diff_row row; /* one side of it, until it is joined with the other */
-	uint64_t start, end; /* of a mapping without a name; both 0: it is none */
-	bool is_b, taken;
+	struct diff_row row;
+	uint64_t start, end; /* of a mapping without a name; both 0: it is none, or has its pair */
+	bool is_b;	     /* one side of it, until it is joined with the other */
 };
 typedef VEC(struct entry) entry_vec;
 
-/* "anonymous 7f00-7f10" as collect/claims.c names them. */
-static bool parse_range(const char *name, uint64_t *start, uint64_t *end)
+/* The row as it is in one process, or as one with those of its sort. */
+static int name_entry(struct entry *e, const struct ledger_row *row, bool one_process)
 {
-	int n = 0;
+	struct text name = { 0 };
+	int rc;
 
-	return sscanf(name, "anonymous %" SCNx64 "-%" SCNx64 "%n", start, end, &n) == 2 &&
-	       !name[n] && *start < *end;
-}
-
-/* What is common to all rows of its sort, in any process; NULL: the name is. Allocated. */
-static int general_name(const char *name, char **out)
-{
-	uint64_t start, end;
-	int n = 0, tid;
-
-	*out = NULL;
-	if (parse_range(name, &start, &end))
-		*out = strdup("anonymous, each of 1 MiB or more");
-	else if (sscanf(name, "thread arena %" SCNx64 "%n", &start, &n) == 1 && n && !name[n])
-		*out = strdup("thread arenas");
-	else if (sscanf(name, "thread %d %n", &tid, &n) == 1 && n && name[n])
-		return asprintf(out, "threads %s", name + n) < 0 ? -ENOMEM : 0;
-	else
-		*out = strdup(name);
-	return *out ? 0 : -ENOMEM;
+	e->row.id = row->id;
+	rc = one_process ? row_name(&row->id, &name) : row_name_of_all(&row->id, &name);
+	if (rc) {
+		text_free(&name);
+		return rc;
+	}
+	e->row.name = name.p;
+	if (!one_process) {
+		e->row.id = row_labelled(row->id.kind, name.p);
+	} else if (row_is_mapping(&row->id)) {
+		e->start = row->id.start;
+		e->end = row->id.end;
+	}
+	return 0;
 }
 
 static int add_entry(entry_vec *v, const struct diff *d, const struct ledger_row *row,
 		     const enum category *as, bool is_b)
 {
-	struct entry e = {
-		.row = { .cat = as[row->cat], .kind = row->kind, .unexplained = row->unexplained },
-		.is_b = is_b
-	};
+	struct entry e = { .row = { .cat = as[row->cat], .unexplained = row->unexplained },
+			   .is_b = is_b };
 
 	sizes_add(&e.row.s, is_b, row->resident, row->virtual_, row->swap, row->huge);
 	if (sizes_empty(&e.row.s))
 		return 0;
-	if (d->process == DIFF_SAME) {
-		e.row.name = strdup(row->name);
-		if (e.row.name && !parse_range(row->name, &e.start, &e.end))
-			e.start = e.end = 0;
-	} else if (general_name(row->name, &e.row.name)) {
-		e.row.name = NULL;
-	}
-	if (e.row.name && !vec_push(v, e))
+	if (!name_entry(&e, row, d->process == DIFF_SAME) && !vec_push(v, e))
 		return 0;
 	free(e.row.name);
 	return -ENOMEM;
@@ -123,22 +107,32 @@ static int by_kind(const struct entry *x, const struct entry *y)
 {
 	if (x->row.cat != y->row.cat)
 		return x->row.cat < y->row.cat ? -1 : 1;
-	return (x->row.kind > y->row.kind) - (x->row.kind < y->row.kind);
+	return (x->row.id.kind > y->row.id.kind) - (x->row.id.kind < y->row.id.kind);
 }
 
-static int by_name(const void *a, const void *b)
+/* A thread stays the same one when it gives itself another name. */
+static int compare_ids(const struct entry *x, const struct entry *y)
+{
+	struct row_id a = x->row.id, b = y->row.id;
+
+	if (a.tid && a.tid == b.tid)
+		a.label = b.label = NULL;
+	return row_compare(&a, &b);
+}
+
+static int by_id(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 	int c = by_kind(x, y);
 
 	if (!c)
-		c = strcmp(x->row.name, y->row.name);
+		c = compare_ids(x, y);
 	return c ? c : x->is_b - y->is_b;
 }
 
-static int same_name(const struct entry *x, const struct entry *y)
+static bool same_id(const struct entry *x, const struct entry *y)
 {
-	return !by_kind(x, y) && !strcmp(x->row.name, y->row.name);
+	return !by_kind(x, y) && !compare_ids(x, y);
 }
 
 static int by_start(const void *a, const void *b)
@@ -151,7 +145,7 @@ static int by_start(const void *a, const void *b)
 	return c ? c : x->is_b - y->is_b;
 }
 
-static int same_start(const struct entry *x, const struct entry *y)
+static bool same_start(const struct entry *x, const struct entry *y)
 {
 	return !by_kind(x, y) && x->start && x->start == y->start;
 }
@@ -166,32 +160,34 @@ static int by_end(const void *a, const void *b)
 	return c ? c : x->is_b - y->is_b;
 }
 
-static int same_end(const struct entry *x, const struct entry *y)
+static bool same_end(const struct entry *x, const struct entry *y)
 {
 	return !by_kind(x, y) && x->end && x->end == y->end;
 }
 
-/* Puts one into the other. B's name, which is the newer one, stays. */
+/* Puts one into the other. What B calls it, which is newer, stays. */
 static void join_two(struct entry *into, struct entry *from)
 {
 	struct entry *old = into->is_b ? from : into;
 	char *name = into->is_b ? into->row.name : from->row.name;
+	struct row_id id = into->is_b ? into->row.id : from->row.id;
 
 	sizes_join(&into->row.s, &from->row.s);
 	into->row.unexplained |= from->row.unexplained;
 	free(old->row.name);
 	into->row.name = name;
+	into->row.id = id;
 }
 
-/* Joins all that have one name. */
-static void join_names(entry_vec *v)
+/* Joins all that are one. */
+static void join_ids(entry_vec *v)
 {
 	size_t n = 0;
 
 	if (v->n)
-		qsort(v->v, v->n, sizeof(*v->v), by_name);
+		qsort(v->v, v->n, sizeof(*v->v), by_id);
 	for (size_t i = 0; i < v->n; i++) {
-		if (n && same_name(&v->v[n - 1], &v->v[i]))
+		if (n && same_id(&v->v[n - 1], &v->v[i]))
 			join_two(&v->v[n - 1], &v->v[i]);
 		else
 			v->v[n++] = v->v[i];
@@ -201,7 +197,7 @@ static void join_names(entry_vec *v)
 
 /* Joins one of A with one of B, where there is just one of each with that start, or end. */
 static void join_pairs(entry_vec *v, int (*order)(const void *, const void *),
-		       int (*same)(const struct entry *, const struct entry *))
+		       bool (*same)(const struct entry *, const struct entry *))
 {
 	size_t n = 0, size;
 
@@ -222,7 +218,7 @@ static void join_pairs(entry_vec *v, int (*order)(const void *, const void *),
 	v->n = n;
 }
 
-/* Those that have both sides by their name are settled. */
+/* Those that have both sides by now are settled. */
 static void settle_pairs(entry_vec *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
@@ -257,7 +253,7 @@ int diff_rows_make(struct diff *d, const enum category as[CAT_COUNT])
 		for (size_t i = 0; i < l->rows.n && !rc; i++)
 			rc = add_entry(&v, d, &l->rows.v[i], as, is_b);
 	}
-	join_names(&v);
+	join_ids(&v);
 	settle_pairs(&v);
 	join_pairs(&v, by_start, same_start);
 	join_pairs(&v, by_end, same_end);

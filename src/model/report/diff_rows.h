@@ -15,9 +15,11 @@ int sizes_compare(const struct delta_sizes *x, const struct delta_sizes *y);
 
 /*
  * Fills d->rows, grouped by category, in order. `as`: the category that each category stands under.
- * Rows of one kind and name are one row; in one process mappings without a name are one where
- * their start or their end is, as they grow at either; of two processes, what an address or a
- * thread id tells apart is added up. O(n log n). 0 or -ENOMEM.
+ * Rows of one id are one row. In one process a thread is its id, whatever its name; mappings
+ * without a name are one where their start or their end is, as they grow at either. Of two
+ * processes (a program that was started again), rows that only an address or a thread id tells
+ * apart are added up: threads of one name, arenas, mappings without a name. O(n log n). 0 or
+ * -ENOMEM.
  */
 int diff_rows_make(struct diff *d, const enum category as[CAT_COUNT]);
 
