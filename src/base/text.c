@@ -63,13 +63,10 @@ void text_free(struct text *t)
 	*t = (struct text){ 0 };
 }
 
-int text_read_at(int dirfd, const char *path, size_t max, struct text *out)
+int text_read_fd(int fd, size_t max, struct text *out)
 {
-	_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t start = out->n;
 
-	if (fd < 0)
-		return -errno;
 	for (;;) {
 		ssize_t r;
 
@@ -77,7 +74,7 @@ int text_read_at(int dirfd, const char *path, size_t max, struct text *out)
 			return -EFBIG;
 		if (reserve(out, 16384))
 			return -ENOMEM;
-		r = read(fd, out->p + out->n, out->cap - out->n - 1);
+		r = pread(fd, out->p + out->n, out->cap - out->n - 1, out->n - start);
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r < 0)
@@ -87,6 +84,13 @@ int text_read_at(int dirfd, const char *path, size_t max, struct text *out)
 		if (!r)
 			return 0;
 	}
+}
+
+int text_read_at(int dirfd, const char *path, size_t max, struct text *out)
+{
+	_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	return fd < 0 ? -errno : text_read_fd(fd, max, out);
 }
 
 bool text_field_u64(const char *text, const char *key, uint64_t *out)

@@ -24,6 +24,10 @@ void text_free(struct text *t);
  * 0, -errno of open/read, -EFBIG past max. */
 int text_read_at(int dirfd, const char *path, size_t max, struct text *out);
 
+/* The same of a file that is open, from its beginning, by offset: a file of /proc that is kept open
+ * is read again so. */
+int text_read_fd(int fd, size_t max, struct text *out);
+
 /* The number behind `key` at the start of a line ("VmRSS:\t  12 kB"), times 1024 when the line
  * ends in kB. false when there is no such line or no number. */
 bool text_field_u64(const char *text, const char *key, uint64_t *out);

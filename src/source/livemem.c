@@ -3,14 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "source/handle_impl.h"
 #include "source/memsrc_impl.h"
-#include "source/userfault.h"
 
 enum {
 	LINE = 1024, /* divides every page size */
@@ -21,19 +20,18 @@ enum {
 	PRESENCE_PAGES = 64,
 	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
 	IOVS = 256,
-	MAPS_MAX = 64 << 20,
 };
 
-int livemem_init(struct livemem *l, pid_t pid, int proc_fd, int pidfd, const struct pagemap *p)
+void livemem_init(struct livemem *l, struct handle *h)
 {
-	*l = (struct livemem){ .pagemap = p,
-			       .pid = pid,
-			       .proc_fd = proc_fd,
-			       .pidfd = pidfd,
-			       .page_size = p->page_size };
-	l->mem = openat(proc_fd, "mem", O_RDONLY | O_CLOEXEC);
-	if (l->mem < 0)
-		return -errno;
+	*l = (struct livemem){ .h = h, .pagemap = &h->pagemap, .page_size = h->page_size };
+}
+
+/* With the first read: a snapshot of counters needs none of it. */
+static int make_caches(struct livemem *l)
+{
+	if (l->entries)
+		return 0;
 	l->presence = calloc(PRESENCES, sizeof(*l->presence));
 	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
 	l->line_slot = calloc(1 << HASH_BITS, sizeof(*l->line_slot));
@@ -48,7 +46,6 @@ int livemem_init(struct livemem *l, pid_t pid, int proc_fd, int pidfd, const str
 
 void livemem_deinit(struct livemem *l)
 {
-	close_fd(&l->mem);
 	maps_free(&l->maps);
 	vec_free(&l->userfault);
 	free(l->presence);
@@ -65,8 +62,10 @@ void livemem_deinit(struct livemem *l)
 
 void livemem_flush(struct livemem *l)
 {
-	memset(l->presence, 0, PRESENCES * sizeof(*l->presence));
-	memset(l->line_tag, 0, LINES * sizeof(*l->line_tag));
+	if (l->entries) {
+		memset(l->presence, 0, PRESENCES * sizeof(*l->presence));
+		memset(l->line_tag, 0, LINES * sizeof(*l->line_tag));
+	}
 	maps_free(&l->maps);
 	l->maps_known = false;
 	l->userfault.n = 0;
@@ -79,8 +78,7 @@ const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
 
 	if (!l->maps_known) {
 		l->maps_known = true;
-		if (text_read_at(l->proc_fd, "maps", MAPS_MAX, &t) || !t.p ||
-		    maps_parse(t.p, &l->maps, NULL))
+		if (handle_text(l->h, "proc/maps", &t) || !t.p || maps_parse(t.p, &l->maps, NULL))
 			maps_free(&l->maps);
 	}
 	return maps_find(&l->maps, addr);
@@ -95,7 +93,7 @@ static bool is_own(struct livemem *l, uint64_t addr, uint64_t *stop)
 
 	if (l->userfault_state == USERFAULT_UNREAD) {
 		l->userfault_state = USERFAULT_KNOWN;
-		if (!userfault_none_on_host() && userfault_read(l->proc_fd, &l->userfault))
+		if (handle_userfault(l->h, &l->userfault))
 			l->userfault_state = USERFAULT_UNKNOWN;
 	}
 	if (l->userfault_state == USERFAULT_UNKNOWN)
@@ -153,16 +151,6 @@ static int add_absent(struct livemem *l, bool untouched, uint64_t start, uint64_
 	return 0;
 }
 
-/* False once the process has exited: until then its PID cannot name another one. */
-static bool still_there(const struct livemem *l)
-{
-	struct pollfd p = { .fd = l->pidfd, .events = POLLIN };
-
-	if (l->pidfd >= 0)
-		return poll(&p, 1, 0) == 0;
-	return pagemap_has_mm(l->pagemap);
-}
-
 /*
  * Copies from the target through `remote` into `local`. Bytes copied, stopping short at the first
  * page that can't be read; -EFAULT when that is the very first; -ESRCH when the target is gone.
@@ -172,18 +160,18 @@ static ssize_t copy_runs(struct livemem *l, const struct iovec *local, const str
 {
 	ssize_t r;
 
-	if (!l->by_procmem) {
-		r = process_vm_readv(l->pid, local, n, remote, n, 0);
+	if (!l->h->by_procmem) {
+		r = process_vm_readv(l->h->pid, local, n, remote, n, 0);
+		/* It goes by the PID, which names the process as long as the memory is there. */
 		if (r >= 0 || errno == EFAULT)
-			return !still_there(l) ? -ESRCH : r >= 0 ? r : -EFAULT;
-		if (errno == ESRCH)
-			return -ESRCH;
-		/* seccomp filters of older container engines refuse it (EPERM, ENOSYS) */
-		l->by_procmem = true;
+			return !pagemap_has_mm(l->pagemap) ? -ESRCH : r >= 0 ? r : -EFAULT;
+		/* seccomp filters of older container engines refuse it (EPERM, ENOSYS); of a dying
+		 * process whose first thread has gone it says ESRCH, while mem still reads. */
+		l->h->by_procmem = true;
 	}
 	/* Runs need not touch: one at a time. The caller comes back for the rest. */
 	do
-		r = pread(l->mem, local[0].iov_base, local[0].iov_len,
+		r = pread(l->h->mem, local[0].iov_base, local[0].iov_len,
 			  (off_t)(uintptr_t)remote[0].iov_base);
 	while (r < 0 && errno == EINTR);
 	if (r > 0)
@@ -205,7 +193,7 @@ static int copy_stubborn(struct livemem *l, uint64_t addr, uint8_t *buf, size_t 
 	if (n > len)
 		n = len;
 	do
-		r = pread(l->mem, buf, n, addr);
+		r = pread(l->h->mem, buf, n, addr);
 	while (r < 0 && errno == EINTR);
 	if (r == (ssize_t)n)
 		return n;
@@ -386,7 +374,7 @@ static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
 	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
 	/* The fd is bound to the mm: for one line it costs half of process_vm_readv, after which
 	 * the PID has to be checked. */
-	got = pread(l->mem, l->lines + slot * LINE, n * LINE, line * LINE);
+	got = pread(l->h->mem, l->lines + slot * LINE, n * LINE, line * LINE);
 	for (size_t i = 0; got >= (ssize_t)((i + 1) * LINE); i++) {
 		l->line_tag[slot + i] = line + i + 1;
 		*slot_of(l, line + i) = slot + i;
@@ -430,6 +418,8 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 	uint64_t step = (uint64_t)IOVS * l->page_size;
 	uint8_t *p = buf;
 
+	if (make_caches(l))
+		return -ENOMEM;
 	for (uint64_t a = start; a < end; a += step) {
 		uint64_t stop = end - a < step ? end : a + step;
 		size_t pages, n = (stop - a) / l->page_size;
@@ -459,8 +449,10 @@ int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, si
 		 range_vec *holes)
 {
 	uint8_t *p = buf;
-	int rc = 0;
+	int rc = make_caches(l);
 
+	if (rc)
+		return rc;
 	if (len > AHEAD * LINE)
 		return read_large(l, untouched, addr, p, len, holes);
 	while (len && !rc) {

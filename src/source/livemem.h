@@ -14,6 +14,7 @@
 
 #include "base/range.h"
 #include "proc/maps.h"
+#include "source/handle.h"
 #include "source/pagemap.h"
 
 struct livemem_presence {	     /* 64 pages */
@@ -22,12 +23,9 @@ struct livemem_presence {	     /* 64 pages */
 };
 
 struct livemem {
-	const struct pagemap *pagemap; /* borrowed */
-	pid_t pid;
-	int proc_fd, pidfd; /* borrowed; pidfd may be −1 */
-	int mem;	    /* /proc/PID/mem, bound to the mm of the open */
+	struct handle *h;	       /* borrowed */
+	const struct pagemap *pagemap; /* the handle's */
 	uint32_t page_size;
-	bool by_procmem; /* process_vm_readv is not to be had */
 
 	struct livemem_presence *presence;
 	uint64_t *line_tag; /* address / LINE, + 1; 0: empty */
@@ -38,11 +36,10 @@ struct livemem {
 	bool maps_known;
 	range_vec userfault; /* ranges that others fill; read when first needed */
 	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
-	uint64_t *entries; /* scratch for large reads */
+	uint64_t *entries; /* scratch for large reads; NULL: no cache was made yet */
 };
 
-/* The fds stay the caller's. 0, -errno of opening /proc/PID/mem. */
-int livemem_init(struct livemem *l, pid_t pid, int proc_fd, int pidfd, const struct pagemap *p);
+void livemem_init(struct livemem *l, struct handle *h);
 void livemem_deinit(struct livemem *l);
 
 /* As memsrc_ops.read. untouched: absent pages that nobody has touched yet read as the zeros that

@@ -1,55 +1,71 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "source/memsrc_impl.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "source/capture_impl.h"
+#include "source/handle_impl.h"
 #include "rsscope/capture.h"
 
 /* So many retries of a pass are told apart; a reader of captures takes no more. */
 enum { EPOCH_MAX = CAPTURE_STREAMS_MAX / PASS_COUNT - 1 };
 
-static int open_by_magic(const char *path, struct memsrc **out, struct err *e)
+static int open_file(struct handle *h, struct memsrc **out, struct err *e)
 {
-	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int (*open_kind)(const char *path, int fd, uint64_t size, struct memsrc **out,
-			 struct err *e) = NULL;
-	uint8_t head[8] = { 0 };
-	struct stat st;
-	int mine;
+	int fd = fcntl(h->file, F_DUPFD_CLOEXEC, 3);
+	struct err why = { 0 };
+	int rc = -errno;
 
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	if (S_ISREG(st.st_mode) && pread(fd, head, sizeof(head), 0) >= 0) {
-		if (!memcmp(head, CAPTURE_MAGIC, sizeof(head)))
-			open_kind = capture_open;
-		else if (!memcmp(head, ELFMAG, SELFMAG))
-			open_kind = core_open;
-	}
-	if (!open_kind)
-		return err_set(e, -EINVAL,
-			       "%s is neither a capture of rsscope nor an ELF core file", path);
-	mine = fd;
-	fd = -1;
-	return open_kind(path, mine, st.st_size, out, e);
+	if (fd >= 0)
+		rc = h->kind == MEMSRC_CAPTURE ? capture_open(h->path, fd, h->size, out, &why)
+					       : core_open(h->path, fd, h->size, out, &why);
+	if (rc && !why.code)
+		err_set(&why, rc, "%s: %s", h->path, strerror(-rc));
+	if (rc && e)
+		*e = why;
+	return rc;
+}
+
+int memsrc_open(struct handle *h, struct memsrc **out, struct err *e)
+{
+	int rc = h->kind == MEMSRC_LIVE ? live_open(h, out) : open_file(h, out, e);
+
+	if (!rc)
+		(*out)->handle = h;
+	return rc;
+}
+
+/* A snapshot that closes its handle; rc: of opening the handle. */
+static int open_owning(int rc, struct handle *h, struct memsrc **out, struct err *e)
+{
+	if (rc)
+		return rc;
+	rc = memsrc_open(h, out, e);
+	if (rc)
+		handle_close(h);
+	else
+		(*out)->owns_handle = true;
+	return rc;
+}
+
+int memsrc_open_live(pid_t pid, struct memsrc **out, struct err *e)
+{
+	struct handle *h = NULL;
+	int rc = handle_open_live(pid, &h, e);
+
+	return open_owning(rc, h, out, e);
 }
 
 int memsrc_open_file(const char *path, struct memsrc **out, struct err *e)
 {
-	struct err why = { 0 };
-	int rc = open_by_magic(path, out, &why);
+	struct handle *h = NULL;
+	int rc = handle_open_file(path, &h, e);
 
-	if (rc && !why.code)
-		err_set(&why, rc, "%s: %s", path, strerror(-rc));
-	if (rc && e)
-		*e = why;
-	return rc;
+	return open_owning(rc, h, out, e);
 }
 
 void memsrc_deinit(struct memsrc *m)
@@ -62,10 +78,19 @@ void memsrc_deinit(struct memsrc *m)
 
 void memsrc_close(struct memsrc *m)
 {
+	struct handle *own;
+
 	if (!m)
 		return;
+	own = m->owns_handle ? m->handle : NULL;
 	memsrc_deinit(m);
 	m->ops->close(m);
+	handle_close(own);
+}
+
+struct handle *memsrc_handle(const struct memsrc *m)
+{
+	return m->handle;
 }
 
 enum memsrc_kind memsrc_kind(const struct memsrc *m)

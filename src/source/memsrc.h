@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where facts about a process come from: a live process, a capture, an ELF core.
+ * A snapshot: where facts about a process come from, of a live process, a capture, an ELF core.
+ * The process itself is a `struct handle` (handle.h); notes, passes, statistics, caches and the tee
+ * belong to the snapshot, so that each of several on one handle has its own.
  *
  * Everything that rsscope knows about a target passes through this interface and nothing else, so
  * that what works live works on a file, and a capture is nothing but the answers that were given.
@@ -26,8 +28,7 @@
 #include "base/range.h"
 #include "base/text.h"
 #include "proc/texts.h"
-
-enum memsrc_kind { MEMSRC_LIVE, MEMSRC_CAPTURE, MEMSRC_CORE };
+#include "source/handle.h"
 
 /* Flags of the ranges that memsrc_pages gives. Absent pages are in no range. */
 enum page_flag {
@@ -61,17 +62,21 @@ struct memsrc_stats {
 };
 
 /*
- * Opens a live process: takes a pidfd and the start time, so that a reused PID is noticed.
- * -ESRCH no such process; -EACCES/-EPERM not permitted (the text names the capability or mount);
- * -ENODATA a kernel thread (it has no memory of its own).
+ * Begins a snapshot on a handle, which is borrowed and outlives it. Of a process: no system call.
+ * Of a file: reads its index. -ENOMEM; -EINVAL with a text that says what is wrong with the file.
  */
+int memsrc_open(struct handle *h, struct memsrc **out, struct err *e);
+
+/* The same on a handle of its own, closed with it. As handle_open_live. */
 int memsrc_open_live(pid_t pid, struct memsrc **out, struct err *e);
 
-/* Opens a capture (rsscope's own) or an ELF core: told apart by their first bytes.
- * -EINVAL with a text that says what is wrong with the file. */
+/* As handle_open_file, then as memsrc_open. */
 int memsrc_open_file(const char *path, struct memsrc **out, struct err *e);
 
 void memsrc_close(struct memsrc *m); /* NULL-safe */
+
+/* Whose snapshot it is: borrowed. */
+struct handle *memsrc_handle(const struct memsrc *m);
 
 enum memsrc_kind memsrc_kind(const struct memsrc *m);
 pid_t memsrc_pid(const struct memsrc *m);

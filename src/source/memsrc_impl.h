@@ -55,6 +55,8 @@ struct memsrc_noted {
 struct memsrc {
 	const struct memsrc_ops *ops;
 	enum memsrc_kind kind;
+	struct handle *handle; /* NULL in tests that have none */
+	bool owns_handle;
 	pid_t pid;
 	uint32_t page_size;
 	struct memsrc_stats stats;
@@ -67,6 +69,10 @@ struct memsrc {
 
 /* What memsrc_close does for every kind before ops->close. */
 void memsrc_deinit(struct memsrc *m);
+
+/* ---- a process: the handle stays the caller's. -ENOMEM. */
+
+int live_open(struct handle *h, struct memsrc **out);
 
 /* ---- files: take fd over, also on failure. Where e is left empty the code tells all. */
 

@@ -453,7 +453,7 @@ static int ranges_by_entries(const struct pagemap *p, const struct maps *maps, u
 	return rc;
 }
 
-int pagemap_ranges(const struct pagemap *p, int proc_fd, uint64_t start, uint64_t end,
+int pagemap_ranges(const struct pagemap *p, int maps_fd, uint64_t start, uint64_t end,
 		   range_vec *out)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
@@ -465,7 +465,7 @@ int pagemap_ranges(const struct pagemap *p, int proc_fd, uint64_t start, uint64_
 		end = end > UINT64_MAX - p->page_size ? UINT64_MAX - p->page_size + 1
 						      : end + p->page_size - end % p->page_size;
 	if (!p->scan || end - start > SMALL_MAX)
-		rc = text_read_at(proc_fd, "maps", MAPS_MAX, &t);
+		rc = text_read_fd(maps_fd, MAPS_MAX, &t);
 	if (!rc)
 		rc = maps_parse(t.p ? t.p : "", &maps, NULL);
 	if (!rc)

@@ -46,8 +46,8 @@ long pagemap_entries(const struct pagemap *p, uint64_t vpn, uint64_t *entry, siz
  * present. */
 long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
-/* What memsrc_pages does. proc_fd: for the VMAs. */
-int pagemap_ranges(const struct pagemap *p, int proc_fd, uint64_t start, uint64_t end,
+/* What memsrc_pages does. maps_fd: /proc/PID/maps. */
+int pagemap_ranges(const struct pagemap *p, int maps_fd, uint64_t start, uint64_t end,
 		   range_vec *out);
 
 const char *pagemap_how(const struct pagemap *p);

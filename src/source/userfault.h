@@ -13,9 +13,9 @@
 
 #include "base/range.h"
 
-/* Whether no process of this host has a userfaultfd: its slab is empty. One small file. False as
- * well where the kernel does not tell. */
-bool userfault_none_on_host(void);
+/* Whether no process of the host has a userfaultfd: by the count of its slab's objects, as the
+ * kernel writes it ("0", or "12 N0=12"). NULL: the kernel does not tell, false. */
+bool userfault_none(const char *objects);
 
 /* Those of the process, appended to *out in order. 0 or -errno. */
 int userfault_read(int proc_fd, range_vec *out);

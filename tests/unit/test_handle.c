@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A process kept open: one handle, several snapshots; what the handle sees of exec and of dying. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "base/text.h"
+#include "source/memsrc_impl.h"
+
+static volatile uint64_t word = 0x1122334455667788;
+
+struct child {
+	pid_t pid;
+	int go;	  /* a byte lets it go on */
+	int told; /* it says a byte; EOF once it has called execve */
+};
+
+typedef void child_fn(struct child *c);
+
+/* f runs in the child with its own ends of the pipes. */
+static struct child child_start(child_fn *f)
+{
+	int go[2], told[2];
+	struct child c;
+
+	REQUIRE(!pipe2(go, O_CLOEXEC) && !pipe2(told, O_CLOEXEC));
+	c.pid = fork();
+	if (!c.pid) {
+		close(go[1]);
+		close(told[0]);
+		f(&(struct child){ 0, go[0], told[1] });
+		_exit(1);
+	}
+	REQUIRE(c.pid > 0);
+	close(go[0]);
+	close(told[1]);
+	c.go = go[1];
+	c.told = told[0];
+	return c;
+}
+
+static void child_end(struct child *c)
+{
+	kill(c->pid, SIGKILL);
+	waitpid(c->pid, NULL, 0);
+	close_fd(&c->go);
+	close_fd(&c->told);
+}
+
+static void wait_byte(int fd)
+{
+	char byte;
+
+	while (read(fd, &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
+static struct handle *open_or_skip(struct child *c)
+{
+	struct handle *h = NULL;
+	struct err e = { 0 };
+	int rc = handle_open_live(c->pid, &h, &e);
+
+	if (rc == -EPERM || rc == -EACCES) {
+		child_end(c);
+		SKIP(e.text);
+	}
+	REQUIRE(!rc);
+	return h;
+}
+
+static int lowest_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static void just_wait(struct child *c)
+{
+	for (;;)
+		pause();
+}
+
+TEST(handle_snapshots)
+{
+	struct child c = child_start(just_wait);
+	struct handle *h = open_or_skip(&c);
+	struct memsrc *a = NULL, *b = NULL;
+	uint64_t got = 0, note = 7;
+	_text_ struct text t = { 0 };
+	int free_fd = lowest_fd();
+
+	REQUIRE(!memsrc_open(h, &a, NULL) && !memsrc_open(h, &b, NULL));
+	CHECK_INT(lowest_fd(), free_fd);
+	CHECK(memsrc_handle(a) == h && memsrc_pid(b) == c.pid);
+	CHECK(!memsrc_u64(a, PASS_BOOKS, (uintptr_t)&word, &got) && got == word);
+	CHECK(memsrc_stats(a)->reads == 1 && memsrc_stats(b)->reads == 0);
+	CHECK(!memsrc_note(a, "n", &note));
+	note = 8;
+	CHECK(!memsrc_note(b, "n", &note) && note == 8);
+	memsrc_close(a);
+	got = 0;
+	CHECK(!memsrc_u64(b, PASS_BOOKS, (uintptr_t)&word, &got) && got == word);
+	/* texts that are kept open are read afresh, from their beginning */
+	CHECK(!memsrc_text(b, "proc/statm", 0, &t) && t.n > 8);
+	free_fd = lowest_fd();
+	text_free(&t);
+	CHECK(!memsrc_text(b, "proc/statm", 0, &t) && t.n > 8);
+	CHECK_INT(lowest_fd(), free_fd);
+	CHECK_INT(memsrc_alive(b), 0);
+	memsrc_close(b);
+	CHECK(handle_check(h) == HANDLE_SAME && handle_start_time(h));
+	handle_close(h);
+	child_end(&c);
+}
+
+static int count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+TEST(handle_descriptors)
+{
+	struct child c = child_start(just_wait);
+	int before = count_fds();
+	struct handle *h = open_or_skip(&c);
+
+	CHECK(!handle_hold(h));
+	CHECK(count_fds() - before <= HANDLE_FDS);
+	handle_close(h);
+	CHECK_INT(count_fds(), before);
+	child_end(&c);
+}
+
+static void call_execve(struct child *c)
+{
+	wait_byte(c->go);
+	execl("/bin/sleep", "sleep", "1000", NULL);
+}
+
+TEST(handle_exec)
+{
+	struct child c = child_start(call_execve);
+	struct handle *h = open_or_skip(&c);
+	struct memsrc *m = NULL;
+	_text_ struct text before = { 0 }, after = { 0 };
+	uint64_t got;
+
+	REQUIRE(!memsrc_open(h, &m, NULL));
+	CHECK(!memsrc_text(m, "proc/maps", 0, &before));
+	CHECK(handle_check(h) == HANDLE_SAME);
+	REQUIRE(write(c.go, "", 1) == 1);
+	wait_byte(c.told); /* closed by execve */
+	while (handle_check(h) == HANDLE_SAME)
+		sched_yield();
+	CHECK(handle_check(h) == HANDLE_EXECED);
+	CHECK_INT(memsrc_alive(m), -ESRCH);
+	memsrc_flush(m);
+	CHECK_INT(memsrc_u64(m, PASS_BOOKS, (uintptr_t)&word, &got), -ESRCH);
+	memsrc_close(m);
+	REQUIRE(!handle_reopen(h, NULL));
+	CHECK(handle_check(h) == HANDLE_SAME);
+	REQUIRE(!memsrc_open(h, &m, NULL));
+	CHECK_INT(memsrc_alive(m), 0);
+	CHECK(!memsrc_text(m, "proc/maps", 0, &after));
+	CHECK(after.p && strstr(after.p, "sleep") && !strstr(before.p, "sleep"));
+	memsrc_close(m);
+	kill(c.pid, SIGKILL);
+	waitpid(c.pid, NULL, 0);
+	CHECK(handle_check(h) == HANDLE_GONE);
+	CHECK_INT(handle_reopen(h, NULL), -ESRCH);
+	handle_close(h);
+	child_end(&c);
+}
+
+static __attribute__((noreturn)) void *wait_for_ever(void *p)
+{
+	for (;;)
+		pause();
+}
+
+/* As the memory of a process that dies: its first thread has gone, others have not yet. */
+static void lose_leader(struct child *c)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, wait_for_ever, NULL))
+		return;
+	if (write(c->told, "", 1) == 1)
+		wait_byte(c->go);
+	syscall(SYS_exit, 0);
+}
+
+static bool is_zombie(pid_t pid)
+{
+	_text_ struct text t = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	return !text_read_at(AT_FDCWD, path, 4096, &t) && t.p && strstr(t.p, ") Z ");
+}
+
+TEST(handle_dying)
+{
+	struct child c = child_start(lose_leader);
+	struct handle *h;
+	struct memsrc *m = NULL;
+	_text_ struct text maps = { 0 };
+	range_vec pages = { 0 };
+	uint64_t page = (uintptr_t)&word & -(uint64_t)getpagesize();
+	_free_ uint8_t *large = malloc(1 << 16);
+
+	wait_byte(c.told);
+	h = open_or_skip(&c);
+	REQUIRE(!memsrc_open(h, &m, NULL) && write(c.go, "", 1) == 1);
+	while (!is_zombie(c.pid))
+		sched_yield();
+	CHECK(handle_check(h) == HANDLE_SAME);
+	CHECK(!memsrc_text(m, "proc/maps", 0, &maps) && maps.n > 100);
+	CHECK(!memsrc_pages(m, 0, page, page + getpagesize(), &pages) && pages.n == 1);
+	/* more than the cache takes: what process_vm_readv would read, had it not lost the PID */
+	CHECK(memsrc_read(m, PASS_BOOKS, (uintptr_t)&word, large, 1 << 16) != -ESRCH);
+	CHECK(!memcmp(large, (const void *)&word, sizeof(word)));
+	vec_free(&pages);
+	memsrc_close(m);
+	handle_close(h);
+	child_end(&c);
+}
