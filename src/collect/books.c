@@ -40,12 +40,16 @@ static int copy_metrics(struct look *k, const struct go_metrics *m)
 	k->sums = m->sums;
 	k->has_sums = !m->torn;
 	if (m->absent[0] &&
-	    report_missing(k->r, "go.metrics", "a symbol table in the binary, or a quieter moment",
-			   "nothing in memory bears these out: %s", m->absent))
+	    report_missing(k->r, "go.metrics", "another snapshot",
+			   "could not be cross-checked, so not reported: %s", m->absent))
 		return -ENOMEM;
-	return m->torn ? report_missing(k->r, "go.metrics", "a quieter moment",
-					"the runtime's figures disagree in each of %u reads: they "
-					"may mix two moments",
+	if (m->never[0] &&
+	    report_missing_always(k->r, "go.metrics", "a symbol table in the binary",
+				  "could not be cross-checked, so not reported: %s", m->never))
+		return -ENOMEM;
+	return m->torn ? report_missing(k->r, "go.metrics", "another snapshot",
+					"the runtime's counters disagreed in each of %u reads: "
+					"the target changed during the snapshot",
 					m->retries + 1)
 		       : 0;
 }
@@ -59,14 +63,14 @@ static int read_goroutines(struct look *k)
 
 	if (r)
 		return report_missing(k->r, "go.goroutines", "", "%s",
-				      e.text[0] ? e.text : "the goroutine table was not found");
+				      e.text[0] ? e.text : "goroutine table not found");
 	g->goroutines = OPT(n.total);
 	for (unsigned int i = 0; i < GO_GSTATUS_COUNT; i++)
 		if (n.by_status[i] && named_add(&g->by_state, go_gstatus_name(i), n.by_status[i]))
 			return -ENOMEM;
-	return n.truncated ? report_missing(k->r, "go.goroutines", "",
-					    "more goroutines than are counted")
-			   : 0;
+	return n.truncated
+		       ? report_missing(k->r, "go.goroutines", "", "too many goroutines to count")
+		       : 0;
 }
 
 int look_metrics(struct look *k)
@@ -121,6 +125,11 @@ static int copy_cgroup(struct look *k, const struct cgroup *c)
 		if (vec_push(&o->rows, row))
 			return -ENOMEM;
 	}
+	if (c->version == 1 && c->has_usage &&
+	    report_missing_always(k->r, "cgroup.rows", "cgroup v2",
+				  "cgroup v1 has no rows for kernel_stack, pagetables, percpu, "
+				  "sock, slab"))
+		return -ENOMEM;
 	return c->missing[0] ? report_missing(k->r, "cgroup", "", "%s", c->missing) : 0;
 }
 

@@ -113,15 +113,16 @@ static int read_heap(struct look *k)
 	if (!r)
 		r = go_regions_read(&k->rt, &k->regions, &e);
 	if (!r && e.text[0])
-		r = report_missing(k->r, "ledger[go].rows", "a quieter moment",
-				   "these did not add up and are not told apart: %s", e.text);
+		r = report_missing(k->r, "ledger[go].rows", "another snapshot",
+				   "the target changed during the scan, so these are one row: %s",
+				   e.text);
 	if (!r)
 		r = go_threads_read(&k->rt, &k->threads, &e);
 	k->r->go.spans = OPT(k->heap.nspans);
 	if (!r || r == -ESRCH || r == -ENOMEM)
 		return r;
 	k->r->partial = true;
-	return report_missing(k->r, "ledger[go]", "a quieter moment", "%s", e.text);
+	return report_missing(k->r, "ledger[go]", "another snapshot", "%s", e.text);
 }
 
 /* A thread that waits for the CPU in the middle of a change looks like rest, for a while. */
@@ -160,13 +161,13 @@ static int check_heap(struct look *k, const struct go_heap *again)
 		return 0;
 	}
 	if (d)
-		return report_missing(k->r, "ledger[go/heap]", "a quieter moment",
-				      "spans and pages do not add up to the runtime's own sums: %s "
+		return report_missing(k->r, "ledger[go/heap]", "another snapshot",
+				      "spans and pages do not add up to the runtime's counters: %s "
 				      "differ by %s",
 				      what, text_bytes(bytes, sizeof(bytes), d));
 	d = k->heap.bad;
-	return d ? report_missing(k->r, "ledger[go/heap]", "a quieter moment",
-				  "%" PRIu64 " spans or page caches make no sense", d)
+	return d ? report_missing(k->r, "ledger[go/heap]", "another snapshot",
+				  "%" PRIu64 " spans or page caches are inconsistent", d)
 		 : 0;
 }
 
@@ -305,11 +306,11 @@ static int build_ledger(struct look *k, const struct maps *after, const struct g
 		r = look_uncertainty(k, k->has_go ? again : NULL, after);
 	if (!r && k->unread_bits)
 		r = report_missing(k->r, "ledger[go/heap/objects]", "",
-				   "the bitmaps of some spans are not resident: their objects are "
-				   "not told apart");
+				   "the bitmaps of some spans are swapped out or unreadable: their "
+				   "objects are one row");
 	if (!r && k->at_rest && k->odd_spans)
-		r = report_missing(k->r, "ledger[go/heap/objects]", "a quieter moment",
-				   "%" PRIu64 " spans say another number of objects than their "
+		r = report_missing(k->r, "ledger[go/heap/objects]", "another snapshot",
+				   "%" PRIu64 " spans count another number of objects than their "
 				   "bitmaps",
 				   k->odd_spans);
 	return r;
@@ -342,7 +343,7 @@ static int look_memory(struct look *k, struct err *e)
 	if (!r)
 		r = maps_read(memsrc_texts(k->m), 2, &maps_after, e);
 	if (!r && k->has_go && go_heap_again(&k->rt, &k->heap, &again, NULL))
-		r = report_missing(k->r, "ledger[].uncertainty", "a quieter moment",
+		r = report_missing(k->r, "ledger[].uncertainty", "another snapshot",
 				   "the span table could not be read a second time");
 	vec_free(&k->heap.keys); /* nothing is read a third time */
 	if (!r && k->has_go)

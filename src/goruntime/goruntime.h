@@ -106,7 +106,8 @@ struct go_metrics {
 	unsigned int retries;  /* torn reads that were thrown away */
 	bool torn;	       /* the last attempt was torn too: figures may mix two moments */
 	struct go_sums sums;
-	char absent[256]; /* names that the release has and that could not be had; "" */
+	char absent[256]; /* names that the release has and that could not be read; "" */
+	char never[128];  /* of these: those that no snapshot of this binary can have */
 };
 
 /*

@@ -33,11 +33,21 @@ int metrics_add(struct go_metrics *g, const char *name, uint64_t v)
 	return vec_push(&g->v, (struct go_metric){ name, v });
 }
 
+static void add_name(char *list, size_t size, const char *name)
+{
+	size_t n = strlen(list);
+
+	snprintf(list + n, size - n, "%s%s", n ? ", " : "", name);
+}
+
 void metrics_absent(struct go_metrics *g, const char *name)
 {
-	size_t n = strlen(g->absent);
+	add_name(g->absent, sizeof(g->absent), name);
+}
 
-	snprintf(g->absent + n, sizeof(g->absent) - n, "%s%s", n ? ", " : "", name);
+void metrics_never(struct go_metrics *g, const char *name)
+{
+	add_name(g->never, sizeof(g->never), name);
 }
 
 static int snap_read(const struct go_runtime *rt, struct snap *s)

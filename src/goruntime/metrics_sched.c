@@ -343,8 +343,9 @@ static int put_starting_size(struct go_metrics *g, struct sched *s)
 	return r;
 }
 
-/* Finalizers and cleanups that were queued and that ran: bare numbers. Cleanups' are spread over
- * the Ps, where nothing bears them out. Names of these came with the goroutines' states. */
+/* Finalizers and cleanups that were queued and that ran: plain integers, which only a symbol table
+ * leads to. Cleanups' are spread over the Ps, where nothing can verify them. These metrics came
+ * with the goroutines' states. */
 static int put_finals(struct go_metrics *g, struct sched *s)
 {
 	const struct go_globals *v = &s->rt->g;
@@ -352,9 +353,12 @@ static int put_finals(struct go_metrics *g, struct sched *s)
 
 	if (!go_has(s->l, GO_SCHED_NGSYSCALLNOP))
 		return 0;
-	metrics_absent(g, "/gc/cleanups/*:cleanups");
-	if (!v->finqueued || !v->finexecuted ||
-	    rd_vars(s->rt, PASS_BOOKS, v->finqueued, &queued, 8) ||
+	metrics_never(g, "/gc/cleanups/*:cleanups");
+	if (!v->finqueued || !v->finexecuted) {
+		metrics_never(g, "/gc/finalizers/*:finalizers");
+		return 0;
+	}
+	if (rd_vars(s->rt, PASS_BOOKS, v->finqueued, &queued, 8) ||
 	    rd_vars(s->rt, PASS_BOOKS, v->finexecuted, &done, 8)) {
 		metrics_absent(g, "/gc/finalizers/*:finalizers");
 		return 0;

@@ -52,7 +52,7 @@ static void put_target(struct text_page *p)
 		 !t->has_binary	    ? "executable not readable"
 		 : !t->is_go	    ? "not a Go program"
 		 : t->go_version[0] ? t->go_version
-				    : "Go of unknown version",
+				    : "Go, version unknown",
 		 where, t->stripped ? ", stripped" : "", t->pie ? ", PIE" : "",
 		 t->cgo ? ", cgo" : "");
 	left -= page_put_name(p, TEXT_PLAIN, words, left);
@@ -82,7 +82,7 @@ static void put_rss(struct text_page *p)
 	if (r->rss.after.has)
 		para_add(&a, ", %s after", page_keep(p, b, r->rss.after.v));
 	if (!r->rss.before.has || !r->rss.after.has)
-		para_add(&a, ", %s not known",
+		para_add(&a, ", %s unknown",
 			 r->rss.before.has  ? "after"
 			 : r->rss.after.has ? "before"
 					    : "before and after");
@@ -91,7 +91,7 @@ static void put_rss(struct text_page *p)
 	if (r->rss.churn.has)
 		para_add(&a, ", churn %s", page_keep(p, b, r->rss.churn.v));
 	else
-		para_add(&a, ", churn not known");
+		para_add(&a, ", churn unknown");
 	para_end(&a);
 }
 
@@ -178,7 +178,7 @@ static void put_kernel(struct text_page *p)
 		para_add(&a, "(%" PRIu64 " thread%s of %s)", k->threads.v,
 			 k->threads.v == 1 ? "" : "s", page_keep(p, b, k->kernel_stack_size.v));
 	if (a.at)
-		para_add(&a, ": charged, not in RSS");
+		para_add(&a, "; charged, not in RSS");
 	para_end(&a);
 }
 
@@ -230,18 +230,18 @@ static void put_cgroup(struct text_page *p, enum terse terse)
 	if (c->usage.has)
 		para_add(&a, "%s", page_keep(p, b, c->usage.v));
 	else
-		para_add(&a, "usage not known");
+		para_add(&a, "usage unavailable");
 	if (c->effective_limit.has)
 		para_add(&a, "of %s", page_keep(p, b, c->effective_limit.v));
 	else
 		para_add(&a, "charged, %s",
-			 findings_unlimited(p->r) ? "no limit" : "limit not known");
+			 findings_unlimited(p->r) ? "no limit" : "limit unknown");
 	if (c->effective_limit.has && (!c->limit.has || c->limit.v != c->effective_limit.v))
 		para_add(&a, "(inherited)");
 	if (room.has)
-		para_add(&a, ", %s left", page_keep(p, b, room.v));
+		para_add(&a, ", headroom %s", page_keep(p, b, room.v));
 	if (o.charge_at_goal.has && c->effective_limit.has)
-		para_add(&a, "; at the GC's goal %s", page_keep(p, b, o.charge_at_goal.v));
+		para_add(&a, "; at the GC goal %s", page_keep(p, b, o.charge_at_goal.v));
 	if (o.charge_at_goal.has && c->effective_limit.has && o.reclaimable.v)
 		para_add(&a, "+ caches");
 	para_end(&a);
@@ -258,10 +258,10 @@ static void put_unexplained(struct text_page *p)
 	para_add(&a, "%s", page_keep(p, b, l->unexplained));
 	if (p->r->rss.scanned)
 		para_add(&a, "(%.2f\1%%)", 100.0 * l->unexplained / p->r->rss.scanned);
-	para_add(&a, ", of it unknown %s", page_keep(p, b, l->cat[CAT_UNKNOWN].resident));
+	para_add(&a, "; unattributed %s", page_keep(p, b, l->cat[CAT_UNKNOWN].resident));
 	para_add(&a, "; uncertain %s", page_keep(p, b, l->uncertainty));
 	if (l->conflict)
-		para_add(&a, "; claimed twice %s", page_keep(p, b, l->conflict));
+		para_add(&a, "; overlapping claims %s", page_keep(p, b, l->conflict));
 	for (size_t i = 0; i < p->r->losses.n; i++)
 		if (p->r->losses.v[i].v)
 			para_add(&a, "; lost %s\1%" PRIu64, p->r->losses.v[i].name,
@@ -279,7 +279,8 @@ static void put_missing(struct text_page *p, enum terse terse)
 		const struct missing *m = &p->r->missing.v[i];
 		struct para a = { .p = p, .label = shown ? "" : "missing" };
 
-		if (!strncmp(m->needs, "--", 2)) /* what was not asked for is not missed */
+		/* what was not asked for, and what is so each time, is no news */
+		if (!strncmp(m->needs, "--", 2) || m->always)
 			continue;
 		if (shown == most[terse]) {
 			more++;
@@ -296,8 +297,8 @@ static void put_missing(struct text_page *p, enum terse terse)
 	if (more) {
 		struct para a = { .p = p, .label = shown ? "" : "missing" };
 
-		para_add(&a, "%s%u%s, which --json names", shown ? "and " : "", more,
-			 shown ? " more" : " things");
+		para_add(&a, "%s%u%s in --json", shown ? "and " : "", more,
+			 shown ? " more" : " entries");
 		para_end(&a);
 	}
 }

@@ -23,13 +23,13 @@ static void put_run_end(struct para *a, const struct report_run *r)
 	const char *name = r->signal ? sigabbrev_np(r->signal) : NULL;
 
 	if (!r->ended)
-		para_add(a, "goes on");
+		para_add(a, "still running");
 	else if (!r->signal)
-		para_add(a, "ended with status %d", r->status);
+		para_add(a, "exited with status %d", r->status);
 	else if (name)
-		para_add(a, "ended by SIG%s%s", name, r->core_dumped ? ", core dumped," : "");
+		para_add(a, "killed by SIG%s%s", name, r->core_dumped ? ", core dumped," : "");
 	else
-		para_add(a, "ended by signal %d", r->signal);
+		para_add(a, "killed by signal %d", r->signal);
 }
 
 static void put_counters(struct para *a, const struct text_page *p, const struct report_run *r)

@@ -315,7 +315,7 @@ static void read_ancestors(struct reader *r, const char *file)
 	} while (depth++ < DEPTH_MAX && go_up(r, &len));
 	/* the real root of v2 has no memory.max; a namespace's root has */
 	if (!rc && r->c->version == 2)
-		add_missing(r->c, "limits of cgroups above our view, if any");
+		add_missing(r->c, "limits of cgroups above our namespace, if any, are not visible");
 }
 
 static int add_row(struct cgroup *c, const char *name, uint64_t bytes, enum cgroup_reclaim how)
@@ -425,7 +425,6 @@ static int read_v1(struct reader *r)
 		rc = add_v1_kmem(r, "memory.kmem.usage_in_bytes", "kmem", RECLAIM_PART);
 	if (!rc)
 		rc = add_v1_kmem(r, "memory.kmem.tcp.usage_in_bytes", "kmem.tcp", RECLAIM_NO);
-	add_missing(c, "cgroup v1 has no rows for kernel_stack, pagetables, percpu, sock, slab");
 	return rc;
 }
 
@@ -486,11 +485,11 @@ static int locate_and_read(struct reader *r)
 
 	if (!strncmp(c->path, "/..", 3)) {
 		strcpy(c->path, "/");
-		return no_books(c, "the process's cgroup lies outside our cgroup namespace");
+		return no_books(c, "the process's cgroup is outside our cgroup namespace");
 	}
 	rc = texts_get(r->m, "host/mountinfo", 0, &mounts);
 	if (rc || !mounts.p)
-		return no_books(c, "the list of mounts could not be read");
+		return no_books(c, "cannot read the list of mounts");
 	if (!find_dir(mounts.p, r))
 		return no_books(c, "the process's memory cgroup is not mounted here (mount "
 				   "/sys/fs/cgroup)");
@@ -509,7 +508,7 @@ int cgroup_read(const struct proc_texts *m, struct cgroup *out, struct err *e)
 	c.version = t.p ? find_path(t.p, c.path, sizeof(c.path)) : 0;
 	find_container(c.path, c.container_id);
 	rc = c.version ? locate_and_read(&r)
-		       : no_books(&c, rc ? "cgroups are not known here"
+		       : no_books(&c, rc ? "cannot read the process's cgroup"
 					 : "the process is in no cgroup with a memory controller");
 	if (rc) {
 		cgroup_free(&c);

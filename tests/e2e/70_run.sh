@@ -18,12 +18,12 @@ run() { # ARG…: stdout in $TMP/out, stderr in $TMP/err, the report in $TMP/rep
 for status in 0 3 255; do
 	run -- "$short" 64 1 exit $status
 	equal "status of exit $status" $RC $status
-	grep -q "ended with status $status" "$TMP/report" || fail "the report: $(cat "$TMP/report")"
+	grep -q "exited with status $status" "$TMP/report" || fail "the report: $(cat "$TMP/report")"
 done
 for signal in 9 11 15 34; do
 	run -- "$short" 64 1 signal $signal
 	equal "status of signal $signal" $RC $((128 + signal))
-	grep -qE 'ended by (SIG|signal)' "$TMP/report" || fail "the report: $(cat "$TMP/report")"
+	grep -qE 'killed by (SIG|signal)' "$TMP/report" || fail "the report: $(cat "$TMP/report")"
 done
 run "$short" 64 1 exit 4 # without --
 equal "status without --" $RC 4
@@ -69,7 +69,7 @@ equal "stderr" "$(cat "$TMP/err")" "to stderr"
 "$RSSCOPE" run --no-mappings -- sh -c 'echo out; echo err >&2' >"$TMP/out" 2>"$TMP/err"
 equal "stdout" "$(cat "$TMP/out")" out
 equal "the first line of stderr" "$(head -n 1 "$TMP/err")" err
-grep -q '^run  *ended with status 0' "$TMP/err" || fail "no report on stderr: $(cat "$TMP/err")"
+grep -q '^run  *exited with status 0' "$TMP/err" || fail "no report on stderr: $(cat "$TMP/err")"
 cat >"$TMP/look.sh" <<'END'
 # ulimit and the like: all that a process inherits. Descriptor 9 stays open on purpose.
 pwd; umask; nice; ps -o pgid=,sid= -p $$

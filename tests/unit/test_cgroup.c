@@ -96,7 +96,7 @@ TEST(cgroup_v2_namespace)
 	CHECK_STR(c.dir, "/sys/fs/cgroup");
 	CHECK(!c.has_limit && !c.has_effective_limit);
 	CHECK(c.has_swap_limit && c.swap_limit == 0);
-	CHECK(strstr(c.missing, "above our view"));
+	CHECK(strstr(c.missing, "above our namespace"));
 	CHECK_STR(c.container_id, "");
 	cgroup_free(&c);
 }
@@ -185,7 +185,7 @@ TEST(cgroup_v1_hybrid)
 	CHECK_INT(row(&c, "mapped_file")->bytes, 10);
 	CHECK_INT(row(&c, "kmem")->bytes, 333);
 	CHECK_INT(row(&c, "kmem.tcp")->bytes, 0);
-	CHECK(strstr(c.missing, "kernel_stack"));
+	CHECK_STR(c.missing, ""); /* the rows that v1 lacks are named by the report */
 	cgroup_free(&c);
 }
 

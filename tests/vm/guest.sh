@@ -128,7 +128,7 @@ look_frozen() { # NAME PID
 	same "$1/uncertainty" "$(q '[.ledger[].uncertainty // 0] | add')" 0
 	# What no kernel is to blame for: not asked for, or of the runtime's rarer books at rest.
 	same "$1/missing" "$(q '[.missing[]? | select(.needs != "--pss" and .needs != "a binary with a symbol table")
-		| select((.path == "go.metrics" and (.reason | startswith("nothing in memory bears these out: /gc/"))) | not) | .path] | join(" ")')" ""
+		| select((.path == "go.metrics" and (.reason | startswith("could not be cross-checked, so not reported: /gc/"))) | not) | .path] | join(" ")')" ""
 	same "$1/unknown" "$(q .unknown)" 0
 	# What it mapped itself has no origin: that much is unexplained, and little else.
 	between "$1/unexplained" "$(jq '[.anon[]?.len] | add // 0' "/tmp/$1.truth")" "$(q .unexplained)" "$(jq "([.anon[]?.len] | add // 0) + $after / 200 | floor" "/tmp/$1.truth")"

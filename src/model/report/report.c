@@ -75,21 +75,44 @@ int report_no_ledger(struct text *out)
 	return text_printf(out, "No ledger: it ended before the first one was complete.");
 }
 
-int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)
+static int add_missing(struct report *r, bool always, const char *path, const char *needs,
+		       const char *fmt, va_list ap)
 {
-	struct missing m = { .path = strdup(path), .needs = strdup(needs ? needs : "") };
-	va_list ap;
+	struct missing m = { .path = strdup(path),
+			     .needs = strdup(needs ? needs : ""),
+			     .always = always };
 
-	va_start(ap, fmt);
 	if (vasprintf(&m.reason, fmt, ap) < 0)
 		m.reason = NULL;
-	va_end(ap);
 	if (m.path && m.needs && m.reason && !vec_push(&r->missing, m))
 		return 0;
 	free(m.path);
 	free(m.needs);
 	free(m.reason);
 	return -ENOMEM;
+}
+
+int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = add_missing(r, false, path, needs, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+int report_missing_always(struct report *r, const char *path, const char *needs, const char *fmt,
+			  ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = add_missing(r, true, path, needs, fmt, ap);
+	va_end(ap);
+	return rc;
 }
 
 const struct named_u64 *named_find(const named_vec *v, const char *name)

@@ -39,6 +39,7 @@ struct missing {
 	char *path;   /* JSON path of what is absent, e.g. "go.metrics", "ledger[].pss" */
 	char *reason; /* why */
 	char *needs;  /* what would bring it; "" when nothing can */
+	bool always;  /* of every snapshot of this host or binary: in JSON, not in text */
 };
 
 enum unit { UNIT_BYTES, UNIT_COUNT, UNIT_PERCENT, UNIT_SECONDS, UNIT_KINDS };
@@ -180,6 +181,10 @@ int report_no_ledger(struct text *out);
 /* Names an absence. 0 or -ENOMEM. */
 int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* The same of what no snapshot of this host or binary can have: sets `always`. */
+int report_missing_always(struct report *r, const char *path, const char *needs, const char *fmt,
+			  ...) __attribute__((format(printf, 4, 5)));
 
 /* The metric of that name, or NULL. */
 const struct named_u64 *named_find(const named_vec *v, const char *name);
