@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/utf8.h"
+#include "model/report/figures.h"
 
 int jget_error(struct err *e, int rc, const char *fmt, ...)
 {
@@ -228,4 +229,20 @@ void jget_named(struct jget *g, const json_t *o, const char *key, named_vec *out
 		}
 	}
 	jget_leave(g, mark);
+}
+
+void jget_figures(struct jget *g, const json_t *o, struct report *r, const char *object)
+{
+	for (size_t i = 0; i < figures_count; i++) {
+		const struct figure *f = &figures[i];
+		const char *key = figure_key(f, object);
+		int64_t v;
+		bool has;
+
+		if (!key || !figure_is_kept(f))
+			continue;
+		v = jget_int(g, o, key, f->has_minus_one ? -1 : 0, INT64_MAX, &has);
+		if (has)
+			figure_set(r, f, v);
+	}
 }

@@ -56,6 +56,10 @@ uint64_t jget_address(struct jget *g, const json_t *o, const char *key);
 /* As jput_time() writes it; 0 when absent. */
 uint64_t jget_time(struct jget *g, const json_t *o, const char *key);
 
+/* The figures that stand right in that object of a report, as jput_figures() writes them, less
+ * those that follow from others. */
+void jget_figures(struct jget *g, const json_t *o, struct report *r, const char *object);
+
 /* An object of names and counts. */
 void jget_named(struct jget *g, const json_t *o, const char *key, named_vec *out);
 

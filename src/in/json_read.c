@@ -44,11 +44,8 @@ static void read_rss(struct jget *g, const json_t *report, struct report *r)
 	const json_t *o = jget_object(g, report, "rss");
 	size_t mark = jget_enter(g, "rss");
 
-	r->rss.before = jget_opt(g, o, "before");
-	r->rss.after = jget_opt(g, o, "after");
+	jget_figures(g, o, r, "rss");
 	r->rss.scanned = jget_need(g, o, "scanned");
-	r->rss.high_water = jget_opt(g, o, "high_water");
-	r->rss.churn = jget_opt(g, o, "churn");
 	jget_copy(g, o, "observed_by", r->rss.observed_by, sizeof(r->rss.observed_by));
 	jget_leave(g, mark);
 }
@@ -219,40 +216,48 @@ static void read_ledger(struct jget *g, const json_t *report, struct report *r)
 	jget_leave(g, mark);
 }
 
-static void read_go(struct jget *g, const json_t *report, struct report_go *x)
+static void read_go(struct jget *g, const json_t *report, struct report *r)
 {
-	const json_t *o = jget_object(g, report, "go"), *gc, *gs;
+	struct report_go *x = &r->go;
+	const json_t *o = jget_object(g, report, "go"), *gs;
 	size_t mark = jget_enter(g, "go");
 
 	x->known = o;
 	jget_copy(g, o, "identified_by", x->identified_by, sizeof(x->identified_by));
 	jget_copy(g, o, "layout", x->layout, sizeof(x->layout));
 	jget_named(g, o, "metrics", &x->metrics);
-	gc = jget_object(g, o, "gc");
-	x->cycles = jget_opt(g, gc, "cycles");
-	x->last_end_unix_ns = jget_opt(g, gc, "last_end_unix_ns");
-	x->last_pause_ns = jget_opt(g, gc, "last_pause_ns");
-	x->goal = jget_opt(g, gc, "goal");
-	x->live = jget_opt(g, gc, "live");
-	x->gogc = jget_int(g, gc, "gogc", -1, INT32_MAX, &x->has_gogc);
-	x->memory_limit = jget_opt(g, gc, "memory_limit");
+	jget_figures(g, jget_object(g, o, "gc"), r, "go.gc");
 	gs = jget_object(g, o, "goroutines");
-	x->goroutines = jget_opt(g, gs, "total");
+	jget_figures(g, gs, r, "go.goroutines");
 	jget_named(g, gs, "by_state", &x->by_state);
-	x->spans = jget_opt(g, o, "spans");
-	x->retries = jget_opt(g, o, "retries");
+	jget_figures(g, o, r, "go");
 	jget_leave(g, mark);
 }
 
-static void read_kernel(struct jget *g, const json_t *report, struct report_kernel *k)
+static void read_run(struct jget *g, const json_t *report, struct report *r)
 {
-	const json_t *o = jget_object(g, report, "kernel");
-	size_t mark = jget_enter(g, "kernel");
+	const json_t *o = jget_object(g, report, "run");
+	size_t mark = jget_enter(g, "run");
+	struct report_run *x = &r->run;
+	bool has;
 
-	k->page_tables = jget_opt(g, o, "page_tables");
-	k->kernel_stacks = jget_opt(g, o, "kernel_stacks");
-	k->threads = jget_opt(g, o, "threads");
-	k->kernel_stack_size = jget_opt(g, o, "kernel_stack_size");
+	x->known = o;
+	x->ended = jget_bool(g, o, "ended", NULL);
+	x->status = jget_int(g, o, "exit_status", 0, 255, &has);
+	x->signal = jget_int(g, o, "signal", 1, 128, &has);
+	x->core_dumped = jget_bool(g, o, "core_dumped", NULL);
+	jget_copy(g, o, "ledger_at", x->ledger_at, sizeof(x->ledger_at));
+	jget_figures(g, o, r, "run");
+	jget_named(g, o, "events", &x->events);
+	jget_leave(g, mark);
+}
+
+/* An object of figures and nothing else. */
+static void read_figures(struct jget *g, const json_t *report, struct report *r, const char *object)
+{
+	size_t mark = jget_enter(g, object);
+
+	jget_figures(g, jget_object(g, report, object), r, object);
 	jget_leave(g, mark);
 }
 
@@ -269,8 +274,9 @@ static void read_cgroup_row(struct jget *g, const json_t *o, struct report_cgrou
 		jget_fail(g, -ENOMEM, "out of memory");
 }
 
-static void read_cgroup(struct jget *g, const json_t *report, struct report_cgroup *c)
+static void read_cgroup(struct jget *g, const json_t *report, struct report *r)
 {
+	struct report_cgroup *c = &r->cgroup;
 	const json_t *o = jget_object(g, report, "cgroup"), *rows, *row;
 	size_t mark = jget_enter(g, "cgroup"), i;
 	bool has;
@@ -281,9 +287,7 @@ static void read_cgroup(struct jget *g, const json_t *report, struct report_cgro
 	}
 	c->version = jget_int(g, o, "version", 1, 2, &has);
 	c->path = jget_dup(g, o, "path");
-	c->usage = jget_opt(g, o, "usage");
-	c->limit = jget_opt(g, o, "limit");
-	c->effective_limit = jget_opt(g, o, "effective_limit");
+	jget_figures(g, o, r, "cgroup");
 	rows = jget_array(g, o, "rows");
 	json_array_foreach((json_t *)rows, i, row)
 	{
@@ -314,18 +318,6 @@ static void read_missing(struct jget *g, const json_t *report, struct report *r)
 		if (g->rc)
 			return;
 	}
-}
-
-static void read_cost(struct jget *g, const json_t *report, struct report *r)
-{
-	const json_t *o = jget_object(g, report, "cost");
-	size_t mark = jget_enter(g, "cost");
-
-	r->cost.wall_ns = jget_opt(g, o, "wall_ns");
-	r->cost.cpu_ns = jget_opt(g, o, "cpu_ns");
-	r->cost.probes = jget_opt(g, o, "probes");
-	r->cost.max_rss = jget_opt(g, o, "max_rss");
-	jget_leave(g, mark);
 }
 
 static void read_frame(struct jget *g, const json_t *o, struct report_origin *x)
@@ -422,14 +414,15 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	r->partial = jget_bool(g, o, "partial", NULL);
 	read_target(g, o, &r->target);
 	read_rss(g, o, r);
+	read_run(g, o, r);
 	read_ledger(g, o, r);
-	read_go(g, o, &r->go);
-	read_kernel(g, o, &r->kernel);
-	read_cgroup(g, o, &r->cgroup);
+	read_go(g, o, r);
+	read_figures(g, o, r, "kernel");
+	read_cgroup(g, o, r);
 	read_origins(g, o, r);
 	read_missing(g, o, r);
 	jget_named(g, o, "losses", &r->losses);
-	read_cost(g, o, r);
+	read_figures(g, o, r, "cost");
 }
 
 static void read_document(struct jget *g, const json_t *doc, report_vec *out)

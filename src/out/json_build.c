@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/utf8.h"
+#include "model/report/figures.h"
 
 void jput(struct jbuild *b, json_t *object, const char *key, json_t *value)
 {
@@ -46,6 +47,20 @@ void jput_opt(struct jbuild *b, json_t *object, const char *key, struct opt_u64 
 {
 	if (v.has)
 		jput_u64(b, object, key, v.v);
+}
+
+void jput_figures(struct jbuild *b, json_t *o, const struct report *r, const char *object)
+{
+	for (size_t i = 0; i < figures_count; i++) {
+		const struct figure *f = &figures[i];
+		const char *key = figure_key(f, object);
+		struct opt_u64 v = key ? figure_get(r, f) : (struct opt_u64){ 0 };
+
+		if (v.has && f->has_minus_one)
+			jput(b, o, key, json_integer((json_int_t)v.v));
+		else
+			jput_opt(b, o, key, v);
+	}
 }
 
 void jput_time(struct jbuild *b, json_t *object, const char *key, uint64_t unix_ns)

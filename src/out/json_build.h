@@ -39,6 +39,9 @@ void jput_address(struct jbuild *b, json_t *object, const char *key, uint64_t ad
 /* The keys that tell a row of the ledger from others: name, kind, and what the kind has. */
 void jput_row_id(struct jbuild *b, json_t *object, const char *name, const struct row_id *id);
 
+/* The figures that stand right in that object of a report: "go.gc"; "": the report itself. */
+void jput_figures(struct jbuild *b, json_t *o, const struct report *r, const char *object);
+
 /* Parts that documents of several kinds have. */
 void jput_host(struct jbuild *b, json_t *top, const struct report *r);
 void jput_target(struct jbuild *b, json_t *top, const struct report_target *t);
@@ -54,6 +57,6 @@ void json_put_origins(struct jbuild *b, json_t *top, const struct report *r);
 void json_put_stack(struct jbuild *b, json_t *o, const struct report_origin *x);
 
 /* What `run` knows beside the ledger. */
-void json_put_run(struct jbuild *b, json_t *top, const struct report_run *r);
+void json_put_run(struct jbuild *b, json_t *top, const struct report *r);
 
 #endif

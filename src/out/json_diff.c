@@ -117,9 +117,8 @@ static void put_rss(struct jbuild *b, json_t *top, const struct diff *d)
 	json_t *o = jput_object(b, top, "rss");
 
 	put_delta_as(b, o, "scanned", &d->scanned);
-	put_delta_as(b, o, "before", &d->before);
-	put_delta_as(b, o, "after", &d->after);
-	put_delta_as(b, o, "high_water", &d->high_water);
+	for (size_t i = 0; i < d->rss.n; i++)
+		put_delta_as(b, o, d->rss.v[i].name, &d->rss.v[i].v);
 	put_delta_as(b, top, "unknown", &d->unknown);
 	put_delta_as(b, top, "unexplained", &d->unexplained);
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "model/findings/findings.h"
-#include "model/findings/outlook.h"
+#include "model/report/figures.h"
 #include "out/json_build.h"
 
 static void put_named(struct jbuild *b, json_t *o, const char *key, const named_vec *v)
@@ -49,12 +49,7 @@ static void put_rss(struct jbuild *b, json_t *top, const struct report *r)
 {
 	json_t *o = jput_object(b, top, "rss");
 
-	jput_opt(b, o, "before", r->rss.before);
-	jput_opt(b, o, "after", r->rss.after);
-	if (!r->no_ledger)
-		jput_size(b, o, "scanned", r->rss.scanned);
-	jput_opt(b, o, "high_water", r->rss.high_water);
-	jput_opt(b, o, "churn", r->rss.churn);
+	jput_figures(b, o, r, "rss");
 	jput_known(b, o, "observed_by", r->rss.observed_by);
 }
 
@@ -118,15 +113,12 @@ static void put_ledger(struct jbuild *b, json_t *top, const struct ledger *l)
 			at++;
 		put_category(b, list, l, cat, order + first, at - first);
 	}
-	jput_size(b, top, "unknown", l->cat[CAT_UNKNOWN].resident);
-	jput_size(b, top, "unexplained", l->unexplained);
-	jput_size(b, top, "uncertainty", l->uncertainty);
-	jput_size(b, top, "conflict", l->conflict);
 }
 
-static void put_go(struct jbuild *b, json_t *top, const struct report_go *g)
+static void put_go(struct jbuild *b, json_t *top, const struct report *r)
 {
-	json_t *o, *gc;
+	const struct report_go *g = &r->go;
+	json_t *o;
 
 	if (!g->known)
 		return;
@@ -134,37 +126,21 @@ static void put_go(struct jbuild *b, json_t *top, const struct report_go *g)
 	jput_known(b, o, "identified_by", g->identified_by);
 	jput_known(b, o, "layout", g->layout);
 	put_named(b, o, "metrics", &g->metrics);
-	gc = jput_object(b, o, "gc");
-	jput_opt(b, gc, "cycles", g->cycles);
-	jput_opt(b, gc, "last_end_unix_ns", g->last_end_unix_ns);
-	jput_opt(b, gc, "last_pause_ns", g->last_pause_ns);
-	jput_opt(b, gc, "goal", g->goal);
-	jput_opt(b, gc, "live", g->live);
-	if (g->has_gogc)
-		jput(b, gc, "gogc", json_integer(g->gogc));
-	jput_opt(b, gc, "memory_limit", g->memory_limit);
+	jput_figures(b, jput_object(b, o, "gc"), r, "go.gc");
 	if (g->goroutines.has) {
 		json_t *gs = jput_object(b, o, "goroutines");
 
-		jput_opt(b, gs, "total", g->goroutines);
+		jput_figures(b, gs, r, "go.goroutines");
 		put_named(b, gs, "by_state", &g->by_state);
 	}
-	jput_opt(b, o, "spans", g->spans);
-	jput_opt(b, o, "retries", g->retries);
+	jput_figures(b, o, r, "go");
 }
 
-static void put_kernel(struct jbuild *b, json_t *top, const struct report_kernel *k)
+/* An object of figures and nothing else. */
+static void put_if_any(struct jbuild *b, json_t *top, const struct report *r, const char *object)
 {
-	json_t *o;
-
-	if (!k->page_tables.has && !k->kernel_stacks.has && !k->threads.has &&
-	    !k->kernel_stack_size.has)
-		return;
-	o = jput_object(b, top, "kernel");
-	jput_opt(b, o, "page_tables", k->page_tables);
-	jput_opt(b, o, "kernel_stacks", k->kernel_stacks);
-	jput_opt(b, o, "threads", k->threads);
-	jput_opt(b, o, "kernel_stack_size", k->kernel_stack_size);
+	if (figures_any(r, object))
+		jput_figures(b, jput_object(b, top, object), r, object);
 }
 
 static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)
@@ -178,10 +154,7 @@ static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)
 	o = jput_object(b, top, "cgroup");
 	jput(b, o, "version", json_integer(c->version));
 	jput_known(b, o, "path", c->path);
-	jput_opt(b, o, "usage", c->usage);
-	jput_opt(b, o, "limit", c->limit);
-	jput_opt(b, o, "effective_limit", c->effective_limit);
-	jput_opt(b, o, "headroom", findings_headroom(r));
+	jput_figures(b, o, r, "cgroup");
 	rows = jput_array(b, o, "rows");
 	for (size_t i = 0; i < c->rows.n; i++) {
 		json_t *row = jadd_object(b, rows);
@@ -190,21 +163,6 @@ static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)
 		jput_size(b, row, "bytes", c->rows.v[i].bytes);
 		jput_text(b, row, "reclaimable", reclaim[c->rows.v[i].reclaimable]);
 	}
-}
-
-/* What to expect when the heap reaches the collector's goal. */
-static void put_at_goal(struct jbuild *b, json_t *top, const struct report *r)
-{
-	struct outlook l;
-	json_t *o;
-
-	outlook_of(r, &l);
-	if (!l.growth.has)
-		return;
-	o = jput_object(b, top, "at_goal");
-	jput_opt(b, o, "growth", l.growth);
-	jput_opt(b, o, "rss", l.rss_at_goal);
-	jput_opt(b, o, "charge", l.charge_at_goal);
 }
 
 static void put_finding(struct jbuild *b, json_t *list, const struct finding *f)
@@ -252,15 +210,11 @@ void jput_missing(struct jbuild *b, json_t *top, const struct report *r)
 
 static void put_losses_and_cost(struct jbuild *b, json_t *top, const struct report *r)
 {
-	json_t *losses = jput_object(b, top, "losses"), *cost;
+	json_t *losses = jput_object(b, top, "losses");
 
 	for (size_t i = 0; i < r->losses.n; i++)
 		jput_u64(b, losses, r->losses.v[i].name, r->losses.v[i].v);
-	cost = jput_object(b, top, "cost");
-	jput_opt(b, cost, "wall_ns", r->cost.wall_ns);
-	jput_opt(b, cost, "cpu_ns", r->cost.cpu_ns);
-	jput_opt(b, cost, "probes", r->cost.probes);
-	jput_opt(b, cost, "max_rss", r->cost.max_rss);
+	jput_figures(b, jput_object(b, top, "cost"), r, "cost");
 }
 
 json_t *json_report_value(const struct report *r)
@@ -277,13 +231,14 @@ json_t *json_report_value(const struct report *r)
 	jput(&b, top, "partial", json_boolean(r->partial));
 	jput_target(&b, top, &r->target);
 	put_rss(&b, top, r);
-	json_put_run(&b, top, &r->run);
+	json_put_run(&b, top, r);
 	if (!r->no_ledger)
 		put_ledger(&b, top, &r->ledger);
-	put_go(&b, top, &r->go);
-	put_kernel(&b, top, &r->kernel);
+	jput_figures(&b, top, r, "");
+	put_go(&b, top, r);
+	put_if_any(&b, top, r, "kernel");
 	put_cgroup(&b, top, r);
-	put_at_goal(&b, top, r);
+	put_if_any(&b, top, r, "at_goal");
 	json_put_origins(&b, top, r);
 	jput_findings(&b, top, &r->findings);
 	jput_missing(&b, top, r);

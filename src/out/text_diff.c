@@ -226,13 +226,6 @@ static void put_table(struct text_page *p, const struct diff *d, unsigned int li
 
 /* ---- below the table */
 
-static bool is_bytes(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > 6 && !strcmp(name + n - 6, ":bytes");
-}
-
 /* Grows for ever: its growth is work done, not memory held. */
 static bool is_counter(const char *name)
 {
@@ -249,7 +242,7 @@ static void put_metrics(struct text_page *p, const struct diff *d)
 	for (size_t i = 0; i < d->metrics.n && shown < MAX_METRICS; i++) {
 		const struct diff_item *x = &d->metrics.v[i];
 
-		if (!delta_known(&x->v) || !delta_size(&x->v) || !is_bytes(x->name) ||
+		if (!delta_known(&x->v) || !delta_size(&x->v) || x->unit != UNIT_BYTES ||
 		    is_counter(x->name))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(strlen(x->name) - strlen(":bytes")),
@@ -301,7 +294,7 @@ static void put_goroutines(struct text_page *p, const struct diff *d)
 	para_end(&a);
 }
 
-static void put_items(struct text_page *p, const char *label, const diff_items *v, bool counts)
+static void put_items(struct text_page *p, const char *label, const diff_items *v)
 {
 	struct para a = { .p = p, .label = label };
 	unsigned int shown = 0;
@@ -312,7 +305,7 @@ static void put_items(struct text_page *p, const char *label, const diff_items *
 
 		if (!delta_known(&x->v) || !delta_size(&x->v) || page_is_detail(x->name))
 			continue;
-		if (counts && !strcmp(x->name, "threads"))
+		if (x->unit != UNIT_BYTES)
 			snprintf(b, sizeof(b), "%+" PRId64, delta_of(&x->v));
 		else
 			page_keep_change(p, b, delta_of(&x->v));
@@ -349,8 +342,8 @@ static void put_tail(struct text_page *p, const struct diff *d)
 	put_metrics(p, d);
 	put_goroutines(p, d);
 	put_origins(p, d);
-	put_items(p, "kernel", &d->kernel, true);
-	put_items(p, "cgroup", &d->cgroup, false);
+	put_items(p, "kernel", &d->kernel);
+	put_items(p, "cgroup", &d->cgroup);
 }
 
 static void put_head(struct text_page *p, const struct diff *d, const char *name_a,

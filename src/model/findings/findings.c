@@ -23,7 +23,8 @@ const char *const finding_ids[] = {
 
 const char *unit_name(enum unit u)
 {
-	static const char *const name[UNIT_KINDS] = { "bytes", "count", "percent", "seconds" };
+	static const char *const name[UNIT_KINDS] = { "bytes", "count", "percent", "seconds",
+						      "ns" };
 
 	return name[u];
 }

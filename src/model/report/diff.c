@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "model/report/diff_origins.h"
 #include "model/report/diff_rows.h"
+#include "model/report/figures.h"
 
 /* How far two readings of a start time on the wall clock may lie apart: the clock is adjusted. */
 #define CLOCK_SLACK_NS 1000000000
@@ -37,14 +38,30 @@ static struct delta delta_u64(uint64_t a, uint64_t b)
 	return delta_opt(OPT(a), OPT(b));
 }
 
-static int add_item(diff_items *v, const char *name, struct delta d)
+static int add_item(diff_items *v, const char *name, enum unit unit, struct delta d)
 {
-	struct diff_item x = { .v = d };
+	struct diff_item x = { .unit = unit, .v = d };
 
 	if (!d.has_a && !d.has_b)
 		return 0;
 	snprintf(x.name, sizeof(x.name), "%s", name);
 	return vec_push(v, x);
+}
+
+/* The figures that stand right in that object of a report, where comparing them says anything. */
+static int add_figures(const struct diff *d, const char *object, diff_items *out)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < figures_count && !rc; i++) {
+		const struct figure *f = &figures[i];
+		const char *key = figure_key(f, object);
+
+		if (key && figure_is_kept(f) && f->kind != FIGURE_FACT)
+			rc = add_item(out, key, f->unit,
+				      delta_opt(figure_get(d->a, f), figure_get(d->b, f)));
+	}
+	return rc;
 }
 
 const struct diff_item *diff_find(const diff_items *v, const char *name)
@@ -174,11 +191,14 @@ static int make_ledger(struct diff *d)
 
 /* ---- the books */
 
-static bool is_bytes(const char *name)
+/* "/gc/heap/live:bytes" */
+static enum unit unit_by_name(const char *name, enum unit without_colon)
 {
-	size_t n = strlen(name);
+	const char *colon = strrchr(name, ':');
 
-	return n > 6 && !strcmp(name + n - 6, ":bytes");
+	if (!colon)
+		return without_colon;
+	return !strcmp(colon, ":bytes") ? UNIT_BYTES : UNIT_COUNT;
 }
 
 /* Bytes, other figures, what did not change, what only one of them knows. */
@@ -188,7 +208,7 @@ static int item_class(const struct diff_item *x)
 		return 3;
 	if (!delta_size(&x->v))
 		return 2;
-	return !is_bytes(x->name);
+	return x->unit != UNIT_BYTES;
 }
 
 static int by_class(const void *a, const void *b)
@@ -207,16 +227,18 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct diff_item *)a)->name, ((const struct diff_item *)b)->name);
 }
 
-/* Joins two lists of names, each of which has a name once. */
-static int join_named(const named_vec *a, const named_vec *b, diff_items *out)
+/* Joins two lists of names, each of which has a name once. unit: of those that do not say. */
+static int join_named(const named_vec *a, const named_vec *b, enum unit unit, diff_items *out)
 {
 	size_t n = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < a->n && !rc; i++)
-		rc = add_item(out, a->v[i].name, delta_opt(OPT(a->v[i].v), (struct opt_u64){ 0 }));
+		rc = add_item(out, a->v[i].name, unit_by_name(a->v[i].name, unit),
+			      delta_opt(OPT(a->v[i].v), (struct opt_u64){ 0 }));
 	for (size_t i = 0; i < b->n && !rc; i++)
-		rc = add_item(out, b->v[i].name, delta_opt((struct opt_u64){ 0 }, OPT(b->v[i].v)));
+		rc = add_item(out, b->v[i].name, unit_by_name(b->v[i].name, unit),
+			      delta_opt((struct opt_u64){ 0 }, OPT(b->v[i].v)));
 	if (rc || !out->n)
 		return rc;
 	qsort(out->v, out->n, sizeof(*out->v), by_name);
@@ -241,18 +263,6 @@ static int join_named(const named_vec *a, const named_vec *b, diff_items *out)
 	return 0;
 }
 
-static int make_kernel(struct diff *d)
-{
-	const struct report_kernel *a = &d->a->kernel, *b = &d->b->kernel;
-
-	return add_item(&d->kernel, "page_tables", delta_opt(a->page_tables, b->page_tables)) ||
-			       add_item(&d->kernel, "kernel_stacks",
-					delta_opt(a->kernel_stacks, b->kernel_stacks)) ||
-			       add_item(&d->kernel, "threads", delta_opt(a->threads, b->threads))
-		       ? -ENOMEM
-		       : 0;
-}
-
 static int cgroup_rows(const struct report_cgroup *c, named_vec *out)
 {
 	int rc = 0;
@@ -267,19 +277,14 @@ static int make_cgroup(struct diff *d)
 	const struct report_cgroup *a = &d->a->cgroup, *b = &d->b->cgroup;
 	named_vec ra = { 0 }, rb = { 0 };
 	diff_items rows = { 0 };
-	int rc = add_item(&d->cgroup, "usage", delta_opt(a->usage, b->usage));
+	int rc = add_figures(d, "cgroup", &d->cgroup);
 
-	if (!rc)
-		rc = add_item(&d->cgroup, "limit", delta_opt(a->limit, b->limit));
-	if (!rc)
-		rc = add_item(&d->cgroup, "effective_limit",
-			      delta_opt(a->effective_limit, b->effective_limit));
 	if (!rc)
 		rc = cgroup_rows(a, &ra);
 	if (!rc)
 		rc = cgroup_rows(b, &rb);
 	if (!rc)
-		rc = join_named(&ra, &rb, &rows);
+		rc = join_named(&ra, &rb, UNIT_BYTES, &rows);
 	for (size_t i = 0; i < rows.n && !rc; i++)
 		rc = vec_push(&d->cgroup, rows.v[i]);
 	vec_free(&ra);
@@ -424,9 +429,6 @@ int diff_make(const struct report *a, const struct report *b, struct diff *out)
 	if (d->has_interval)
 		d->interval_ns = (int64_t)(b->time_unix_ns - a->time_unix_ns);
 	d->scanned = delta_u64(a->rss.scanned, b->rss.scanned);
-	d->before = delta_opt(a->rss.before, b->rss.before);
-	d->after = delta_opt(a->rss.after, b->rss.after);
-	d->high_water = delta_opt(a->rss.high_water, b->rss.high_water);
 	d->unknown =
 		delta_u64(a->ledger.cat[CAT_UNKNOWN].resident, b->ledger.cat[CAT_UNKNOWN].resident);
 	d->unexplained = delta_u64(a->ledger.unexplained, b->ledger.unexplained);
@@ -435,11 +437,13 @@ int diff_make(const struct report *a, const struct report *b, struct diff *out)
 	d->goroutines = delta_opt(a->go.goroutines, b->go.goroutines);
 	rc = make_ledger(d);
 	if (!rc)
-		rc = join_named(&a->go.metrics, &b->go.metrics, &d->metrics);
+		rc = join_named(&a->go.metrics, &b->go.metrics, UNIT_COUNT, &d->metrics);
 	if (!rc)
-		rc = join_named(&a->go.by_state, &b->go.by_state, &d->by_state);
+		rc = join_named(&a->go.by_state, &b->go.by_state, UNIT_COUNT, &d->by_state);
 	if (!rc)
-		rc = make_kernel(d);
+		rc = add_figures(d, "rss", &d->rss);
+	if (!rc)
+		rc = add_figures(d, "kernel", &d->kernel);
 	if (!rc)
 		rc = make_cgroup(d);
 	if (!rc)
@@ -467,6 +471,7 @@ void diff_free(struct diff *d)
 	vec_free(&d->rows);
 	vec_free(&d->metrics);
 	vec_free(&d->by_state);
+	vec_free(&d->rss);
 	vec_free(&d->kernel);
 	vec_free(&d->cgroup);
 	vec_free(&d->origins);

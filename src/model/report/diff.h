@@ -56,6 +56,7 @@ struct diff_row {
 
 struct diff_item {
 	char name[72];
+	enum unit unit; /* UNIT_BYTES, or another */
 	struct delta v;
 };
 typedef VEC(struct diff_item) diff_items;
@@ -83,7 +84,8 @@ struct diff {
 	bool has_interval;
 	int64_t interval_ns; /* B's time less A's */
 
-	struct delta scanned, before, after, high_water;
+	struct delta scanned;
+	diff_items rss;			   /* before, after, high_water */
 	struct delta unknown, unexplained; /* of the ledger */
 	int64_t growth;			   /* of rss.scanned, bytes */
 	int64_t explained;		   /* of growth: by categories that are neither unknown nor
@@ -98,8 +100,8 @@ struct diff {
 	diff_items metrics;
 	struct delta goroutines;
 	diff_items by_state;
-	diff_items kernel;		 /* page_tables, kernel_stacks, threads */
-	diff_items cgroup;		 /* usage, limit, effective_limit, then the rows */
+	diff_items kernel;		 /* figures: page_tables, … */
+	diff_items cgroup;		 /* figures: usage, …; then the rows */
 	VEC(struct diff_origin) origins; /* when both reports have theirs; largest change first */
 	finding_vec findings;
 	VEC(struct diff_note) notes;

@@ -42,7 +42,7 @@ struct missing {
 	bool always;  /* of every snapshot of this host or binary: in JSON, not in text */
 };
 
-enum unit { UNIT_BYTES, UNIT_COUNT, UNIT_PERCENT, UNIT_SECONDS, UNIT_KINDS };
+enum unit { UNIT_BYTES, UNIT_COUNT, UNIT_PERCENT, UNIT_SECONDS, UNIT_NS, UNIT_KINDS };
 
 struct evidence {
 	char *name;
