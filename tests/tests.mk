@@ -61,7 +61,14 @@ check:
 check-all:
 	$(Q)GO='$(GO)' MAKE='$(MAKE)' OUTPUT='$(OUTPUT)' bash tests/check.sh $(STEPS)
 
-check-e2e: $(PROG) targets
+# Programs of the e2e scripts that link the library.
+E2E_BIN := $(patsubst tests/e2e/%.c,$(OUTPUT)/tests/%,$(wildcard tests/e2e/*.c))
+$(E2E_BIN): $(OUTPUT)/tests/%: tests/e2e/%.c $(LIB)
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS)
+
+check-e2e: $(PROG) targets $(E2E_BIN)
 	$(Q)bash tests/e2e/run.sh $(OUTPUT) $(E2E)
 
 demo:

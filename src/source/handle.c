@@ -26,7 +26,8 @@ struct handle *handle_new(enum memsrc_kind kind)
 		return NULL;
 	h->kind = kind;
 	h->page_size = sysconf(_SC_PAGESIZE);
-	h->file = h->proc_fd = h->pidfd = h->mem = h->pagemap.fd = h->pagemap.kflags = -1;
+	h->opener = h->file = h->proc_fd = h->pidfd = h->mem = h->pagemap.fd = h->pagemap.kflags =
+		-1;
 	for (int i = 0; i < HELD_COUNT; i++)
 		h->held[i] = -1;
 	return h;
@@ -45,6 +46,8 @@ void handle_close(struct handle *h)
 {
 	if (!h)
 		return;
+	if (h->opener >= 0)
+		handle_ask_drop(h);
 	close_memory(h);
 	for (int i = 0; i < HELD_COUNT; i++)
 		close_fd(&h->held[i]);
@@ -298,6 +301,8 @@ int handle_reopen(struct handle *h, struct err *e)
 
 	if (h->kind != MEMSRC_LIVE)
 		return 0;
+	if (h->received)
+		return err_set(e, -ENOTSUP, "PID %d has called execve: open it anew", (int)h->pid);
 	next = *h;
 	next.pagemap.fd = next.pagemap.kflags = next.mem = -1;
 	next.held[HELD_MAPS] = next.held[HELD_ROLLUP] = -1;

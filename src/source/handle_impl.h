@@ -32,6 +32,9 @@ struct handle {
 	int held[HELD_COUNT];
 	uint64_t start_time; /* clock ticks since boot */
 	bool by_procmem;     /* process_vm_readv is refused, or the PID's leader has gone */
+	bool received;	     /* from another process: what is held is all that can be opened */
+	int opener;	     /* borrowed socket of who opens the rest; −1: this process does */
+	uint32_t id;	     /* the opener's number of it */
 };
 
 enum {
@@ -58,6 +61,12 @@ int handle_held(struct handle *h, enum held which);
 int handle_file_exact(struct handle *h, const char *path, uint64_t start, uint64_t end, int *fd);
 /* The same by its name, if it is what v maps; denied: what handle_file_exact gave. */
 int handle_file_named(struct handle *h, const char *path, const struct vma *v, int denied, int *fd);
+
+/* The same, and handle_text, by the opener. */
+int handle_ask_text(struct handle *h, const char *key, struct text *out);
+int handle_ask_fd(struct handle *h, const char *key, int *fd); /* a file with the text */
+int handle_ask_file(struct handle *h, const char *path, uint64_t start, uint64_t end, int *fd);
+void handle_ask_drop(struct handle *h);
 
 /* Ranges that userfaultfd fills, appended to *out in order. 0 or -errno. */
 int handle_userfault(struct handle *h, range_vec *out);

@@ -151,11 +151,23 @@ static int host_text(struct handle *h, const char *name, struct text *out)
 	return -ENOENT;
 }
 
+/* What needs no opener: what is held, and what this process knows of itself. */
+static bool is_at_hand(const struct handle *h, const char *key)
+{
+	for (int i = 0; i < HELD_COUNT && !strncmp(key, "proc/", 5); i++)
+		if (!strcmp(key + 5, held_names[i]))
+			return h->held[i] >= 0;
+	return !strcmp(key, "host/page_size") || !strcmp(key, "host/rss_counters") ||
+	       !strcmp(key, "host/uname");
+}
+
 int handle_text(struct handle *h, const char *key, struct text *out)
 {
 	int rc = -ENOENT;
 
-	if (!strncmp(key, "proc/", 5))
+	if (h->opener >= 0 && !is_at_hand(h, key))
+		rc = handle_ask_text(h, key, out);
+	else if (!strncmp(key, "proc/", 5))
 		rc = proc_text(h, key + 5, out);
 	else if (!strncmp(key, "cgroup/", 7))
 		rc = cgroup_text(key + 6, out);
@@ -167,8 +179,13 @@ int handle_text(struct handle *h, const char *key, struct text *out)
 int handle_userfault(struct handle *h, range_vec *out)
 {
 	_text_ struct text objects = { 0 };
+	_close_ int fd = -1;
+	int rc;
 
 	if (!handle_text(h, "host/userfaultfd", &objects) && userfault_none(objects.p))
 		return 0;
-	return userfault_read(h->proc_fd, out);
+	if (h->opener < 0)
+		return userfault_read(h->proc_fd, out);
+	rc = handle_ask_fd(h, "proc/smaps", &fd);
+	return rc ? rc : userfault_parse(fd, out);
 }

@@ -59,8 +59,11 @@ static const char *live_pages_how(const struct memsrc *m)
 
 static int live_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd)
 {
-	int rc = handle_file_exact(m->handle, path, start, end, fd);
+	int rc;
 
+	if (m->handle->opener >= 0)
+		return handle_ask_file(m->handle, path, start, end, fd);
+	rc = handle_file_exact(m->handle, path, start, end, fd);
 	if (!rc || !strcmp(path, "exe"))
 		return rc;
 	return handle_file_named(m->handle, path, livemem_vma(&live_of(m)->mem, start), rc, fd);
