@@ -112,6 +112,9 @@ int find_samples(struct search *s);
 /* find_vars.c: what leads to the heap's own structures, to Ps, Ms and Gs. Leaves candidates. */
 int find_vars(struct search *s);
 bool is_bits_list(struct search *s, uint64_t head);
+/* Whether what lies there can be it; false where the release has none. */
+bool fits_gccontroller(struct search *s, uint64_t base);
+bool fits_limiter(struct search *s, uint64_t base);
 /* find_sched.c: what is recognised by the Ps, Ms and Gs; then the candidates are settled. */
 int find_sched(struct search *s);
 
@@ -119,7 +122,8 @@ int find_sched(struct search *s);
  * is one that fails again and again. */
 int selfcheck(struct search *s);
 
-/* symbols.c: what the symbol table says, where there is one. -ENOENT when it contradicts. */
+/* symbols.c: what the symbol table says, where there is one. Of places that look alike it tells the
+ * one. -ENOENT when it contradicts. */
 int check_symbols(struct search *s);
 /* symbols.c: the places of the initialised data where the file has the stack size that every
  * program starts with; one of them is the variable. */

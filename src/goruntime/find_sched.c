@@ -61,7 +61,7 @@ static void look_sched(struct search *s, uint64_t base)
 }
 
 /* A second of every P's time, held against how many Ps there are (mgclimit.go; from 1.19). */
-static bool is_limiter(struct search *s, uint64_t base)
+bool fits_limiter(struct search *s, uint64_t base)
 {
 	const struct go_layout *l = s->rt->l;
 	size_t n = l->f[GO_SIZE_LIMITER];
@@ -88,7 +88,7 @@ static int word_is_late(struct search *s, uint64_t addr, const uint64_t w[4])
 	const struct go_layout *l = s->rt->l;
 
 	if (go_has(l, GO_LIMITER_CAPACITY) && s->ps.n && w[0] == s->ps.n * 1000000000ULL &&
-	    is_limiter(s, addr - l->f[GO_LIMITER_CAPACITY]))
+	    fits_limiter(s, addr - l->f[GO_LIMITER_CAPACITY]))
 		search_take(&g->limiter, addr - l->f[GO_LIMITER_CAPACITY]);
 	/* mnext, maxmcount and nmsys, nmfreed */
 	if (w[0] >= s->ms.n && w[0] < MAX_MS_EVER && s->ms.n && (int32_t)w[1] > 0 &&

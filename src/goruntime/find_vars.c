@@ -319,6 +319,13 @@ static bool is_heap_minimum(uint64_t minimum, int32_t percent)
 	       (minimum == (4ULL << 20) * p / 100 || minimum == (512ULL << 10) * p / 100);
 }
 
+/* Objects lie in spans, of which they may be a small part; the process goes on between two reads.
+ */
+static bool is_within(uint64_t objects, uint64_t spans)
+{
+	return objects <= spans || search_near(objects, spans);
+}
+
 /* From 1.19 it counts heapInUse, heapReleased and heapFree beside heapStats, in whole pages. */
 static bool is_gccontroller(struct search *s, uint64_t base)
 {
@@ -339,7 +346,7 @@ static bool is_gccontroller(struct search *s, uint64_t base)
 	       limit && limit <= INT64_MAX && !(released % SMALLEST_PAGE) &&
 	       search_near(released, s->released) && mapped >= inuse && mapped < (1ULL << 47) &&
 	       get_u64(l, GO_GCC_HEAPFREE, b, n) % SMALLEST_PAGE == 0 &&
-	       search_near(allocated, inuse);
+	       is_within(allocated, inuse) && is_within(get_u64(l, GO_GCC_HEAPLIVE, b, n), inuse);
 }
 
 /* In 1.17 and 1.18 the pacer's figures must fit the heap's. */
@@ -367,6 +374,13 @@ static bool is_old_gccontroller(struct search *s, uint64_t base)
 	       get_u64(l, GO_GCC_HEAPLIVE, b, n) <= most;
 }
 
+bool fits_gccontroller(struct search *s, uint64_t base)
+{
+	if (go_has(s->rt->l, GO_GCC_HEAPINUSE))
+		return is_gccontroller(s, base);
+	return go_has(s->rt->l, GO_GCC_HEAPGOAL) && is_old_gccontroller(s, base);
+}
+
 static void look_gccontroller(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	const struct go_layout *l = s->rt->l;
@@ -374,12 +388,12 @@ static void look_gccontroller(struct search *s, uint64_t addr, const uint64_t w[
 
 	if (go_has(l, GO_GCC_HEAPINUSE)) {
 		if (w[0] % GO_PAGE_SIZE == 0 && search_near(w[0], s->in_heap) &&
-		    is_gccontroller(s, addr - l->f[GO_GCC_HEAPINUSE]))
+		    fits_gccontroller(s, addr - l->f[GO_GCC_HEAPINUSE]))
 			search_take(slot, addr - l->f[GO_GCC_HEAPINUSE]);
 	} else if (go_has(l, GO_GCC_HEAPGOAL)) {
 		/* percent, then minimum */
 		if (!(w[0] >> 32) && is_heap_minimum(w[1], w[0]) &&
-		    is_old_gccontroller(s, addr - l->f[GO_GCC_GCPERCENT]))
+		    fits_gccontroller(s, addr - l->f[GO_GCC_GCPERCENT]))
 			search_take(slot, addr - l->f[GO_GCC_GCPERCENT]);
 	}
 }

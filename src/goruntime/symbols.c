@@ -83,6 +83,29 @@ static void know_symbols(struct search *s)
 	}
 }
 
+static bool is_candidate(const struct candidates *c, uint64_t addr)
+{
+	for (unsigned int i = 0; i < c->n; i++)
+		if (c->v[i].addr == addr)
+			return true;
+	return false;
+}
+
+/* Whether what the search looks for lies at the place that the file names: it found none, or could
+ * not tell several apart. */
+static bool fits(struct search *s, const uint64_t *mine, uint64_t said)
+{
+	const struct go_globals *g = &s->rt->g;
+
+	return mine == &g->gccontroller	       ? fits_gccontroller(s, said)
+	       : mine == &g->limiter	       ? s->ps.n && fits_limiter(s, said)
+	       : mine == &g->allp	       ? is_candidate(&s->allp, said)
+	       : mine == &g->allgs	       ? is_candidate(&s->allgs, said)
+	       : mine == &g->allm	       ? is_candidate(&s->allm, said)
+	       : mine == &g->persistent_chunks ? is_candidate(&s->chunks, said)
+					       : false;
+}
+
 int check_symbols(struct search *s)
 {
 	struct go_runtime *rt = s->rt;
@@ -106,6 +129,8 @@ int check_symbols(struct search *s)
 		if (!addr[i] || addr[i] == UINT64_MAX)
 			continue;
 		if (v->bare) {
+			*mine = said;
+		} else if (!*mine && fits(s, mine, said)) {
 			*mine = said;
 		} else if (*mine != said) {
 			if (i < 3) {
