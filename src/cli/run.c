@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -87,24 +87,20 @@ static const struct argp argp = {
 						 { 0 } },
 };
 
-static int open_output(struct run_args *a)
-{
-	a->o.out = a->output ? fopen(a->output, "we") : stderr;
-	if (a->o.out)
-		return 0;
-	log_error("cannot write '%s': %s", a->output, strerror(errno));
-	return -errno;
-}
-
 static int run(struct run_args *a)
 {
 	int code;
 
-	if (open_output(a))
+	a->o.fd = STDERR_FILENO;
+	if (a->output)
+		a->o.fd = open(a->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (a->o.fd < 0) {
+		log_error("cannot write '%s': %s", a->output, strerror(errno));
 		return RUN_FAILED;
-	cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, fileno(a->o.out));
+	}
+	cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, a->o.fd);
 	code = run_program(&a->o);
-	if (a->o.out != stderr && fclose(a->o.out))
+	if (a->output && close(a->o.fd))
 		log_error("cannot write the report: %s", strerror(errno));
 	return code;
 }

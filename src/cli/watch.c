@@ -109,8 +109,8 @@ static const struct argp argp = {
 	       "  rsscope watch --name etcd --events gc,rss\n"
 	       "  rsscope watch 4242 --no-mappings\n"
 	       "\n"
-	       "Exit: 0 done, 1 failed, 3 no such process, 4 not permitted, 5 partial (no\n"
-	       "report: the process has ended; or a part could not be watched).",
+	       "Exit: 0 done, also when the process ends (no report then), 1 failed, 3 no such\n"
+	       "process, 4 not permitted, 5 partial (a part could not be watched).",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_probes_argp, 0, NULL, 0 },

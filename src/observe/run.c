@@ -25,14 +25,16 @@ static int run_forked(struct run *r)
 	struct err e = { 0 };
 	int code;
 
-	if (run_snapshot_open(r->child.pid, &r->snapshot, &e) || run_watch_open(r, program, &e))
+	if (run_snapshot_open(r->child.pid, &r->snapshot, &e) ||
+	    outlet_open(&r->outlet, &r->loop, r->a->fd) || run_watch_open(r, program, &e))
 		return failed(&e);
 	code = run_child_exec(&r->child, r->a->cmd);
 	if (code)
 		return code;
-	run_stream_open(&r->stream, r->a);
+	run_stream_open(&r->stream, r->a, &r->outlet);
 	run_watch(r, program);
 	run_report(r);
+	run_finish(r);
 	r->child.pid = 0; /* reaped */
 	return status_code(r->seen.wstatus);
 }
@@ -60,7 +62,8 @@ static void run_free(struct run *r)
 {
 	run_snapshot_close(&r->snapshot);
 	run_book_close(&r->book);
-	run_stream_close(&r->stream);
+	outlet_close(&r->outlet);
+	loop_close(&r->loop);
 	follow_close(&r->follow);
 	ev_close(r->ev);
 	run_ledger_free(&r->seen.last);

@@ -3,15 +3,13 @@
 #ifndef RSSCOPE_OBSERVE_RUN_H
 #define RSSCOPE_OBSERVE_RUN_H
 
-#include <stdio.h>
-
 #include "observe/observe.h"
 
 struct run_opts {
 	struct observe_opts o; /* interval: between ledgers at most; 0: only at growth */
 	char **cmd;	       /* NULL-terminated; borrowed */
 	const char *user;      /* NULL: ours */
-	FILE *out;	       /* of events and reports; borrowed */
+	int fd;		       /* where events and reports go; borrowed */
 	bool events;	       /* as they come */
 };
 

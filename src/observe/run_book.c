@@ -27,11 +27,14 @@ void run_book_event(struct run_book *b, const struct event *e)
 		b->on = false; /* out of memory: the rest would be wrong without it */
 }
 
-void run_book_turn(struct run_book *b, const struct ev_region *g, size_t n)
+void run_book_turn(struct run_book *b)
 {
-	if (!b->on)
-		return;
-	symbolizer_tick(b->names);
+	if (b->on)
+		symbolizer_tick(b->names);
+}
+
+void run_book_losses(struct run_book *b, const struct ev_region *g, size_t n)
+{
 	for (size_t i = 0; i < n && b->on; i++)
 		if (g[i].pid == memsrc_pid(b->m))
 			b->on = !mapbook_lost(&b->book, g[i].start, g[i].end, g[i].ns);

@@ -8,12 +8,13 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/signalfd.h>
 
 #include "collect/collect.h"
 #include "observe/follow.h"
+#include "observe/outlet.h"
 #include "observe/run.h"
+#include "session/loop.h"
 #include "session/mapbook.h"
 
 /* ---- the child (run_child.c) */
@@ -60,8 +61,14 @@ struct run_signals {
 int run_signals_open(struct run_signals *s, struct err *e);
 void run_signals_close(struct run_signals *s); /* the mask stays: the process is about to end */
 
-/* Takes what has come and passes on what is the child's. True when a report was asked for. */
-bool run_signals_take(const struct run_signals *s, pid_t child);
+enum {
+	RUN_ASKED = 1, /* SIGUSR1: for a report */
+	RUN_CHILD = 2, /* SIGCHLD */
+	RUN_OTHER = 4, /* one that was the child's, or would be */
+};
+
+/* Takes what has come and passes on what is the child's; 0: it has ended. RUN_* of what came. */
+unsigned int run_signals_take(const struct run_signals *s, pid_t child);
 
 /* Stops us when the child has been stopped by a terminal's means, so that a shell sees its job
  * stop. True when the child has ended (it is not reaped). */
@@ -80,8 +87,10 @@ struct run_book {
 void run_book_open(struct run_book *b, pid_t pid, int program_fd);
 void run_book_close(struct run_book *b); /* safe on a zeroed struct; no snapshot may be under way */
 void run_book_event(struct run_book *b, const struct event *e);
-/* Between batches of events: g are the regions in which calls were lost. */
-void run_book_turn(struct run_book *b, const struct ev_region *g, size_t n);
+/* Between batches of events. */
+void run_book_turn(struct run_book *b);
+/* g: the regions in which calls were lost. */
+void run_book_losses(struct run_book *b, const struct ev_region *g, size_t n);
 
 /* What is known, for a snapshot: borrowed until the next call of it. */
 void run_book_give(struct run_book *b, struct collect_opts *o);
@@ -125,18 +134,15 @@ void run_snapshot_close(struct run_snapshot *s);
 
 struct run_stream {
 	bool on, json; /* not on: all below is of no effect */
-	FILE *f;       /* borrowed */
 	struct watch_text text;
-	struct text out;
+	struct outlet *out; /* borrowed */
 };
 
-void run_stream_open(struct run_stream *s, const struct run_opts *a);
-void run_stream_close(struct run_stream *s);
+void run_stream_open(struct run_stream *s, const struct run_opts *a, struct outlet *out);
 /* names may be NULL. */
 void run_stream_event(struct run_stream *s, struct symbolizer *names, const struct event *e);
 /* Of a followed child; p may be NULL: nothing is known of it. */
 void run_stream_child(struct run_stream *s, struct follow_proc *p, const struct event *e);
-void run_stream_flush(struct run_stream *s); /* now and then, and before a report */
 
 /* ---- what was seen (run_loop.c) */
 
@@ -158,6 +164,12 @@ struct run_seen {
 
 struct run {
 	const struct run_opts *a;
+	struct loop loop;
+	struct outlet outlet;
+	struct loop_fd on_signal, on_snapshot;
+	struct loop_timer due, stuck;
+	struct loop_stream ring;
+	uint64_t losses_ns; /* when they were booked last */
 	struct run_child child;
 	struct run_signals signals;
 	struct run_snapshot snapshot;
@@ -171,6 +183,8 @@ struct run {
 	struct run_seen seen;
 	bool gc_late;	    /* its GC probe came after its start */
 	bool execed, asked; /* the child is the program; SIGUSR1 */
+	bool ended;	    /* the child */
+	bool abandoned;	    /* nobody takes what is left to write */
 	/* when the next snapshot is due: ns and bytes */
 	uint64_t next_ns, next_due_ns, high_at_last;
 };
@@ -179,6 +193,8 @@ struct run {
 int run_watch_open(struct run *r, int program_fd, struct err *e);
 /* From the exec to the end: fills r->seen. */
 void run_watch(struct run *r, int program_fd);
+/* Until all is written. */
+void run_finish(struct run *r);
 
 /* ---- children (run_children.c) */
 

@@ -2,7 +2,6 @@
 /* From the exec to the end: events are counted, ledgers taken, signals passed on. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,6 +28,11 @@ enum {
 	 * it. */
 	AGE_SHARE = 8,
 	RSS_STEP = 1 << 20,
+	BATCH = 1024, /* events */
+	BATCH_MS = 10,
+	LOSSES_MS = 100,
+	/* How long a reader may take nothing of what is left at the end. */
+	PATIENCE_S = 10,
 };
 
 /* ---- GC cycles: where the probe goes */
@@ -84,35 +88,6 @@ static void follow_exec(struct run *r)
 		snprintf(r->no_gc, sizeof(r->no_gc), "%.255s", e.text);
 }
 
-int run_watch_open(struct run *r, int program_fd, struct err *e)
-{
-	struct ev_options o = {
-		.pid = r->child.pid,
-		.groups = r->a->o.groups,
-		.ring_bytes = r->a->o.ring,
-		.rss_step = RSS_STEP,
-		.threads = 1,
-		.at_exec = true,
-		.gc_later = true,
-		.follow = r->a->o.follow,
-		.fallbacks = r->a->o.fallbacks,
-	};
-	_text_ struct text stat = { 0 };
-	struct proc_stat st;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)r->child.pid);
-	if (!text_read_at(AT_FDCWD, path, 4096, &stat) && !proc_stat_parse(stat.p, &st)) {
-		r->seen.minflt0 = st.minflt;
-		r->seen.majflt0 = st.majflt;
-	}
-	if (describe_program(r, program_fd, &o.gc)) {
-		snprintf(o.gc.path, sizeof(o.gc.path), "/proc/self/fd/%d", program_fd);
-		r->snapshot.want_gc = true;
-	}
-	return ev_open(&o, &r->ev, e);
-}
-
 /* ---- events */
 
 static int take_ledger(struct run *r, bool wait);
@@ -143,15 +118,14 @@ static bool again(struct run_seen *s, const struct event *e)
 	return same;
 }
 
-static int on_event(void *ctx, const struct event *e)
+static void take_event(struct run *r, const struct event *e)
 {
-	struct run *r = ctx;
 	struct run_seen *s = &r->seen;
 	enum event_kind k = event_kind(e);
 
 	if (e->tgid != (uint32_t)r->child.pid) {
 		run_children_event(r, e);
-		return 0;
+		return;
 	}
 	run_stream_event(&r->stream, r->book.names, e);
 	if (k == KIND_EXEC && !r->execed) { /* it becomes the program */
@@ -160,10 +134,10 @@ static int on_event(void *ctx, const struct event *e)
 		/* what the file's name led to may not be what runs: a script's interpreter */
 		if (!r->is_go)
 			follow_exec(r);
-		return 0;
+		return;
 	}
 	if (k == KIND_GC && again(s, e))
-		return 0;
+		return;
 	s->events[k]++;
 	s->gc_bare += k == KIND_GC && !e->gc.have;
 	if (k == KIND_EXIT)
@@ -173,32 +147,50 @@ static int on_event(void *ctx, const struct event *e)
 	run_book_event(&r->book, e);
 	if (k == KIND_GC && gc_has(&e->gc, GCV_CYCLE))
 		s->cycle = e->gc.v[GCV_CYCLE];
-	return 0;
 }
 
-static void turn(struct run *r)
+static void book_losses(struct run *r)
 {
 	_free_ struct ev_region *g = NULL;
 	size_t n = 0;
 
+	r->losses_ns = mono_ns();
 	if ((r->book.on || r->follow.v.n) && ev_lost_regions(r->ev, &g, &n)) {
 		r->book.on = false; /* out of memory: the rest would be wrong without it */
 		follow_close(&r->follow);
 	}
-	run_book_turn(&r->book, g, n);
+	run_book_losses(&r->book, g, n);
 	if (follow_losses(&r->follow, g, n))
 		follow_close(&r->follow);
-	follow_turn(&r->follow);
 }
 
-static void drain(struct run *r)
-{
-	enum { MANY = 1 << 15 };
+struct batch {
+	struct run *r;
+	struct loop_budget *budget;
+	bool spent;
+};
 
-	do
-		turn(r);
-	while (ev_poll(r->ev, 0, on_event, r) >= MANY);
-	run_stream_flush(&r->stream);
+static int on_event(void *ctx, const struct event *e)
+{
+	struct batch *b = ctx;
+
+	take_event(b->r, e);
+	b->spent = !loop_budget_take(b->budget) || outlet_full(&b->r->outlet);
+	return b->spent;
+}
+
+static int on_ring(void *ctx, struct loop_budget *budget)
+{
+	struct run *r = ctx;
+	struct batch b = { .r = r, .budget = budget };
+
+	run_book_turn(&r->book);
+	follow_turn(&r->follow);
+	ev_poll(r->ev, 0, on_event, &b);
+	if (mono_ns() >= r->losses_ns + LOSSES_MS * (uint64_t)MS)
+		book_losses(r);
+	outlet_flush(&r->outlet);
+	return b.spent;
 }
 
 static bool sees_exec(const struct run *r)
@@ -296,7 +288,8 @@ static void snapshot_if_due(struct run *r)
 
 /* ---- the loop */
 
-static int due_in(const struct run *r)
+/* When a snapshot may be due; how much has grown is asked at every turn. */
+static void set_due(struct run *r)
 {
 	uint64_t now = mono_ns(), at = now + EV_POLL_MS * (uint64_t)MS;
 
@@ -304,18 +297,116 @@ static int due_in(const struct run *r)
 		at = r->next_due_ns;
 	if (r->next_ns > now && r->next_ns < at)
 		at = r->next_ns;
-	return r->snapshot.busy ? EV_POLL_MS : at <= now ? 0 : (at - now + MS - 1) / MS;
+	r->due.at_ns = r->snapshot.busy ? 0 : at > now ? at : now;
 }
 
-static void wait_for(const struct run *r)
+static int on_due(void *ctx, uint64_t now)
 {
-	struct pollfd p[] = {
-		{ ev_fd(r->ev), POLLIN, 0 },
-		{ r->signals.fd, POLLIN, 0 },
-		{ r->snapshot.done_fd, POLLIN, 0 },
-	};
+	return 0; /* the turn sees to it */
+}
 
-	poll(p, ARRAY_LEN(p), due_in(r)); /* no signal interrupts it: all are blocked */
+static int on_signal(void *ctx, short revents)
+{
+	struct run *r = ctx;
+	unsigned int came = run_signals_take(&r->signals, r->ended ? 0 : r->child.pid);
+
+	r->asked |= (came & RUN_ASKED) != 0;
+	if (r->ended)
+		r->abandoned |= came & RUN_OTHER && outlet_left(&r->outlet);
+	else if (came & RUN_CHILD)
+		r->ended = run_child_ended(r->child.pid);
+	return 0;
+}
+
+static int on_snapshot(void *ctx, short revents)
+{
+	struct run *r = ctx;
+
+	if (take_ledger(r, false) == -EAGAIN || !r->asked || r->ended)
+		return 0;
+	r->asked = false;
+	if (outlet_full(&r->outlet))
+		log_warn("no report: nobody reads the output");
+	else
+		run_report(r);
+	return 0;
+}
+
+static int on_stuck(void *ctx, uint64_t now)
+{
+	struct run *r = ctx;
+
+	r->abandoned |= outlet_stuck_ns(&r->outlet, now) > PATIENCE_S * 1000000000ULL;
+	r->stuck.at_ns = now + 1000 * (uint64_t)MS;
+	return 0;
+}
+
+static int add_members(struct run *r)
+{
+	int rc;
+
+	r->on_signal = (struct loop_fd){ r->signals.fd, POLLIN, on_signal, r };
+	r->on_snapshot = (struct loop_fd){ r->snapshot.done_fd, POLLIN, on_snapshot, r };
+	r->due = (struct loop_timer){ 0, on_due, r };
+	r->stuck = (struct loop_timer){ 0, on_stuck, r };
+	r->ring = (struct loop_stream){ .fd = ev_fd(r->ev),
+					.every_ns = EV_POLL_MS * (uint64_t)MS,
+					.items = BATCH,
+					.ns = BATCH_MS * MS,
+					.fn = on_ring,
+					.ctx = r };
+	rc = loop_add_fd(&r->loop, &r->on_signal);
+	if (!rc)
+		rc = loop_add_fd(&r->loop, &r->on_snapshot);
+	if (!rc)
+		rc = loop_add_timer(&r->loop, &r->due);
+	if (!rc)
+		rc = loop_add_timer(&r->loop, &r->stuck);
+	return rc ? rc : loop_add_stream(&r->loop, &r->ring);
+}
+
+int run_watch_open(struct run *r, int program_fd, struct err *e)
+{
+	struct ev_options o = {
+		.pid = r->child.pid,
+		.groups = r->a->o.groups,
+		.ring_bytes = r->a->o.ring,
+		.rss_step = RSS_STEP,
+		.threads = 1,
+		.at_exec = true,
+		.gc_later = true,
+		.follow = r->a->o.follow,
+		.fallbacks = r->a->o.fallbacks,
+	};
+	_text_ struct text stat = { 0 };
+	struct proc_stat st;
+	char path[64];
+	int rc;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)r->child.pid);
+	if (!text_read_at(AT_FDCWD, path, 4096, &stat) && !proc_stat_parse(stat.p, &st)) {
+		r->seen.minflt0 = st.minflt;
+		r->seen.majflt0 = st.majflt;
+	}
+	if (describe_program(r, program_fd, &o.gc)) {
+		snprintf(o.gc.path, sizeof(o.gc.path), "/proc/self/fd/%d", program_fd);
+		r->snapshot.want_gc = true;
+	}
+	rc = ev_open(&o, &r->ev, e);
+	if (rc)
+		return rc;
+	rc = add_members(r);
+	return rc ? err_set(e, rc, "%s", strerror(-rc)) : 0;
+}
+
+/* An error of it can't end the program: what can be done goes on. */
+static void turn(struct run *r)
+{
+	int rc = loop_turn(&r->loop);
+
+	if (rc)
+		log_debug("the event loop: %s", strerror(-rc));
+	r->ring.paused = outlet_full(&r->outlet);
 }
 
 /* Of the zombie: its own faults; wait4 has those of its children in them, too. */
@@ -342,7 +433,6 @@ static void reap(struct run *r)
 void run_watch(struct run *r, int program_fd)
 {
 	uint64_t now = r->seen.start_ns = mono_ns();
-	bool ended = false;
 
 	follow_open(&r->follow, r->ev, r->a->o.cache, &r->stream.text.seen.clock);
 	r->stream.text.pids = r->follow.ev;
@@ -354,24 +444,32 @@ void run_watch(struct run *r, int program_fd)
 		run_book_open(&r->book, r->child.pid, program_fd);
 	r->next_ns = now + FIRST_MS * MS;
 	r->next_due_ns = now + FIRST_DUE_MS * MS;
-	while (!ended) {
-		wait_for(r);
-		drain(r);
-		if (run_signals_take(&r->signals, r->child.pid))
-			r->asked = true;
-		ended = run_child_ended(r->child.pid);
-		if (!ended)
+	while (!r->ended) {
+		set_due(r);
+		turn(r);
+		if (!r->ended)
 			snapshot_if_due(r);
-		if (take_ledger(r, false) != -EAGAIN && r->asked && !ended) {
-			r->asked = false;
-			run_report(r);
-		}
 	}
 	now = mono_ns();
 	ev_stop(r->ev);
-	drain(r);
+	r->stuck.at_ns = now + 1000 * (uint64_t)MS;
+	for (r->ring.more = true; r->ring.more && !r->abandoned;)
+		turn(r);
+	book_losses(r);
 	take_ledger(r, true);
 	if (!r->seen.end_ns)
 		r->seen.end_ns = now;
 	reap(r);
+}
+
+void run_finish(struct run *r)
+{
+	outlet_flush(&r->outlet);
+	loop_remove_stream(&r->loop, &r->ring);
+	while (!r->outlet.rc && outlet_left(&r->outlet) && !r->abandoned)
+		turn(r);
+	if (r->abandoned)
+		outlet_warn_left(&r->outlet);
+	else if (r->outlet.rc && r->outlet.rc != -EPIPE)
+		log_error("cannot write the report: %s", strerror(-r->outlet.rc));
 }

@@ -211,27 +211,41 @@ static int without_ledger(const struct run *r, struct report *rep)
 				      : "it ended before the first ledger was complete");
 }
 
-static int print(const struct run *r, const struct report *const *rep, size_t n)
+static int put_document(const struct run *r, const struct report *const *rep, size_t n,
+			struct text *out)
 {
-	const struct text_style *style = &r->a->o.style;
+	_free_ char *p = NULL;
 	struct json_stream json;
-	_text_ struct text t = { 0 };
+	size_t bytes = 0;
+	FILE *f = open_memstream(&p, &bytes);
+	int rc = f ? 0 : -ENOMEM;
+
+	json_begin(&json, f, r->a->o.version);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = json_report(&json, rep[i]);
+	if (!rc)
+		rc = json_end(&json);
+	if (f && fclose(f) && !rc)
+		rc = -ENOMEM;
+	return rc ? rc : text_add(out, p, bytes);
+}
+
+/* One document of them all; beside events a line each. */
+static int print(struct run *r, const struct report *const *rep, size_t n)
+{
+	struct text *out = &r->outlet.out;
 	int rc = 0;
 
-	json_begin(&json, r->a->out, r->a->o.version);
-	for (size_t i = 0; i < n && !rc; i++) {
-		if (r->a->o.json && r->a->events)
-			rc = json_report_line(r->a->out, r->a->o.version, rep[i]);
-		else if (r->a->o.json)
-			rc = json_report(&json, rep[i]);
-		else if (!(rc = i ? text_add(&t, "\n", 1) : 0))
-			rc = text_report(rep[i], style, &t);
-	}
-	if (!rc && r->a->o.json && !r->a->events)
-		rc = json_end(&json);
-	if (!rc && t.n && fwrite(t.p, 1, t.n, r->a->out) != t.n)
-		rc = -errno;
-	return rc ? rc : fflush(r->a->out) ? -errno : 0;
+	if (r->a->o.json && !r->a->events)
+		rc = put_document(r, rep, n, out);
+	else
+		for (size_t i = 0; i < n && !rc; i++) {
+			if (i && !r->a->o.json)
+				rc = text_add(out, "\n", 1);
+			if (!rc)
+				rc = observe_put_report(&r->a->o, rep[i], out);
+		}
+	return rc ? rc : outlet_flush(&r->outlet);
 }
 
 void run_report(struct run *r)
@@ -266,7 +280,7 @@ void run_report(struct run *r)
 	if (!rc)
 		rc = print(r, list, n);
 	if (rc && rc != -EPIPE)
-		log_error("the report could not be written: %s", strerror(-rc));
+		log_error("cannot write the report: %s", strerror(-rc));
 	report_free(&none);
 out:
 	for (size_t i = 0; i < nchildren; i++)

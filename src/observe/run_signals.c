@@ -58,18 +58,19 @@ static void pass_on(const struct signalfd_siginfo *s, pid_t child)
 		kill(child, s->ssi_signo);
 }
 
-bool run_signals_take(const struct run_signals *s, pid_t child)
+unsigned int run_signals_take(const struct run_signals *s, pid_t child)
 {
 	struct signalfd_siginfo one;
-	bool asked = false;
+	unsigned int came = 0;
 
 	while (read(s->fd, &one, sizeof(one)) == sizeof(one)) {
-		if (one.ssi_signo == SIGUSR1)
-			asked = true;
-		else if (is_for_child(&one, child))
+		came |= one.ssi_signo == SIGUSR1   ? RUN_ASKED
+			: one.ssi_signo == SIGCHLD ? RUN_CHILD
+						   : RUN_OTHER;
+		if (child && one.ssi_signo != SIGUSR1 && is_for_child(&one, child))
 			pass_on(&one, child);
 	}
-	return asked;
+	return came;
 }
 
 /* As the first process of a container we inherit its orphans. */

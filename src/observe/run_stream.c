@@ -5,19 +5,12 @@
 #include "base/clock.h"
 #include "observe/run_impl.h"
 
-void run_stream_open(struct run_stream *s, const struct run_opts *a)
+void run_stream_open(struct run_stream *s, const struct run_opts *a, struct outlet *out)
 {
-	*s = (struct run_stream){ .on = a->events, .json = a->o.json, .f = a->out };
+	*s = (struct run_stream){ .on = a->events, .json = a->o.json, .out = out };
 	s->text.seen.clock.offset_ns = clock_ns(CLOCK_REALTIME) - mono_ns();
 	s->text.style = a->o.style;
 	gc_track_begin(&s->text.seen.gc, 0, 0); /* from the first instruction */
-}
-
-void run_stream_flush(struct run_stream *s)
-{
-	if (s->out.n && (fwrite(s->out.p, 1, s->out.n, s->f) != s->out.n || fflush(s->f)))
-		s->on = false; /* nobody reads, or the report will tell */
-	s->out.n = 0;
 }
 
 void run_stream_event(struct run_stream *s, struct symbolizer *names, const struct event *e)
@@ -31,12 +24,12 @@ void run_stream_event(struct run_stream *s, struct symbolizer *names, const stru
 		return;
 	if (names)
 		n = symbolizer_event(names, e, frames);
-	r = s->json ? watch_json_event(&s->text.seen, e, frames, n, &s->out)
-		    : watch_text_event(&s->text, e, frames, n, &s->out);
+	r = s->json ? watch_json_event(&s->text.seen, e, frames, n, &s->out->out)
+		    : watch_text_event(&s->text, e, frames, n, &s->out->out);
 	if (r)
 		s->on = false;
-	if (s->out.n > MUCH)
-		run_stream_flush(s);
+	if (outlet_left(s->out) > MUCH && outlet_flush(s->out))
+		s->on = false; /* nobody reads, or the end will tell */
 }
 
 void run_stream_child(struct run_stream *s, struct follow_proc *p, const struct event *e)
@@ -59,12 +52,7 @@ void run_stream_child(struct run_stream *s, struct follow_proc *p, const struct 
 	x.exe = p->t.exe;
 	x.go_version = p->t.go.bin ? bin_go(p->t.go.bin)->version : "";
 	x.no_gc = p->t.go.bin ? p->t.no_gc : "";
-	if (s->json ? watch_json_exec(&own.clock, &x, &s->out)
-		    : watch_text_exec(&s->text, &x, &s->out))
+	if (s->json ? watch_json_exec(&own.clock, &x, &s->out->out)
+		    : watch_text_exec(&s->text, &x, &s->out->out))
 		s->on = false;
-}
-
-void run_stream_close(struct run_stream *s)
-{
-	text_free(&s->out);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The loop of `watch`: what it waits for, and when it ends. */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -16,56 +15,77 @@ const struct watch_group watch_groups[WATCH_GROUPS] = {
 	{ "threads", EV_THREADS },
 };
 
-struct waiting {
-	int signals, pidfd;
-	uint64_t end_ns; /* 0: none */
+enum {
+	BATCH = 1024, /* events */
+	BATCH_MS = 10,
+	LOSSES_MS = 100,
+	/* How long a reader may take nothing of what is left at the end. */
+	PATIENCE_S = 30,
+	PATIENCE_SIGNAL_S = 5,
+	MS = 1000000,
 };
 
-/* Until when: the next thing that is due, at most EV_POLL_MS away. ms. */
-static int due_in(const struct watch *w, const struct waiting *q, uint64_t now)
+/* Ends the stream, once. What comes after is what is in the ring. */
+static void end(struct watch *w, const char *why)
 {
-	uint64_t at = now + EV_POLL_MS * 1000000ULL;
+	bool signal = !strcmp(why, "signal");
 
-	if (w->next_sample_ns && w->next_sample_ns < at)
-		at = w->next_sample_ns;
-	if (q->end_ns && q->end_ns < at)
-		at = q->end_ns;
-	return at <= now ? 0 : (at - now + 999999) / 1000000;
+	if (w->end.why)
+		return;
+	w->end.why = why;
+	w->sample.at_ns = w->deadline.at_ns = 0;
+	w->patience_ns = (signal ? PATIENCE_SIGNAL_S : PATIENCE_S) * 1000000000ULL;
+	w->stuck.at_ns = mono_ns() + 1000 * MS;
+	ev_stop(w->ev);
 }
 
-/* Why the stream ends, or NULL. */
-static const char *wait_for(struct watch *w, const struct waiting *q)
-{
-	struct pollfd p[] = {
-		{ ev_fd(w->ev), POLLIN, 0 },
-		{ q->signals, POLLIN, 0 },
-		{ q->pidfd, POLLIN, 0 },
-		{ w->a->fd, 0, 0 }, /* POLLERR: nobody reads any more */
-	};
-	uint64_t now = mono_ns();
+/* ---- what the loop calls */
 
-	if (poll(p, ARRAY_LEN(p), due_in(w, q, now)) < 0 && errno != EINTR)
-		return "poll failed";
-	if (p[1].revents)
-		return "signal";
-	if (p[2].revents || w->ended)
-		return "exit";
-	if (p[3].revents & (POLLERR | POLLNVAL))
-		return "output closed";
-	now = mono_ns();
-	if (q->end_ns && now >= q->end_ns)
-		return "duration";
-	return NULL;
+static int on_signal(void *ctx, short revents)
+{
+	struct watch *w = ctx;
+	struct signalfd_siginfo one;
+
+	while (read(w->signals.fd, &one, sizeof(one)) == sizeof(one))
+		w->abandoned |= w->end.why && outlet_left(&w->outlet);
+	end(w, "signal");
+	return 0;
 }
 
-static int sample_if_due(struct watch *w)
+static int on_end_of_process(void *ctx, short revents)
 {
-	uint64_t now = mono_ns(), step = w->a->o.interval * 1e9;
+	struct watch *w = ctx;
 
-	if (!w->next_sample_ns || now < w->next_sample_ns)
+	close_fd(&w->pidfd.fd);
+	end(w, "exit");
+	return 0;
+}
+
+static int on_deadline(void *ctx, uint64_t now)
+{
+	end(ctx, "duration");
+	return 0;
+}
+
+static int on_stuck(void *ctx, uint64_t now)
+{
+	struct watch *w = ctx;
+
+	w->abandoned |= outlet_stuck_ns(&w->outlet, now) > w->patience_ns;
+	w->stuck.at_ns = now + 1000 * MS;
+	return 0;
+}
+
+static int on_sample(void *ctx, uint64_t now)
+{
+	struct watch *w = ctx;
+	int r;
+
+	w->sample.at_ns = now + (uint64_t)(w->a->o.interval * 1e9);
+	if (outlet_full(&w->outlet))
 		return 0;
-	w->next_sample_ns = now + step;
-	return watch_put_sample(w, now);
+	r = watch_put_sample(w, now);
+	return r ? r : outlet_flush(&w->outlet);
 }
 
 static int book_losses(struct watch *w)
@@ -74,48 +94,91 @@ static int book_losses(struct watch *w)
 	size_t n = 0;
 	int r = w->has_book || w->follow.v.n ? ev_lost_regions(w->ev, &g, &n) : 0;
 
+	w->losses_ns = mono_ns();
 	for (size_t i = 0; i < n && !r && w->has_book; i++)
 		if (g[i].pid == memsrc_pid(w->t.m))
 			r = mapbook_lost(&w->book, g[i].start, g[i].end, g[i].ns);
 	return r ? r : follow_losses(&w->follow, g, n);
 }
 
-/* All that is in the ring; more than one batch after the stop. */
-static int drain(struct watch *w)
-{
-	int n, r;
+struct batch {
+	struct watch *w;
+	struct loop_budget *budget;
+	int rc;
+	bool spent;
+};
 
-	do {
-		program_turn(&w->t, w->ev);
-		follow_turn(&w->follow);
-		n = ev_poll(w->ev, 0, watch_event, w);
-		r = book_losses(w);
-	} while (!r && n >= 1 << 15 && !w->end.why);
-	return n < 0 ? n : r;
+static int on_event(void *ctx, const struct event *e)
+{
+	struct batch *b = ctx;
+
+	b->rc = watch_event(b->w, e);
+	b->spent = !loop_budget_take(b->budget) || outlet_full(&b->w->outlet);
+	return b->rc || b->spent;
 }
 
-/* 0 or -errno; w->end.why is set. */
-static int stream(struct watch *w, const struct waiting *q)
+static int on_ring(void *ctx, struct loop_budget *budget)
 {
-	const char *why = NULL;
+	struct watch *w = ctx;
+	struct batch b = { .w = w, .budget = budget };
+	int r;
+
+	program_turn(&w->t, w->ev);
+	follow_turn(&w->follow);
+	r = ev_poll(w->ev, 0, on_event, &b);
+	r = b.rc ? b.rc : r < 0 ? r : 0;
+	if (!r && mono_ns() >= w->losses_ns + LOSSES_MS * (uint64_t)MS)
+		r = book_losses(w);
+	if (w->ended)
+		end(w, "exit");
+	if (!r)
+		r = outlet_flush(&w->outlet);
+	return r ? r : b.spent;
+}
+
+/* ---- the loop */
+
+static int turn(struct watch *w)
+{
+	int r = loop_turn(&w->loop);
+
+	w->ring.paused = outlet_full(&w->outlet);
+	return r ? r : w->outlet.rc;
+}
+
+/* 0 or -errno; w->end.why is set. All that was in the ring at the end has been taken. */
+static int stream(struct watch *w)
+{
 	int r = 0;
 
-	while (!r && !why) {
-		why = wait_for(w, q);
-		if (why)
-			ev_stop(w->ev);
-		r = drain(w);
-		if (!r && !why)
-			r = sample_if_due(w);
-		if (!r)
-			r = watch_flush(w);
+	while (!r && !w->end.why)
+		r = turn(w);
+	if (r)
+		end(w, r == -EPIPE ? "output closed" : "error");
+	for (w->ring.more = true; !r && w->ring.more && !w->abandoned;)
+		r = turn(w);
+	return r ? r : book_losses(w);
+}
+
+/* Until all is written. */
+static int finish(struct watch *w)
+{
+	int r = outlet_flush(&w->outlet);
+
+	w->ring.paused = true;
+	loop_remove_stream(&w->loop, &w->ring);
+	while (!r && outlet_left(&w->outlet) && !w->abandoned) {
+		r = loop_turn(&w->loop);
+		r = r ? r : w->outlet.rc;
 	}
-	ev_stop(w->ev);
-	w->end.why = why ? why : r == -EPIPE ? "output closed" : "error";
+	if (w->abandoned) {
+		outlet_warn_left(&w->outlet);
+		w->partial = true;
+	}
 	return r;
 }
 
-static int wait_open(struct watch *w, struct waiting *q, struct err *e)
+static int wait_open(struct watch *w, struct err *e)
 {
 	sigset_t set;
 	int r;
@@ -126,18 +189,25 @@ static int wait_open(struct watch *w, struct waiting *q, struct err *e)
 	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return err_set(e, -errno, "blocking signals: %s", strerror(errno));
-	q->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (q->signals < 0)
+	w->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (w->signals.fd < 0)
 		return err_set(e, -errno, "signalfd: %s", strerror(errno));
-	q->pidfd = syscall(SYS_pidfd_open, memsrc_pid(w->t.m), 0);
+	w->pidfd.fd = syscall(SYS_pidfd_open, memsrc_pid(w->t.m), 0);
 	r = memsrc_alive(w->t.m); /* of the process that was opened, not of a successor */
-	return r ? err_set(e, r, "process %d has ended", (int)memsrc_pid(w->t.m)) : 0;
-}
-
-static void wait_close(struct waiting *q)
-{
-	close_fd(&q->signals);
-	close_fd(&q->pidfd);
+	if (r)
+		return err_set(e, r, "process %d has ended", (int)memsrc_pid(w->t.m));
+	r = outlet_open(&w->outlet, &w->loop, w->a->fd);
+	if (!r)
+		r = loop_add_fd(&w->loop, &w->signals);
+	if (!r)
+		r = loop_add_fd(&w->loop, &w->pidfd);
+	if (!r)
+		r = loop_add_timer(&w->loop, &w->sample);
+	if (!r)
+		r = loop_add_timer(&w->loop, &w->deadline);
+	if (!r)
+		r = loop_add_timer(&w->loop, &w->stuck);
+	return r ? r : loop_add_stream(&w->loop, &w->ring);
 }
 
 static int open_events(struct watch *w, struct err *e)
@@ -167,14 +237,14 @@ static int open_events(struct watch *w, struct err *e)
 }
 
 /* The target, its probes, and the mappings that are there already. */
-static int open_all(struct watch *w, struct memsrc *m, struct waiting *q, struct err *e)
+static int open_all(struct watch *w, struct memsrc *m, struct err *e)
 {
 	int r = program_open(m, w->a->o.cache, &w->t, e);
 
 	if (!r && !w->a->no_report)
 		bracket_first(&w->bracket, memsrc_pid(m), w->a->o.cache);
 	if (!r)
-		r = wait_open(w, q, e);
+		r = wait_open(w, e);
 	if (!r)
 		r = open_events(w, e);
 	if (r || !(ev_groups(w->ev) & EV_MAPPINGS))
@@ -183,7 +253,7 @@ static int open_all(struct watch *w, struct memsrc *m, struct waiting *q, struct
 	return mapbook_open(m, w->t.names, &w->book, e);
 }
 
-static void begin(struct watch *w, struct waiting *q)
+static void begin(struct watch *w)
 {
 	const struct proc_status *st = &w->t.status;
 	uint64_t now = mono_ns();
@@ -202,38 +272,44 @@ static void begin(struct watch *w, struct waiting *q)
 	w->text.pids = w->follow.ev;
 	w->end.start_ns = now;
 	if (w->a->o.interval)
-		w->next_sample_ns = now + w->a->o.interval * 1e9;
+		w->sample.at_ns = now + (uint64_t)(w->a->o.interval * 1e9);
 	if (w->a->duration)
-		q->end_ns = now + w->a->duration * 1e9;
+		w->deadline.at_ns = now + (uint64_t)(w->a->duration * 1e9);
+	w->ring.fd = ev_fd(w->ev);
 }
 
 static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
 {
-	_cleanup_(wait_close) struct waiting q = { .signals = -1, .pidfd = -1 };
-	int r = open_all(w, m, &q, e);
+	int r = open_all(w, m, e), written;
 
 	if (r)
 		return r;
-	begin(w, &q);
+	begin(w);
 	r = watch_put_start(w);
 	if (!r)
-		r = watch_flush(w);
+		r = outlet_flush(&w->outlet);
 	if (!r)
-		r = stream(w, &q);
+		r = stream(w);
 	if (!r)
 		r = watch_put_end(w);
-	return r ? r : watch_flush(w);
+	if (!r && !w->a->no_report && !w->abandoned)
+		r = watch_report(w, e);
+	written = finish(w);
+	return r ? r : written;
 }
 
 static void watch_free(struct watch *w)
 {
+	outlet_close(&w->outlet);
+	loop_close(&w->loop);
+	close_fd(&w->signals.fd);
+	close_fd(&w->pidfd.fd);
 	follow_close(&w->follow);
 	ev_close(w->ev);
 	mapbook_close(&w->book);
 	bracket_free(&w->bracket);
 	program_close(&w->t);
 	memsrc_close(w->own);
-	text_free(&w->out);
 	vec_free(&w->lost);
 	vec_free(&w->advice);
 	vec_free(&w->end.losses);
@@ -243,13 +319,21 @@ int watch_process(struct memsrc *m, const struct watch_opts *o, struct watch_res
 		  struct err *e)
 {
 	struct watch w = { .a = o };
-	int r = watch_stream(&w, m, e);
+	int r;
 
-	bool closed = !r && !strcmp(w.end.why, "output closed");
-
-	if (!r && !o->no_report && !closed)
-		r = watch_report(&w, e);
-	*out = (struct watch_result){ w.end.why, w.write_rc, w.partial && !closed };
+	w.signals = (struct loop_fd){ -1, POLLIN, on_signal, &w };
+	w.pidfd = (struct loop_fd){ -1, POLLIN, on_end_of_process, &w };
+	w.sample = (struct loop_timer){ 0, on_sample, &w };
+	w.deadline = (struct loop_timer){ 0, on_deadline, &w };
+	w.stuck = (struct loop_timer){ 0, on_stuck, &w };
+	w.ring = (struct loop_stream){ .fd = -1,
+				       .every_ns = EV_POLL_MS * (uint64_t)MS,
+				       .items = BATCH,
+				       .ns = BATCH_MS * MS,
+				       .fn = on_ring,
+				       .ctx = &w };
+	r = watch_stream(&w, m, e);
+	*out = (struct watch_result){ w.end.why, w.outlet.rc, w.partial };
 	watch_free(&w);
 	return r;
 }

@@ -21,8 +21,8 @@ static int note_lost(struct watch *w, const struct event *e)
 	w->lost.v[e->cpu] = e->lost;
 	if (!n)
 		return 0;
-	return w->a->o.json ? watch_json_lost(&w->text.seen.clock, e, n, &w->out)
-			    : watch_text_lost(&w->text, e, n, &w->out);
+	return w->a->o.json ? watch_json_lost(&w->text.seen.clock, e, n, &w->outlet.out)
+			    : watch_text_lost(&w->text, e, n, &w->outlet.out);
 }
 
 /* The target is another program, in another memory. Where it has ended since, names are missing. */
@@ -72,10 +72,11 @@ static void count(struct watch *w, const struct event *e)
 static int put_gctrace(struct watch *w, const struct event_gc *g)
 {
 	bool scans = w->t.has_go && go_has(w->t.rt.l, GO_GCC_GLOBALSSCAN);
-	size_t at = w->out.n;
-	int r = watch_gctrace(g, scans, &w->out);
+	size_t at = w->outlet.out.n;
+	int r = watch_gctrace(g, scans, &w->outlet.out);
 
-	if (!r && !w->told && w->t.has_go && memchr(w->out.p + at, '?', w->out.n - at)) {
+	if (!r && !w->told && w->t.has_go &&
+	    memchr(w->outlet.out.p + at, '?', w->outlet.out.n - at)) {
 		w->told = true;
 		log_warn("what is not known of a cycle is a question mark: %s",
 			 w->t.no_words[0] ? w->t.no_words : "it has only now been found");
@@ -95,8 +96,8 @@ static int put_program(struct watch *w, const struct program *t, const struct ev
 		.no_gc = t->go.bin && w->a->o.groups & EV_GC ? t->no_gc : "",
 	};
 
-	return w->a->o.json ? watch_json_exec(&w->text.seen.clock, &x, &w->out)
-			    : watch_text_exec(&w->text, &x, &w->out);
+	return w->a->o.json ? watch_json_exec(&w->text.seen.clock, &x, &w->outlet.out)
+			    : watch_text_exec(&w->text, &x, &w->outlet.out);
 }
 
 /* `t` may be NULL: nothing is known of the process. */
@@ -109,8 +110,8 @@ static int put_event(struct watch *w, const struct event *e, const struct progra
 	if (t && t->names)
 		n = symbolizer_event(t->names, e, frames);
 	if (!r)
-		r = w->a->o.json ? watch_json_event(&w->text.seen, e, frames, n, &w->out)
-				 : watch_text_event(&w->text, e, frames, n, &w->out);
+		r = w->a->o.json ? watch_json_event(&w->text.seen, e, frames, n, &w->outlet.out)
+				 : watch_text_event(&w->text, e, frames, n, &w->outlet.out);
 	if (!r && event_kind(e) == KIND_EXEC && t)
 		r = put_program(w, t, e);
 	return r;
@@ -134,9 +135,8 @@ static int on_child(struct watch *w, const struct event *e)
 	return r;
 }
 
-int watch_event(void *ctx, const struct event *e)
+int watch_event(struct watch *w, const struct event *e)
 {
-	struct watch *w = ctx;
 	int r;
 
 	count(w, e);
@@ -149,7 +149,7 @@ int watch_event(void *ctx, const struct event *e)
 		r = e->type == EVENT_GC ? put_gctrace(w, &e->gc) : 0;
 	else
 		r = put_event(w, e, &w->t);
-	if (!r && w->out.n > 1 << 16)
-		r = watch_flush(w);
+	if (!r && outlet_left(&w->outlet) > 1 << 16)
+		r = outlet_flush(&w->outlet);
 	return r;
 }

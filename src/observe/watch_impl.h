@@ -8,9 +8,11 @@
 
 #include "observe/bracket.h"
 #include "observe/follow.h"
+#include "observe/outlet.h"
 #include "observe/sample.h"
 #include "observe/watch.h"
 #include "out/watch.h"
+#include "session/loop.h"
 #include "session/mapbook.h"
 #include "session/program.h"
 
@@ -22,32 +24,33 @@ struct watch {
 	struct watch_text text;
 	struct sampler sampler;
 	struct bracket bracket;
-	struct text out; /* of one poll: written at its end */
+	struct loop loop;
+	struct outlet outlet;
+	struct loop_fd signals, pidfd;
+	struct loop_timer sample, deadline, stuck;
+	struct loop_stream ring;
+	uint64_t losses_ns;   /* when they were booked last */
+	uint64_t patience_ns; /* for a reader that takes nothing, after the end */
 	struct watch_end end;
 	bool has_book;
 	struct mapbook book;
 	struct follow follow;
 	VEC(struct watch_advice) advice;
 	VEC(uint32_t) lost; /* by CPU: what its last record said */
-	uint64_t next_sample_ns;
-	int write_rc; /* of standard output: 0 or -errno */
 	bool ended, partial;
-	bool told; /* why figures of a cycle are missing */
+	bool abandoned; /* nobody takes what is left to write */
+	bool told;	/* why figures of a cycle are missing */
 };
 
 /* ---- events (watch_event.c) */
 
-/* As ev_poll's function; ctx: the struct watch. */
-int watch_event(void *ctx, const struct event *e);
+int watch_event(struct watch *w, const struct event *e);
 
 /* ---- what is put out beside events (watch_put.c) */
 
 int watch_put_start(struct watch *w);
 int watch_put_sample(struct watch *w, uint64_t now_ns);
 int watch_put_end(struct watch *w);
-
-/* Writes what has been put out so far. */
-int watch_flush(struct watch *w);
 
 /* ---- reports at the end (watch_report.c) */
 

@@ -5,18 +5,9 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "observe/book.h"
 #include "observe/watch_impl.h"
-
-int watch_flush(struct watch *w)
-{
-	if (w->out.n && !w->write_rc)
-		w->write_rc = file_write_all(w->a->fd, w->out.p, w->out.n);
-	w->out.n = 0;
-	return w->write_rc;
-}
 
 /* What was asked for and is not there: "gc: why". */
 struct parts {
@@ -90,8 +81,8 @@ int watch_put_start(struct watch *w)
 	s.tax_ns = tax.any;
 	s.mapping_tax_ns = tax.mapping;
 	s.tax_noise_ns = tax.noise;
-	return w->a->o.json ? watch_json_start(&w->text.seen.clock, &s, &w->out)
-			    : watch_text_start(&w->text, &s, &w->out);
+	return w->a->o.json ? watch_json_start(&w->text.seen.clock, &s, &w->outlet.out)
+			    : watch_text_start(&w->text, &s, &w->outlet.out);
 }
 
 int watch_put_sample(struct watch *w, uint64_t now)
@@ -101,8 +92,8 @@ int watch_put_sample(struct watch *w, uint64_t now)
 	if (sample_take(&w->sampler, &w->t, now, &s))
 		return 0; /* it ends */
 	w->text.pid = memsrc_pid(w->t.m);
-	return w->a->o.json ? watch_json_sample(&w->text.seen.clock, &s, &w->out)
-			    : watch_text_sample(&w->text, &s, &w->out);
+	return w->a->o.json ? watch_json_sample(&w->text.seen.clock, &s, &w->outlet.out)
+			    : watch_text_sample(&w->text, &s, &w->outlet.out);
 }
 
 static int end_advice(struct watch *w)
@@ -130,13 +121,13 @@ static int put_child(struct watch *w, struct follow_proc *p, bool live)
 	if (!p->m || memsrc_alive(p->m))
 		return 0;
 	if (p->has_book && live)
-		r = book_live(&p->book, &w->out);
+		r = book_live(&p->book, &w->outlet.out);
 	if (p->has_book && !r)
 		r = book_end(&p->book, &c.mappings);
 	if (r || w->a->gctrace)
 		return r;
-	return w->a->o.json ? watch_json_child(&w->text.seen.clock, &c, &w->out)
-			    : watch_text_child(&w->text, &c, &w->out);
+	return w->a->o.json ? watch_json_child(&w->text.seen.clock, &c, &w->outlet.out)
+			    : watch_text_child(&w->text, &c, &w->outlet.out);
 }
 
 static int end_book(struct watch *w)
@@ -145,7 +136,7 @@ static int end_book(struct watch *w)
 	int r = 0;
 
 	if (w->has_book && live)
-		r = book_live(&w->book, &w->out);
+		r = book_live(&w->book, &w->outlet.out);
 	if (w->has_book && !r)
 		r = book_end(&w->book, &w->end.mappings);
 	w->end.followed = w->follow.followed;
@@ -176,6 +167,6 @@ int watch_put_end(struct watch *w)
 			log_warn("%" PRIu64 " events were lost", w->end.lost);
 		return 0;
 	}
-	return w->a->o.json ? watch_json_end(&w->text.seen.clock, &w->end, &w->out)
-			    : watch_text_end(&w->text, &w->end, &w->out);
+	return w->a->o.json ? watch_json_end(&w->text.seen.clock, &w->end, &w->outlet.out)
+			    : watch_text_end(&w->text, &w->end, &w->outlet.out);
 }

@@ -5,10 +5,10 @@
 
 static int put(struct watch *w, const struct report *r)
 {
-	int rc = observe_put_report(&w->a->o, r, &w->out);
+	int rc = observe_put_report(&w->a->o, r, &w->outlet.out);
 
 	w->partial |= r->partial;
-	return rc ? rc : watch_flush(w);
+	return rc ? rc : outlet_flush(&w->outlet);
 }
 
 static int report_target(struct watch *w, struct err *e)
@@ -18,8 +18,7 @@ static int report_target(struct watch *w, struct err *e)
 	int r;
 
 	if (memsrc_alive(w->t.m)) {
-		log_warn("no report at the end: the process has ended, and its memory with it");
-		w->partial = true;
+		log_warn("no report: the process has ended, and its memory with it");
 		return 0;
 	}
 	if (w->has_book && mapbook_give(&w->book, &co.known))
@@ -51,7 +50,7 @@ int watch_report(struct watch *w, struct err *e)
 {
 	int r = report_target(w, e), children;
 
-	if (w->write_rc)
+	if (w->outlet.rc)
 		return r;
 	children = report_children(w);
 	return r ? r : children;
