@@ -7,7 +7,8 @@
  *
  * Bytes are read where they lie (pread, a small cache), so memory does not grow with the file, and
  * a library that is overwritten meanwhile gives errors, no signal. Names are the file's raw bytes:
- * escape before showing them. One struct bin is for one thread.
+ * escape before showing them. One struct bin is for one thread at a time; a shelf (shelf.h) and all
+ * its binaries are for one together.
  */
 #ifndef RSSCOPE_BINARY_BINARY_H
 #define RSSCOPE_BINARY_BINARY_H
@@ -126,6 +127,10 @@ int bin_symbol_addr(struct bin *b, const char *name, uint64_t *addr, uint64_t *s
  * -ENOENT without .symtab. */
 int bin_variables(struct bin *b, uint64_t lo, uint64_t hi, const char *const *name, size_t n,
 		  uint64_t *addr);
+
+/* Its file: borrowed until the next call that reads of it, or of another one of its shelf. -errno.
+ */
+int bin_fd(struct bin *b);
 
 /* The pieces of the file that bin_open used: a sparse file that holds them at their offsets opens
  * the same way. Calls fn(ctx, off, len) for each; stops at the first non-zero return. */

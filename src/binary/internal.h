@@ -78,6 +78,7 @@ struct bin {
 	struct pcln pcln;
 	struct symtab syms;
 	struct intern names;
+	struct image *image; /* where it stands on a shelf; NULL: on none */
 };
 
 /* ---- headers.c */

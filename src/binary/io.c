@@ -34,7 +34,32 @@ struct bin_io {
 	uint64_t scan_left; /* bytes */
 	range_vec pieces;
 	struct block block[NBLOCK];
+	struct io_pool *pool; /* NULL: the descriptor stays */
+	struct bin_io *newer, *older;
+	io_reopen_fn *reopen;
+	void *ctx, *what;
+	int error; /* of the last time that it could not be opened again */
 };
+
+static struct bin_identity identity_of(const struct stat *st)
+{
+	return (struct bin_identity){
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = st->st_size,
+		.ctime_ns = timespec_ns(&st->st_ctim),
+	};
+}
+
+int io_identify(int fd, struct bin_identity *out)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	*out = identity_of(&st);
+	return 0;
+}
 
 int io_open(int fd, struct bin_io **out, struct err *e)
 {
@@ -56,12 +81,7 @@ int io_open(int fd, struct bin_io **out, struct err *e)
 		return err_set(e, r, "cannot duplicate the file descriptor: %s", strerror(-r));
 	}
 	io->size = st.st_size;
-	io->id = (struct bin_identity){
-		.dev = st.st_dev,
-		.ino = st.st_ino,
-		.size = st.st_size,
-		.ctime_ns = timespec_ns(&st.st_ctim),
-	};
+	io->id = identity_of(&st);
 	io->recording = true;
 	*out = io;
 	return 0;
@@ -71,16 +91,105 @@ void io_close(struct bin_io *io)
 {
 	if (!io)
 		return;
-	for (size_t i = 0; i < NBLOCK; i++)
-		free(io->block[i].p);
+	io_pool_release(io);
 	vec_free(&io->pieces);
-	close(io->fd);
 	free(io);
 }
 
-int io_fd(const struct bin_io *io)
+/* ---- the bound on descriptors */
+
+static void take_out(struct bin_io *io)
 {
+	struct io_pool *p = io->pool;
+
+	*(io->newer ? &io->newer->older : &p->newest) = io->older;
+	*(io->older ? &io->older->newer : &p->oldest) = io->newer;
+	io->newer = io->older = NULL;
+}
+
+static void put_first(struct bin_io *io)
+{
+	struct io_pool *p = io->pool;
+
+	io->older = p->newest;
+	*(p->newest ? &p->newest->newer : &p->oldest) = io;
+	p->newest = io;
+}
+
+void io_pool_release(struct bin_io *io)
+{
+	for (size_t i = 0; i < NBLOCK; i++) {
+		free(io->block[i].p);
+		io->block[i] = (struct block){ 0 };
+	}
+	if (io->fd < 0)
+		return;
+	if (io->pool) {
+		take_out(io);
+		io->pool->open--;
+	}
+	close_fd(&io->fd);
+}
+
+void io_pool_shrink(struct io_pool *p, size_t most)
+{
+	while (p->open > most) {
+		io_pool_release(p->oldest);
+		p->closed++;
+	}
+}
+
+/* io has a descriptor now. */
+static void came_in(struct bin_io *io)
+{
+	put_first(io);
+	io->pool->open++;
+	io_pool_shrink(io->pool, io->pool->max);
+}
+
+void io_pool_add(struct bin_io *io, struct io_pool *p, io_reopen_fn *fn, void *ctx, void *what)
+{
+	io->pool = p;
+	io->reopen = fn;
+	io->ctx = ctx;
+	io->what = what;
+	came_in(io);
+}
+
+void io_pool_give(struct bin_io *io, int *fd)
+{
+	if (io->fd >= 0)
+		return;
+	io->fd = *fd;
+	*fd = -1;
+	io->error = 0;
+	came_in(io);
+}
+
+int io_fd(struct bin_io *io)
+{
+	if (io->pool && io->fd >= 0 && io->newer) {
+		take_out(io);
+		put_first(io);
+	}
+	if (io->fd >= 0 || !io->reopen)
+		return io->fd >= 0 ? io->fd : -EBADF;
+	io->error = io->reopen(io->ctx, io->what, &io->fd);
+	if (io->error) {
+		io->fd = -1;
+		return io->error;
+	}
+	io->pool->reopened++;
+	came_in(io);
 	return io->fd;
+}
+
+/* As file_read_some. */
+static ssize_t read_some(struct bin_io *io, uint64_t off, void *buf, size_t n)
+{
+	int fd = io_fd(io);
+
+	return fd < 0 ? fd : file_read_some(fd, off, buf, n);
 }
 
 uint64_t io_size(const struct bin_io *io)
@@ -108,7 +217,7 @@ const uint8_t *io_peek(struct bin_io *io, uint64_t off, size_t *n)
 		if (!b->p)
 			return NULL;
 		b->no = 0;
-		r = file_read_some(io->fd, no * BLOCK, b->p, BLOCK);
+		r = read_some(io, no * BLOCK, b->p, BLOCK);
 		if (r < 0)
 			return NULL;
 		b->no = no + 1;
@@ -131,7 +240,7 @@ int io_read(struct bin_io *io, uint64_t off, void *buf, size_t len)
 			return r;
 	}
 	if (len > BLOCK) {
-		ssize_t r = file_read_some(io->fd, off, buf, len);
+		ssize_t r = read_some(io, off, buf, len);
 
 		return r < 0 ? (int)r : (size_t)r < len ? -EFAULT : 0;
 	}
@@ -140,7 +249,7 @@ int io_read(struct bin_io *io, uint64_t off, void *buf, size_t len)
 		const uint8_t *p = io_peek(io, off, &n);
 
 		if (!p)
-			return -EFAULT;
+			return io->error ? io->error : -EFAULT;
 		if (n > len)
 			n = len;
 		memcpy(buf, p, n);
@@ -171,7 +280,7 @@ int io_scan(struct bin_io *io, uint64_t off, uint64_t len, size_t overlap, io_sc
 		return -ENOMEM;
 	while (off < end) {
 		size_t want = end - off < SCAN_BUF ? end - off : SCAN_BUF;
-		ssize_t got = file_read_some(io->fd, off, buf + kept, want);
+		ssize_t got = read_some(io, off, buf + kept, want);
 		size_t n;
 		int r;
 

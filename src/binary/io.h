@@ -22,9 +22,35 @@ struct bin_io;
 int io_open(int fd, struct bin_io **out, struct err *e);
 void io_close(struct bin_io *io); /* NULL-safe */
 
-int io_fd(const struct bin_io *io);
+/* The descriptor, opened again when it had to be closed: borrowed until the next call. -errno. */
+int io_fd(struct bin_io *io);
 uint64_t io_size(const struct bin_io *io); /* bytes */
 void io_identity(const struct bin_io *io, struct bin_identity *out);
+
+/* Which file it is. 0 or -errno of fstat. */
+int io_identify(int fd, struct bin_identity *out);
+
+/*
+ * Files that share a bound on open descriptors. Beyond it that of the one read longest ago is
+ * closed, its cached blocks freed. Zero-initialised but for max; for one thread.
+ */
+struct io_pool {
+	size_t max, open;
+	struct bin_io *newest, *oldest; /* of those that are open */
+	uint64_t closed, reopened;
+};
+
+/* Opens it again: *fd of the same file. 0 or -errno. */
+typedef int io_reopen_fn(void *ctx, void *what, int *fd);
+
+/* From here on io is one of them, until it is closed; the pool outlives it. */
+void io_pool_add(struct bin_io *io, struct io_pool *p, io_reopen_fn *fn, void *ctx, void *what);
+/* Takes over a descriptor of the same file, where it has none: *fd is -1 then. */
+void io_pool_give(struct bin_io *io, int *fd);
+/* Closes its descriptor and frees its blocks. */
+void io_pool_release(struct bin_io *io);
+/* Closes the oldest until at most `most` are open. */
+void io_pool_shrink(struct io_pool *p, size_t most);
 
 /* All len bytes at off, or -EFAULT (outside the file, or it shrank) or -errno of pread. Recorded
  * while recording is on. */

@@ -161,6 +161,11 @@ const struct bin_go *bin_go(const struct bin *b)
 	return &b->go;
 }
 
+int bin_fd(struct bin *b)
+{
+	return io_fd(b->io);
+}
+
 int bin_pieces(const struct bin *b, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx)
 {
 	const range_vec *v = io_pieces(b->io);

@@ -70,7 +70,7 @@ static int open_exe(struct look *k)
 {
 	struct report_target *t = &k->r->target;
 	struct err e = { 0 };
-	int r = files_open_exe(k->m, &k->maps, k->exe, &k->bin, &k->bias, &e);
+	int r = files_open_exe(k->m, NULL, &k->maps, k->exe, &k->bin, &k->bias, &e);
 
 	if (!r) {
 		t->has_binary = true;

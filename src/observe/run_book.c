@@ -8,7 +8,7 @@ void run_book_open(struct run_book *b, pid_t pid, int program_fd)
 	/* Where it has ended by now, its events can still be named. */
 	if (memsrc_open_live(pid, &b->m, NULL))
 		b->m = NULL;
-	if (symbolizer_open_new(b->m, program_fd, &b->names))
+	if (symbolizer_open_new(b->m, NULL, program_fd, &b->names))
 		return;
 	b->on = b->m && !mapbook_open(b->m, b->names, &b->book, NULL);
 }

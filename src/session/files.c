@@ -18,39 +18,63 @@ static int keep_piece(void *ctx, uint64_t off, uint64_t len)
 	return memsrc_keep_piece(p->m, p->path, p->fd, off, len);
 }
 
-typedef int open_fn(int fd, struct bin **out, struct err *e);
-
-static int open_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end,
-		     open_fn *open, struct bin **out, struct err *e)
+static int open_of(void *m, const char *path, uint64_t start, uint64_t end, int *fd)
 {
-	_close_ int fd = -1;
-	struct bin *b = NULL;
-	int r = memsrc_file(m, path, start, end, &fd);
+	return memsrc_file(m, path, start, end, fd);
+}
 
-	if (r)
-		return err_set(e, r, "%s can't be opened: %s", path, strerror(-r));
-	r = open(fd, &b, e);
+struct shelf_opener files_opener(struct memsrc *m, const char *path, uint64_t start, uint64_t end,
+				 bool lib)
+{
+	return (struct shelf_opener){
+		.open = open_of,
+		.owner = m,
+		.path = path,
+		.start = start,
+		.end = end,
+		.lib = lib,
+		.fixed = memsrc_kind(m) != MEMSRC_LIVE,
+	};
+}
+
+static int keep_pieces(struct memsrc *m, struct bin *b, const char *path)
+{
+	int fd = memsrc_is_saved(m) ? bin_fd(b) : -1;
+
+	if (!memsrc_is_saved(m))
+		return 0;
+	return fd < 0 ? fd : bin_pieces(b, keep_piece, &(struct keep){ m, path, fd });
+}
+
+static int open_file(struct memsrc *m, struct shelf *shelf, const struct shelf_opener *o,
+		     struct bin **out, struct err *e)
+{
+	struct bin *b = NULL;
+	int r = shelf_get(shelf, o, &b, e);
+
 	if (r)
 		return r;
-	r = bin_pieces(b, keep_piece, &(struct keep){ m, path, fd });
+	r = keep_pieces(m, b, o->path);
 	if (r) {
-		bin_close(b);
-		return err_set(e, r, "%s: saving its headers: %s", path, strerror(-r));
+		shelf_put(shelf, b, m);
+		return err_set(e, r, "%s: saving its headers: %s", o->path, strerror(-r));
 	}
 	*out = b;
 	return 0;
 }
 
-int files_open_exe(struct memsrc *m, const struct maps *maps, const char *name, struct bin **out,
-		   uint64_t *bias, struct err *e)
+int files_open_exe(struct memsrc *m, struct shelf *shelf, const struct maps *maps, const char *name,
+		   struct bin **out, uint64_t *bias, struct err *e)
 {
 	const struct vma *low = NULL;
+	struct shelf_opener o;
 	int r;
 
 	for (size_t i = 0; i < maps->vma.n && !low; i++)
 		if (maps->vma.v[i].inode && !strcmp(maps->vma.v[i].name, name))
 			low = &maps->vma.v[i];
-	r = open_file(m, "exe", low ? low->start : 0, low ? low->end : 0, bin_open, out, e);
+	o = files_opener(m, "exe", low ? low->start : 0, low ? low->end : 0, false);
+	r = open_file(m, shelf, &o, out, e);
 	if (!r)
 		*bias = low ? bin_bias(*out, low->start, low->offset) : 0;
 	return r;
@@ -99,13 +123,15 @@ static int add_lib(struct libs *l, struct memsrc *m, const struct vma *low)
 {
 	struct lib x = { .name = strdup(low->name), .start = low->start, .end = low->end };
 
+	struct shelf_opener o = files_opener(m, low->name, low->start, low->end, true);
+
 	if (!x.name)
 		return -ENOMEM;
-	x.error = open_file(m, low->name, low->start, low->end, bin_open_lib, &x.bin, &x.why);
+	x.error = open_file(m, l->shelf, &o, &x.bin, &x.why);
 	if (!x.error)
 		x.bias = bin_bias(x.bin, low->start, low->offset);
 	if (vec_push(&l->v, x)) {
-		bin_close(x.bin);
+		shelf_put(l->shelf, x.bin, m);
 		free(x.name);
 		return -ENOMEM;
 	}
@@ -116,7 +142,11 @@ int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const ch
 {
 	const char *done = "";
 	size_t known = l->v.n;
-	int r = 0;
+	int r = l->shelf ? 0 : shelf_create(0, &l->own);
+
+	if (l->own)
+		l->shelf = l->own;
+	l->m = m;
 
 	for (size_t i = 0; i < maps->vma.n && !r; i++) {
 		const struct vma *v = &maps->vma.v[i];
@@ -138,10 +168,13 @@ int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const ch
 void libs_free(struct libs *l)
 {
 	for (size_t i = 0; i < l->v.n; i++) {
-		bin_close(l->v.v[i].bin);
+		shelf_put(l->shelf, l->v.v[i].bin, l->m);
 		free(l->v.v[i].name);
 	}
 	vec_free(&l->v);
+	shelf_destroy(l->own);
+	if (l->own)
+		l->shelf = l->own = NULL;
 }
 
 /* ---- Go */

@@ -8,7 +8,7 @@
 #define RSSCOPE_SESSION_FILES_H
 
 #include "base/vec.h"
-#include "binary/binary.h"
+#include "binary/shelf.h"
 #include "proc/maps.h"
 #include "source/memsrc.h"
 
@@ -21,20 +21,28 @@ struct lib {
 	struct err why;
 };
 
+/* Many files: their descriptors are the shelf's, so that they are bounded. */
 struct libs {
 	VEC(struct lib) v;
+	struct shelf *shelf; /* borrowed, set before the first libs_add; NULL: one of its own */
+	struct shelf *own;
+	struct memsrc *m; /* of the last libs_add */
 };
 
 /* Opens the executable, and lets a capture keep the pieces of it that matter. `name` is what maps
- * call it; bias comes from its lowest mapping, 0 when it has none. The caller closes *out. 0 or
- * -errno. */
-int files_open_exe(struct memsrc *m, const struct maps *maps, const char *name, struct bin **out,
-		   uint64_t *bias, struct err *e);
+ * call it; bias comes from its lowest mapping, 0 when it has none. shelf may be NULL; the caller
+ * ends it with shelf_put(shelf, *out, m). 0 or -errno. */
+int files_open_exe(struct memsrc *m, struct shelf *shelf, const struct maps *maps, const char *name,
+		   struct bin **out, uint64_t *bias, struct err *e);
 
 /* The libraries among the mappings that are not in *l yet, each opened once (likewise for
- * captures). 0 or -ENOMEM. */
+ * captures), sorted by address. 0 or -ENOMEM. */
 int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const char *exe);
 void libs_free(struct libs *l); /* safe on a zeroed struct, and twice */
+
+/* How m's files get to a shelf. path is borrowed. */
+struct shelf_opener files_opener(struct memsrc *m, const char *path, uint64_t start, uint64_t end,
+				 bool lib);
 
 /* Whether v belongs to a library: it is called so, or code of the same file is mapped. */
 bool vma_is_lib(const struct vma *v);

@@ -39,7 +39,7 @@ static int open_files(struct program *t, const struct maps *maps)
 
 	if (!memsrc_text(t->m, "proc/exe", 0, &exe) && exe.p)
 		snprintf(t->exe, sizeof(t->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
-	if (files_open_exe(t->m, maps, t->exe, &t->bin, &t->bias, &e))
+	if (files_open_exe(t->m, NULL, maps, t->exe, &t->bin, &t->bias, &e))
 		log_debug("the executable: %s", e.text);
 	if (!t->bin || !bin_go(t->bin)->is_go)
 		r = libs_add(&t->libs, t->m, maps, t->exe);
@@ -77,7 +77,7 @@ int program_begin(struct memsrc *m, struct go_cache *c, struct program *t, struc
 
 	*t = (struct program){ .m = m, .cache = c };
 	r = proc_status_read(memsrc_texts(m), 0, &t->status, e);
-	return r ? r : symbolizer_open(m, &t->names, e);
+	return r ? r : symbolizer_open(m, NULL, &t->names, e);
 }
 
 int program_open(struct memsrc *m, struct go_cache *c, struct program *t, struct err *e)

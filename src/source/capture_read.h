@@ -58,7 +58,10 @@ struct cap_cached { /* an inflated block of memory */
 	uint8_t *p;
 };
 
-enum { CAP_CACHE = 16 };
+enum {
+	CAP_CACHE = 16,
+	CAP_HELD = 16, /* files whose memfd stays */
+};
 
 struct capture {
 	struct memsrc m;
@@ -73,6 +76,8 @@ struct capture {
 	size_t pass_first[PASS_COUNT + 1]; /* index of the first stream of a pass or a later one */
 	VEC(struct cap_file) files;
 	VEC(struct capture_open) opens;
+	size_t held[CAP_HELD]; /* files that have one: index + 1; a ring */
+	unsigned int next_held;
 	struct cap_cached cache[CAP_CACHE];
 	uint64_t clock;
 	char how[64];

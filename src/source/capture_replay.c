@@ -298,6 +298,7 @@ static int fill_memfd(struct capture *c, struct cap_file *f)
 {
 	_close_ int fd = memfd_create("rsscope-capture", MFD_CLOEXEC);
 	_free_ uint8_t *buf = malloc(CAPTURE_BODY_MAX);
+	size_t *held;
 
 	if (fd < 0 || ftruncate(fd, f->size))
 		return -errno;
@@ -318,6 +319,11 @@ static int fill_memfd(struct capture *c, struct cap_file *f)
 			done += n;
 		}
 	}
+	/* A process may have thousands: what was given out is the taker's own. */
+	held = &c->held[c->next_held++ % CAP_HELD];
+	if (*held)
+		close_fd(&c->files.v[*held - 1].fd);
+	*held = f - c->files.v + 1;
 	f->fd = fd;
 	fd = -1;
 	return 0;

@@ -14,6 +14,7 @@
 
 enum {
 	CACHE_SIZE = 4096, /* frames; direct-mapped, a power of two */
+	OWN_FDS = 64,	   /* of a shelf of its own: what has ended is named by what is open */
 	FILES_MAX = 256,   /* beyond that, code is named by its file only */
 };
 
@@ -36,6 +37,7 @@ struct names {
 
 struct symbolizer {
 	struct memsrc *m;
+	struct shelf *shelf, *own;
 	struct maps maps;
 	bool may_reread;
 	uint64_t go_text;
@@ -48,7 +50,7 @@ struct symbolizer {
 static void forget(struct symbolizer *s)
 {
 	for (size_t i = 0; i < s->files.n; i++) {
-		bin_close(s->files.v[i].bin);
+		shelf_put(s->shelf, s->files.v[i].bin, s);
 		free(s->files.v[i].path);
 	}
 	vec_free(&s->files);
@@ -63,15 +65,26 @@ static bool is_same_file(const struct file *f, const struct vma *v)
 	return f->inode == v->inode && f->dev_major == v->dev_major && f->dev_minor == v->dev_minor;
 }
 
+static int open_of(void *owner, const char *path, uint64_t start, uint64_t end, int *fd)
+{
+	struct symbolizer *s = owner;
+
+	return s->m ? memsrc_file(s->m, path, start, end, fd) : -ESRCH;
+}
+
 static void open_file(struct symbolizer *s, struct file *f, const struct vma *v)
 {
-	_close_ int fd = -1;
+	struct shelf_opener o = { .open = open_of,
+				  .owner = s,
+				  .path = v->name,
+				  .start = v->start,
+				  .end = v->end,
+				  .lib = !f->is_exe,
+				  .fixed = memsrc_kind(s->m) != MEMSRC_LIVE };
 	struct err e = { 0 };
 	const struct vma *low = v;
-	int r = memsrc_file(s->m, v->name, v->start, v->end, &fd);
+	int r = shelf_get(s->shelf, &o, &f->bin, &e);
 
-	if (!r)
-		r = f->is_exe ? bin_open(fd, &f->bin, &e) : bin_open_lib(fd, &f->bin, &e);
 	if (r) {
 		log_debug("%s: no names of functions: %s", v->name,
 			  e.text[0] ? e.text : strerror(-r));
@@ -100,7 +113,7 @@ static struct file *file_of(struct symbolizer *s, const struct vma *v)
 		return NULL;
 	open_file(s, &f, v);
 	if (vec_push(&s->files, f)) {
-		bin_close(f.bin);
+		shelf_put(s->shelf, f.bin, s);
 		free(f.path);
 		return NULL;
 	}
@@ -246,14 +259,26 @@ size_t symbolizer_event(struct symbolizer *s, const struct event *e, struct fram
 	return n;
 }
 
-int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e)
+static struct symbolizer *create(struct memsrc *m, struct shelf *shelf)
 {
 	struct symbolizer *s = calloc(1, sizeof(*s));
+
+	if (!s || (!shelf && shelf_create(OWN_FDS, &s->own))) {
+		free(s);
+		return NULL;
+	}
+	s->m = m;
+	s->shelf = shelf ? shelf : s->own;
+	return s;
+}
+
+int symbolizer_open(struct memsrc *m, struct shelf *shelf, struct symbolizer **out, struct err *e)
+{
+	struct symbolizer *s = create(m, shelf);
 	int r;
 
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
-	s->m = m;
 	r = read_maps(s, e);
 	if (r) {
 		symbolizer_close(s);
@@ -281,13 +306,12 @@ static void open_program(struct symbolizer *s, int fd)
 		bin_close(f.bin);
 }
 
-int symbolizer_open_new(struct memsrc *m, int fd, struct symbolizer **out)
+int symbolizer_open_new(struct memsrc *m, struct shelf *shelf, int fd, struct symbolizer **out)
 {
-	struct symbolizer *s = calloc(1, sizeof(*s));
+	struct symbolizer *s = create(m, shelf);
 
 	if (!s)
 		return -ENOMEM;
-	s->m = m;
 	read_maps(s, NULL);
 	if (fd >= 0)
 		open_program(s, fd);
@@ -301,6 +325,7 @@ void symbolizer_close(struct symbolizer *s)
 		return;
 	forget(s);
 	maps_free(&s->maps);
+	shelf_destroy(s->own);
 	free(s);
 }
 

@@ -2,23 +2,25 @@
 /*
  * Code addresses of a target by name: Go functions and lines from pclntab (stripped is normal),
  * others from ELF symbols. Mappings are read when opening and again when an address is in none of
- * them; files are opened once and stay open; results are cached, within bounds.
+ * them; files are opened once, their descriptors are a shelf's; results are cached, within bounds.
+ * For one thread, that of its shelf.
  */
 #ifndef RSSCOPE_SYMBOL_SYMBOLIZE_H
 #define RSSCOPE_SYMBOL_SYMBOLIZE_H
 
 #include "base/err.h"
+#include "binary/shelf.h"
 #include "model/event/event.h"
 #include "source/memsrc.h"
 
 struct symbolizer;
 
-/* m is borrowed and must outlive it. 0 or -errno. */
-int symbolizer_open(struct memsrc *m, struct symbolizer **out, struct err *e);
+/* m and shelf are borrowed and must outlive it; shelf NULL: one of its own. 0 or -errno. */
+int symbolizer_open(struct memsrc *m, struct shelf *shelf, struct symbolizer **out, struct err *e);
 /* The same of a process that has just begun and may have ended by now (m is NULL then, or has no
  * mappings any more): the file that it was made of names its code, where that says where it is
  * loaded (no PIE). fd is borrowed for the call, -1: not known. -ENOMEM. */
-int symbolizer_open_new(struct memsrc *m, int fd, struct symbolizer **out);
+int symbolizer_open_new(struct memsrc *m, struct shelf *shelf, int fd, struct symbolizer **out);
 void symbolizer_close(struct symbolizer *s); /* NULL-safe */
 
 /* Go's moduledata.text of the executable minus its bias (see binary.h); 0 when not known. */

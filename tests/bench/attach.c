@@ -44,7 +44,7 @@ static int open_files(struct attach *a, struct err *e)
 	if (r)
 		return r;
 	snprintf(a->exe, sizeof(a->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
-	r = files_open_exe(a->m, &a->maps, a->exe, &a->bin, &a->bias, e);
+	r = files_open_exe(a->m, NULL, &a->maps, a->exe, &a->bin, &a->bias, e);
 	if (!r && !bin_go(a->bin)->is_go)
 		r = libs_add(&a->libs, a->m, &a->maps, a->exe);
 	if (!r && !files_with_go(a->bin, a->bias, &a->libs, a->go))

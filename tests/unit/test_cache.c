@@ -28,7 +28,7 @@ static int discover(const char *name, struct go_facts *known, struct go_runtime 
 	REQUIRE(maps_read(memsrc_texts(m), 0, &maps, &e) == 0 &&
 		memsrc_text(m, "proc/exe", 0, &exe) == 0);
 	exe.p[strcspn(exe.p, "\n")] = 0;
-	REQUIRE(files_open_exe(m, &maps, exe.p, &b, &bias, &e) == 0);
+	REQUIRE(files_open_exe(m, NULL, &maps, exe.p, &b, &bias, &e) == 0);
 	r = go_runtime_open(m, b, bias, &maps, known, rt, &e);
 	if (r)
 		fprintf(stderr, "%s: %s\n", name, e.text);

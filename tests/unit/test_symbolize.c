@@ -21,7 +21,7 @@ static struct symbolizer *open_program(bool pie, struct gow_place *place)
 
 	gow_make(&g, &file, place);
 	fd = bytes_fd(file.p, file.n);
-	CHECK_INT(symbolizer_open_new(NULL, fd, &s), 0);
+	CHECK_INT(symbolizer_open_new(NULL, NULL, fd, &s), 0);
 	return s;
 }
 
@@ -58,7 +58,7 @@ TEST(symbolizer_without_a_place)
 	CHECK(!f.func && !f.module);
 	symbolizer_close(s);
 
-	CHECK_INT(symbolizer_open_new(NULL, -1, &s), 0);
+	CHECK_INT(symbolizer_open_new(NULL, NULL, -1, &s), 0);
 	symbolizer_frame(s, place.text + 0x20, &f);
 	CHECK(!f.func && !f.module);
 	symbolizer_close(s);
