@@ -226,13 +226,6 @@ static void put_table(struct text_page *p, const struct diff *d, unsigned int li
 
 /* ---- below the table */
 
-/* Grows for ever: its growth is work done, not memory held. */
-static bool is_counter(const char *name)
-{
-	return strstr(name, "allocs") || strstr(name, "frees") || strstr(name, "/cycles/") ||
-	       strstr(name, "/cpu/");
-}
-
 static void put_metrics(struct text_page *p, const struct diff *d)
 {
 	struct para a = { .p = p, .label = "Go's books" };
@@ -242,8 +235,9 @@ static void put_metrics(struct text_page *p, const struct diff *d)
 	for (size_t i = 0; i < d->metrics.n && shown < MAX_METRICS; i++) {
 		const struct diff_item *x = &d->metrics.v[i];
 
+		/* growth of a counter is work done, not memory held */
 		if (!delta_known(&x->v) || !delta_size(&x->v) || x->unit != UNIT_BYTES ||
-		    is_counter(x->name))
+		    x->kind == FIGURE_COUNTER)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(strlen(x->name) - strlen(":bytes")),
 			 x->name);

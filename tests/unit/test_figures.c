@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of figures against the schema, the writer and the reader. */
 #include <ctype.h>
+#include <errno.h>
 #include <jansson.h>
 
 #include "in/json_read.h"
 #include "model/report/diff.h"
-#include "model/report/figures.h"
+#include "model/report/metrics.h"
 #include "out/json.h"
 #include "sample.h"
 #include "test.h"
@@ -264,4 +265,81 @@ TEST(figures_know_their_object)
 	CHECK(!figure_key(&f, "go") && !figure_key(&f, "") && !figure_key(&f, "go.g"));
 	CHECK_STR(figure_key(&top, ""), "unknown");
 	CHECK(!figure_key(&top, "go"));
+}
+
+/* ---- runtime/metrics */
+
+TEST(metrics_have_unit_kind_and_name)
+{
+	static const struct {
+		const char *name;
+		enum unit unit;
+		enum figure_kind kind;
+		const char *prometheus;
+	} c[] = {
+		{ "/memory/classes/total:bytes", UNIT_BYTES, FIGURE_GAUGE,
+		  "go_memstats_sys_bytes" },
+		{ "/memory/classes/heap/free:bytes", UNIT_BYTES, FIGURE_GAUGE,
+		  "go_memory_classes_heap_free_bytes" },
+		{ "/gc/heap/allocs:bytes", UNIT_BYTES, FIGURE_COUNTER,
+		  "go_memstats_alloc_bytes_total" },
+		{ "/gc/heap/frees:objects", UNIT_COUNT, FIGURE_COUNTER,
+		  "go_gc_heap_frees_objects_total" },
+		{ "/gc/cycles/total:gc-cycles", UNIT_COUNT, FIGURE_COUNTER,
+		  "go_gc_cycles_total_gc_cycles_total" },
+		{ "/gc/gogc:percent", UNIT_PERCENT, FIGURE_GAUGE, "go_gc_gogc_percent" },
+		{ "/cpu/classes/gc/mark/assist:cpu-nanoseconds", UNIT_NS, FIGURE_COUNTER,
+		  "go_cpu_classes_gc_mark_assist_cpu_seconds_total" },
+		{ "/sched/goroutines:goroutines", UNIT_COUNT, FIGURE_GAUGE, "go_goroutines" },
+		{ "/sched/goroutines-created:goroutines", UNIT_COUNT, FIGURE_COUNTER,
+		  "go_sched_goroutines_created_goroutines_total" },
+		{ "/gc/limiter/last-enabled:gc-cycle", UNIT_COUNT, FIGURE_GAUGE,
+		  "go_gc_limiter_last_enabled_gc_cycle" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+		struct text t = { 0 };
+
+		CHECK_INT(metric_unit(c[i].name), c[i].unit);
+		CHECK_INT(metric_kind(c[i].name), c[i].kind);
+		CHECK_INT(metric_prometheus(c[i].name, &t), 0);
+		CHECK_STR(t.p, c[i].prometheus);
+		text_free(&t);
+	}
+}
+
+TEST(metrics_without_a_name_have_none)
+{
+	struct text t = { 0 };
+
+	CHECK_INT(metric_prometheus("anon", &t), -EINVAL);
+	CHECK_INT(metric_prometheus("/gc/heap", &t), -EINVAL);
+	CHECK_INT(metric_prometheus("", &t), -EINVAL);
+	CHECK(!t.n);
+}
+
+/* A figure and the metric that it repeats have one name, and one kind. */
+TEST(metrics_agree_with_the_figures)
+{
+	static const char *const pairs[][2] = {
+		{ "go.gc.cycles", "/gc/cycles/total:gc-cycles" },
+		{ "go.gc.goal", "/gc/heap/goal:bytes" },
+		{ "go.gc.live", "/gc/heap/live:bytes" },
+		{ "go.gc.gogc", "/gc/gogc:percent" },
+		{ "go.gc.memory_limit", "/gc/gomemlimit:bytes" },
+		{ "go.goroutines.total", "/sched/goroutines:goroutines" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		for (size_t k = 0; k < figures_count; k++) {
+			struct text t = { 0 };
+
+			if (strcmp(figures[k].path, pairs[i][0]))
+				continue;
+			REQUIRE(!metric_prometheus(pairs[i][1], &t));
+			CHECK_STR(t.p, figures[k].prometheus);
+			CHECK_INT(metric_kind(pairs[i][1]), figures[k].kind);
+			CHECK_INT(metric_unit(pairs[i][1]), figures[k].unit);
+			text_free(&t);
+		}
 }

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "model/report/diff_origins.h"
 #include "model/report/diff_rows.h"
-#include "model/report/figures.h"
+#include "model/report/metrics.h"
 
 /* How far two readings of a start time on the wall clock may lie apart: the clock is adjusted. */
 #define CLOCK_SLACK_NS 1000000000
@@ -38,9 +38,10 @@ static struct delta delta_u64(uint64_t a, uint64_t b)
 	return delta_opt(OPT(a), OPT(b));
 }
 
-static int add_item(diff_items *v, const char *name, enum unit unit, struct delta d)
+static int add_item(diff_items *v, const char *name, enum unit unit, enum figure_kind kind,
+		    struct delta d)
 {
-	struct diff_item x = { .unit = unit, .v = d };
+	struct diff_item x = { .unit = unit, .kind = kind, .v = d };
 
 	if (!d.has_a && !d.has_b)
 		return 0;
@@ -58,7 +59,7 @@ static int add_figures(const struct diff *d, const char *object, diff_items *out
 		const char *key = figure_key(f, object);
 
 		if (key && figure_is_kept(f) && f->kind != FIGURE_FACT)
-			rc = add_item(out, key, f->unit,
+			rc = add_item(out, key, f->unit, f->kind,
 				      delta_opt(figure_get(d->a, f), figure_get(d->b, f)));
 	}
 	return rc;
@@ -191,16 +192,6 @@ static int make_ledger(struct diff *d)
 
 /* ---- the books */
 
-/* "/gc/heap/live:bytes" */
-static enum unit unit_by_name(const char *name, enum unit without_colon)
-{
-	const char *colon = strrchr(name, ':');
-
-	if (!colon)
-		return without_colon;
-	return !strcmp(colon, ":bytes") ? UNIT_BYTES : UNIT_COUNT;
-}
-
 /* Bytes, other figures, what did not change, what only one of them knows. */
 static int item_class(const struct diff_item *x)
 {
@@ -227,18 +218,27 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct diff_item *)a)->name, ((const struct diff_item *)b)->name);
 }
 
-/* Joins two lists of names, each of which has a name once. unit: of those that do not say. */
+/* One side of a name. unit: of names that do not say, which are no metrics of Go's. */
+static int add_named(diff_items *out, const struct named_u64 *x, enum unit unit, bool is_b)
+{
+	struct opt_u64 a = OPT(x->v), none = { 0 };
+	bool metric = x->name[0] == '/';
+
+	return add_item(out, x->name, metric ? metric_unit(x->name) : unit,
+			metric ? metric_kind(x->name) : FIGURE_GAUGE,
+			is_b ? delta_opt(none, a) : delta_opt(a, none));
+}
+
+/* Joins two lists of names, each of which has a name once. */
 static int join_named(const named_vec *a, const named_vec *b, enum unit unit, diff_items *out)
 {
 	size_t n = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < a->n && !rc; i++)
-		rc = add_item(out, a->v[i].name, unit_by_name(a->v[i].name, unit),
-			      delta_opt(OPT(a->v[i].v), (struct opt_u64){ 0 }));
+		rc = add_named(out, &a->v[i], unit, false);
 	for (size_t i = 0; i < b->n && !rc; i++)
-		rc = add_item(out, b->v[i].name, unit_by_name(b->v[i].name, unit),
-			      delta_opt((struct opt_u64){ 0 }, OPT(b->v[i].v)));
+		rc = add_named(out, &b->v[i], unit, true);
 	if (rc || !out->n)
 		return rc;
 	qsort(out->v, out->n, sizeof(*out->v), by_name);

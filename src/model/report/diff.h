@@ -10,7 +10,7 @@
 #ifndef RSSCOPE_MODEL_REPORT_DIFF_H
 #define RSSCOPE_MODEL_REPORT_DIFF_H
 
-#include "model/report/report.h"
+#include "model/report/figures.h"
 
 /* A figure in both reports. Figures beyond 2^63 - 1 count as absent, so that a delta is exact. */
 struct delta {
@@ -56,7 +56,8 @@ struct diff_row {
 
 struct diff_item {
 	char name[72];
-	enum unit unit; /* UNIT_BYTES, or another */
+	enum unit unit;
+	enum figure_kind kind;
 	struct delta v;
 };
 typedef VEC(struct diff_item) diff_items;
