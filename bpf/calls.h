@@ -47,7 +47,7 @@ static __always_inline void lose_all(__u32 tgid)
 	struct rsc_region key = { .tgid = tgid, .region = RSC_REGION_ALL };
 	__u64 ns = bpf_ktime_get_ns();
 
-	bpf_map_update_elem(&lost_regions, &key, &ns, BPF_EXIST);
+	put_elem(&lost_regions, &key, &ns, BPF_EXIST);
 }
 
 static __always_inline void lose(__u32 tgid, __u64 ns, __u64 start, __u64 end)
@@ -62,7 +62,7 @@ static __always_inline void lose(__u32 tgid, __u64 ns, __u64 start, __u64 end)
 		return;
 	}
 	for (int i = 0; i < RSC_REGIONS_CALL; i++) {
-		if (bpf_map_update_elem(&lost_regions, &key, &ns, BPF_ANY))
+		if (put_elem(&lost_regions, &key, &ns, BPF_ANY))
 			lose_all(tgid);
 		if (key.region++ >= last)
 			return;
@@ -121,13 +121,13 @@ static __always_inline struct call_slot *call_begin(__u16 call, struct rsc_targe
 		who.tgid = t->memory_of;
 	slot = slot_of_thread();
 	if (!slot) {
-		count_lost(RSC_N_ENTRY_LOST);
+		count_lost(RSC_N_ENTRY_LOST, who.tgid);
 		lose_all(who.tgid);
 		return NULL;
 	}
 	/* A program that is in use on this CPU is not run a second time there. */
 	if (slot->busy) {
-		count_lost(RSC_N_EXIT_LOST);
+		count_lost(RSC_N_EXIT_LOST, who.tgid);
 		lose_all(who.tgid);
 	}
 	slot->busy = 0;
@@ -223,10 +223,15 @@ static __always_inline void call_send(struct call_slot *slot)
 		n = RSC_STACK_MAX;
 	n = __builtin_offsetof(struct rsc_rec_call, stack) + 8 * n;
 	slot->rec.hdr.size = n;
+	if (over_share(slot->rec.hdr.tgid, n)) {
+		count_lost(RSC_N_SHARE, slot->rec.hdr.tgid);
+		lose_call(&slot->rec);
+		return;
+	}
 	/* The last eighth is left to what is rare and can't be missed: forks, execs, ends. */
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) + n > cfg_wake_bytes / 2 * 7 ||
 	    bpf_ringbuf_output(&events, &slot->rec, n, wake_when_filling(n))) {
-		count_lost(RSC_N_RING_CALL);
+		count_lost(RSC_N_RING_CALL, slot->rec.hdr.tgid);
 		lose_call(&slot->rec);
 	}
 }
@@ -246,7 +251,7 @@ static __always_inline int call_exit(__u16 call, __s64 ret)
 	if (!slot || !slot->busy || slot->rec.call != call) {
 		if (call == RSC_PRCTL) /* most are not ours */
 			return 0;
-		count_lost(RSC_N_EXIT_ALONE);
+		count_lost(RSC_N_EXIT_ALONE, who.tgid);
 		lose_all(who.tgid);
 		return 0;
 	}

@@ -24,6 +24,10 @@
 extern const volatile __u32 cfg_pidns;
 /* Bytes of unread records that wake the reader: a quarter of the ring. */
 extern const volatile __u64 cfg_wake_bytes;
+/* Set by user space as it goes: see struct rsc_tally. ring_many: it has put several targets there.
+ */
+extern __u64 ring_epoch, ring_share;
+extern __u32 ring_many;
 
 /* A call under way, by thread: the record itself, completed at the exit. The slot stays with the
  * thread, so that its next call needs no allocation. */
@@ -40,22 +44,29 @@ extern struct events_map {
 
 extern struct targets_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, RSC_TARGETS_MAX);
 	__type(key, __u32); /* tgid */
 	__type(value, struct rsc_target);
 } targets SEC(".maps");
 
 extern struct rss_state_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, RSC_TARGETS_MAX);
 	__type(key, __u32); /* tgid */
 	__type(value, struct rsc_rss_state);
 } rss_state SEC(".maps");
 
+extern struct tally_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RSC_TARGETS_MAX);
+	__type(key, __u32); /* tgid */
+	__type(value, struct rsc_tally);
+} tally SEC(".maps");
+
 /* Processes whose end has been told. */
 extern struct ended_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, RSC_TARGETS_MAX);
 	__type(key, __u32); /* tgid */
 	__type(value, __u32);
 } ended SEC(".maps");
@@ -122,10 +133,50 @@ static __always_inline void count_one(__u32 which)
 		__sync_fetch_and_add(n, 1);
 }
 
-static __always_inline void count_lost(__u32 which)
+/* A record of that process is missing. */
+static __always_inline void count_lost(__u32 which, __u32 tgid)
 {
+	struct rsc_tally *y = bpf_map_lookup_elem(&tally, &tgid);
+
 	count_one(which);
 	count_one(RSC_N_LOST);
+	if (y)
+		__sync_fetch_and_add(&y->lost, 1);
+}
+
+/* Updates that may fail for want of room. */
+#define put_elem(map, key, value, flags)                                                           \
+	({                                                                                         \
+		long _r = bpf_map_update_elem(map, key, value, flags);                             \
+		if (_r)                                                                            \
+			count_one(RSC_N_MAP);                                                      \
+		_r;                                                                                \
+	})
+
+/* Whether `size` bytes more are beyond a process's share of the ring; otherwise they are booked.
+ * Where there is one process only, all of the ring is its own. Other CPUs may book at the same
+ * time: the share is exact to some records. */
+static __always_inline bool over_share(__u32 tgid, __u32 size)
+{
+	struct rsc_tally *y;
+	__u32 zero = 0;
+	__u64 *children = bpf_map_lookup_elem(&followed, &zero);
+
+	if (!ring_share || (!ring_many && !(children && *children)))
+		return false;
+	y = bpf_map_lookup_elem(&tally, &tgid);
+	if (!y)
+		return false;
+	if (y->epoch != ring_epoch) {
+		y->epoch = ring_epoch;
+		y->bytes = 0;
+	}
+	if (y->bytes + size > ring_share) {
+		__sync_fetch_and_add(&y->over_share, 1);
+		return true;
+	}
+	__sync_fetch_and_add(&y->bytes, size);
+	return false;
 }
 
 /* The id of a task in the namespace cfg_pidns, 0 when it is not visible there. */

@@ -24,7 +24,7 @@ int gc_end(struct pt_regs *ctx)
 		return 0;
 	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
-		count_lost(RSC_N_RING_GC);
+		count_lost(RSC_N_RING_GC, who.tgid);
 		return 0;
 	}
 	rec_fill(&r->hdr, RSC_GC, sizeof(*r), who);

@@ -4,10 +4,14 @@
 
 const volatile __u32 cfg_pidns = 0;
 const volatile __u64 cfg_wake_bytes = 1 << 20;
+__u64 ring_epoch = 0;
+__u64 ring_share = 0;
+__u32 ring_many = 0;
 
 struct events_map events SEC(".maps");
 struct targets_map targets SEC(".maps");
 struct rss_state_map rss_state SEC(".maps");
+struct tally_map tally SEC(".maps");
 struct ended_map ended SEC(".maps");
 struct counters_map counters SEC(".maps");
 struct calls_map calls SEC(".maps");

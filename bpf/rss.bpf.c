@@ -29,9 +29,13 @@ static __always_inline void rss_moved(const struct rsc_target *t, struct ids who
 	if (distance(sum, s->sent) < t->rss_step &&
 	    distance(s->sizes[2], s->swap_sent) < t->rss_step)
 		return;
+	if (over_share(who.tgid, sizeof(*r))) {
+		count_lost(RSC_N_SHARE, who.tgid);
+		return;
+	}
 	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
-		count_lost(RSC_N_RING_RSS);
+		count_lost(RSC_N_RING_RSS, who.tgid);
 		return;
 	}
 	s->sent = sum;

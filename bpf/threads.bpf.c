@@ -8,7 +8,7 @@ static __always_inline struct rsc_rec_task *task_record(__u16 type, struct ids w
 	struct rsc_rec_task *r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 
 	if (!r) {
-		count_lost(RSC_N_RING_TASK);
+		count_lost(RSC_N_RING_TASK, who.tgid);
 		return NULL;
 	}
 	rec_fill(&r->hdr, type, sizeof(*r), who);
@@ -31,17 +31,19 @@ static __always_inline void rss_of_child(__u32 tgid, const struct rsc_target *t,
 	s.sent = s.high = s.sizes[0] + s.sizes[1] + s.sizes[3];
 	s.swap_sent = s.sizes[2];
 	s.on = !shares;
-	bpf_map_update_elem(&rss_state, &tgid, &s, BPF_ANY);
+	put_elem(&rss_state, &tgid, &s, BPF_ANY);
 }
 
 static __always_inline bool put_child(struct rsc_target *t, __u32 parent, __u32 child, bool shares)
 {
 	struct rsc_region all = { .tgid = child, .region = RSC_REGION_ALL };
+	struct rsc_tally fresh = {};
 	__u64 none = 0;
 	struct rsc_target *c;
 
-	if (bpf_map_update_elem(&targets, &child, t, BPF_ANY))
+	if (put_elem(&targets, &child, t, BPF_ANY))
 		return false;
+	put_elem(&tally, &child, &fresh, BPF_ANY);
 	c = bpf_map_lookup_elem(&targets, &child);
 	if (!c)
 		return false;
@@ -49,7 +51,7 @@ static __always_inline bool put_child(struct rsc_target *t, __u32 parent, __u32 
 	c->memory_of = 0;
 	if (!shares) {
 		c->groups = t->groups | t->at_exec;
-		bpf_map_update_elem(&lost_regions, &all, &none, BPF_ANY);
+		put_elem(&lost_regions, &all, &none, BPF_ANY);
 		return true;
 	}
 	/* Until its exec what it maps is its parent's. */
@@ -58,7 +60,7 @@ static __always_inline bool put_child(struct rsc_target *t, __u32 parent, __u32 
 	c->groups &= RSC_GROUP_MAPPINGS | RSC_GROUP_MADVISE;
 	if (c->at_exec) {
 		c->groups |= RSC_GROUP_THREADS | RSC_FOLLOW;
-		bpf_map_update_elem(&lost_regions, &all, &none, BPF_ANY);
+		put_elem(&lost_regions, &all, &none, BPF_ANY);
 	}
 	return true;
 }

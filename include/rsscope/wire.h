@@ -134,6 +134,8 @@ struct rsc_rec_task {
 	char comm[RSC_COMM_LEN]; /* not necessarily terminated */
 };
 
+#define RSC_TARGETS_MAX 2048 /* at once, children included */
+
 /* ---- what user space tells the programs, by tgid: map `targets`, replaced as a whole; map
  * `rss_state`, which is the programs' own after user space has set the sizes at the start */
 
@@ -215,6 +217,19 @@ struct rsc_rss_state {
 };
 
 /*
+ * What a target has put into the ring, and what was kept back: map `tally`, put there with the
+ * target, and given up with it by user space. A target's share of the ring is `ring_share` bytes
+ * between two moments at which the ring was empty (`ring_epoch` counts them); beyond it its mapping
+ * calls and RSS steps are counted and not delivered, so that others lose nothing.
+ */
+struct rsc_tally {
+	__u64 epoch; /* in which `bytes` were put in */
+	__u64 bytes;
+	__u64 lost;	  /* records that could not be delivered, for whichever reason */
+	__u64 over_share; /* of these: its share was used up */
+};
+
+/*
  * Counters: X(ID, name, lost, what it counts). lost = 1: a record is missing; 0: it came, but a
  * part of it is missing.
  */
@@ -223,6 +238,8 @@ struct rsc_rss_state {
 	X(RING_RSS, "ring_full_rss", 1, "RSS steps: the ring buffer was full")                     \
 	X(RING_GC, "ring_full_gc", 1, "GC cycles: the ring buffer was full")                       \
 	X(RING_TASK, "ring_full_threads", 1, "threads and execs: the ring buffer was full")        \
+	X(SHARE, "over_share", 1,                                                                  \
+	  "mapping calls and RSS steps: their process had used up its share of the ring buffer")   \
 	X(ENTRY_LOST, "call_entry_lost", 1, "mapping calls: no room to remember the entry")        \
 	X(EXIT_ALONE, "call_exit_alone", 1, "mapping calls: began before the probes, or evicted")  \
 	X(EXIT_LOST, "call_exit_lost", 1, "mapping calls: their exit was not seen")                \
@@ -232,7 +249,8 @@ struct rsc_rss_state {
 	X(UNFOLLOWED, "children_unfollowed", 0,                                                    \
 	  "processes that were forked, beyond those followed")                                     \
 	X(GC_START, "gc_start_lost", 0, "GC cycles of which it was not seen who began them")       \
-	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle")
+	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle") \
+	X(MAP, "map_update_failed", 0, "entries for which a map of the probes had no room")
 
 enum rsc_counter {
 #define X(id, name, lost, what) RSC_N_##id,
@@ -290,6 +308,9 @@ RSC_AT(struct rsc_target, gc_arg, 20);
 RSC_AT(struct rsc_target, rss_step, 24);
 RSC_AT(struct rsc_target, go, 32);
 RSC_AT(struct rsc_target, words, 64);
+RSC_SIZE(struct rsc_tally, 32);
+RSC_AT(struct rsc_tally, lost, 16);
+RSC_AT(struct rsc_tally, over_share, 24);
 RSC_SIZE(struct rsc_region, 8);
 RSC_AT(struct rsc_region, region, 4);
 RSC_SIZE(struct rsc_advice_key, 8);

@@ -205,13 +205,6 @@ static struct bpf_link *attach_gc(int i, struct bpf_object *obj, pid_t pid, cons
 	return bpf_program__attach_uprobe(prog, false, pid, gc->path, gc_place(i, gc));
 }
 
-static struct bpf_link *attach_one(int i, struct bpf_object *obj, const struct ev_options *o)
-{
-	if (table[i].group == EV_GC)
-		return attach_gc(i, obj, o->pid, &o->gc);
-	return bpf_program__attach(bpf_object__find_program_by_name(obj, table[i].name));
-}
-
 /* What a refusal asks for: perf_uprobe_event_init() in kernel/events/core.c wants more than the
  * tracepoints do. */
 static const char *needs(const struct row *r, int rc)
@@ -221,15 +214,16 @@ static const char *needs(const struct row *r, int rc)
 	return r->needs == EVF_UPROBE ? "; uprobes need CAP_SYS_ADMIN" : "; needs CAP_PERFMON";
 }
 
-int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e)
+int plan_attach(struct plan *p, struct bpf_object *obj, struct err *e)
 {
 	for (int i = 0; i < ROWS; i++) {
 		struct plan_row *row = &p->row[i];
 		int r;
 
-		if (!row->chosen || (table[i].group == EV_GC && !gc_place(i, &o->gc)))
+		if (!row->chosen || table[i].group == EV_GC) /* that is attached by target */
 			continue;
-		row->link = attach_one(i, obj, o);
+		row->link =
+			bpf_program__attach(bpf_object__find_program_by_name(obj, table[i].name));
 		if (row->link)
 			continue;
 		r = -errno;
@@ -246,7 +240,7 @@ int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options 
 	return 0;
 }
 
-int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
+int plan_attach_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
 		   struct bpf_link *out[PLAN_GC], struct err *e)
 {
 	int n = 0, r;
@@ -265,23 +259,20 @@ int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, cons
 		if (r && table[i].required)
 			return err_set(e, r, "%s did not attach: %s%s", table[i].target,
 				       strerror(-r), needs(&table[i], r));
+		p->row[i].probing |= *link != NULL;
 	}
 	return 0;
 }
 
-int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		 struct detacher *d, struct err *e)
+void plan_break_gc(struct plan *p, const char *why)
 {
-	struct bpf_link *new[PLAN_GC];
-	int n = 0, r = plan_attach_gc(p, obj, pid, gc, new, e);
-
-	for (int i = 0; i < ROWS; i++) {
-		if (table[i].group != EV_GC)
-			continue;
-		detach_link(d, p->row[i].link);
-		p->row[i].link = new[n++];
-	}
-	return r;
+	p->groups &= ~EV_GC;
+	for (int i = 0; i < ROWS; i++)
+		if (table[i].group == EV_GC) {
+			p->row[i].broken = true;
+			snprintf(p->row[i].reason, sizeof(p->row[i].reason), "%s", why);
+		}
+	plan_describe(p);
 }
 
 void plan_detach(struct plan *p, struct detacher *d)
@@ -317,7 +308,7 @@ void plan_describe(struct plan *p)
 			.target = r->target,
 			.group = r->group,
 			.required = r->required,
-			.attached = p->row[i].link,
+			.attached = p->row[i].link || p->row[i].probing,
 			.is_fallback = r->is_fallback,
 			.reason = p->row[i].reason,
 		};

@@ -19,7 +19,8 @@ struct plan_row {
 	bool chosen; /* loaded and attached by this attempt */
 	bool broken; /* tried and failed: `reason` tells */
 	char reason[160];
-	struct bpf_link *link;
+	struct bpf_link *link; /* NULL: of programs that are attached by target, too */
+	bool probing;	       /* one of those, and some target has had it */
 };
 
 struct plan {
@@ -42,18 +43,16 @@ bool plan_retreat(struct plan *p, const char *why);
 /* Sets what the object loads. -ENOENT when a program is not in it. */
 int plan_autoload(struct plan *p, struct bpf_object *obj);
 
-/* Attaches what is chosen. A failing program is marked broken, with all that have fallbacks and
- * need the same; returns its -errno. */
-int plan_attach(struct plan *p, struct bpf_object *obj, const struct ev_options *o, struct err *e);
+/* Attaches what is chosen, but for the probes of GC cycles, which are attached by target. A failing
+ * program is marked broken, with all that have fallbacks and need the same; returns its -errno. */
+int plan_attach(struct plan *p, struct bpf_object *obj, struct err *e);
 
-/* Moves the probes of GC cycles; the old links are given to d. 0 or -errno; on failure they are
- * nowhere. */
-int plan_move_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
-		 struct detacher *d, struct err *e);
-
-/* The same for a followed child: the links, some of which may be NULL, are the caller's. */
-int plan_attach_gc(const struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
+/* The probes of one target's GC cycles: the links, some of which may be NULL, are the caller's. */
+int plan_attach_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc,
 		   struct bpf_link *out[PLAN_GC], struct err *e);
+
+/* They can't be attached: the group is none, for the reason given. */
+void plan_break_gc(struct plan *p, const char *why);
 
 /* Gives the links to d. Idempotent. */
 void plan_detach(struct plan *p, struct detacher *d);

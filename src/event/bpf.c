@@ -18,7 +18,6 @@
 
 enum {
 	RING_DEFAULT = 8 << 20,
-	RSS_STEP_DEFAULT = 1 << 20,
 	/* Records handed over by one ev_poll at most, so that a storm can't keep the caller from
 	 * its other duties. */
 	BATCH_MAX = 65536,
@@ -50,24 +49,18 @@ static int live_poll(struct ev *s, int timeout_ms, ev_record_fn *fn, void *ctx)
 	l->ctx = ctx;
 	l->batch = 0;
 	r = ring_buffer__consume(l->ring);
+	if (r >= 0) /* the ring was empty: every target has its share of it again */
+		l->skel->bss->ring_epoch++;
 	return r < 0 && r != -ECANCELED ? r : 0;
 }
 
 static void live_stop(struct ev *s)
 {
-	struct live *l = (struct live *)s;
-
-	int fd = bpf_map__fd(l->skel->maps.targets);
-	uint32_t key;
-
-	/* The programs know their target no more; calls under way end unseen. Then its children, of
-	 * which no more come. */
-	bpf_map_delete_elem(fd, &l->key);
-	for (int i = 0; i < 4 * EV_CHILDREN_MAX && !bpf_map_get_next_key(fd, NULL, &key); i++)
-		bpf_map_delete_elem(fd, &key);
+	/* The programs know no target any more; calls under way end unseen. */
+	live_forget_all((struct live *)s);
 }
 
-static void detach_links(struct live *l, const struct child_probe *p)
+static void detach_links(struct live *l, const struct gc_probe *p)
 {
 	for (int i = 0; i < PLAN_GC; i++)
 		detach_link(&l->detaching, p->link[i]);
@@ -111,6 +104,8 @@ static int set_sizes(struct rsc_bpf *skel, const struct ev_options *o, uint32_t 
 	if (!(groups & EV_MAPPINGS))
 		calls = 1;
 	skel->rodata->cfg_wake_bytes = ring / 4;
+	/* More than wakes the reader, so that who is over it is soon under it again. */
+	skel->bss->ring_share = ring / 8 * 3;
 	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != init_pidns)
 		skel->rodata->cfg_pidns = st.st_ino;
 	r = bpf_map__set_max_entries(skel->maps.events, ring);
@@ -135,7 +130,7 @@ static int load(struct live *l, const struct ev_options *o, struct err *e)
 		/* A verifier's no may concern one program only: the base may load. */
 		return r != -EPERM && plan_retreat(&l->plan, strerror(-r)) ? -EAGAIN : e->code;
 	}
-	r = plan_attach(&l->plan, l->skel->obj, o, e);
+	r = plan_attach(&l->plan, l->skel->obj, e);
 	return r ? -EAGAIN : 0;
 }
 
@@ -189,9 +184,10 @@ static void drop_probe(struct live *l, pid_t pid)
 		}
 }
 
-static int move_child_gc(struct live *l, pid_t pid, const struct ev_gc *gc, struct err *e)
+/* Puts the probes of a target's cycles where gc says, instead of where they are. */
+static int move_gc(struct live *l, pid_t pid, const struct ev_gc *gc, struct err *e)
 {
-	struct child_probe p = { .pid = pid };
+	struct gc_probe p = { .pid = pid };
 	int r;
 
 	drop_probe(l, pid);
@@ -202,6 +198,7 @@ static int move_child_gc(struct live *l, pid_t pid, const struct ev_gc *gc, stru
 		r = err_set(e, -ENOMEM, "out of memory");
 	if (r)
 		detach_links(l, &p);
+	plan_describe(&l->plan);
 	return r;
 }
 
@@ -213,19 +210,23 @@ static int live_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct e
 
 	if (r)
 		return err_set(e, r, "process %d: %s", (int)pid, strerror(-r));
-	if (pid != (pid_t)l->key)
-		return move_child_gc(l, pid, gc, e);
-	r = plan_move_gc(&l->plan, l->skel->obj, l->key, gc, &l->detaching, e);
-	plan_describe(&l->plan);
-	return r;
+	return move_gc(l, pid, gc, e);
 }
 
-static void live_forget(struct ev *s, pid_t pid)
+/* With one target all of the ring is its own. */
+static void share_ring(struct live *l)
+{
+	l->skel->bss->ring_many = l->ntargets > 1;
+}
+
+static void live_drop(struct ev *s, pid_t pid)
 {
 	struct live *l = (struct live *)s;
 
 	drop_probe(l, pid);
-	live_forget_maps(l, pid);
+	if (live_forget_maps(l, pid) && l->ntargets)
+		l->ntargets--;
+	share_ring(l);
 }
 
 /* Whether a program is attached whose name begins so. */
@@ -238,44 +239,32 @@ static bool sees(const struct live *l, const char *name)
 	return false;
 }
 
-/* From here on the programs know the target: before that they return at once. */
-static int arm(struct live *l, const struct ev_options *o)
+/* Its probes first: from the entry in the maps on the programs know the target, before that they
+ * return at once. */
+static int live_add(struct ev *s, const struct ev_target *t, uint32_t *groups, struct err *why)
 {
-	struct rsc_rss_state rss = {
-		.sizes = { o->rss.file, o->rss.anon, o->rss.swap, o->rss.shmem },
-		.swap_sent = o->rss.swap,
-		.on = !o->at_exec || !sees(l, "exec_"),
-	};
-	struct rsc_region all = { .tgid = o->pid, .region = RSC_REGION_ALL };
-	struct rsc_target target = { 0 };
-	uint64_t none = 0;
+	struct live *l = (struct live *)s;
+	bool follow = t->follow && sees(l, "fork_btf");
+	uint32_t have = t->groups & l->plan.groups;
 	int r;
 
-	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
-			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS &&
-			       EV_MADVISE == RSC_GROUP_MADVISE && EV_CHILDREN_MAX == RSC_FOLLOW_MAX,
-		       "groups are the programs' own");
-	rss.sent = rss.high = rss.sizes[0] + rss.sizes[1] + rss.sizes[3];
-	l->key = o->pid;
-	target.groups = l->plan.groups;
-	if (o->follow && sees(l, "fork_btf")) {
-		target.groups |= RSC_FOLLOW;
-		l->base.follows = true;
+	for (size_t i = 0; i < l->probes.n; i++)
+		if (l->probes.v[i].pid == t->pid)
+			return err_set(why, -EEXIST, "process %d is a target already", (int)t->pid);
+	if (have & EV_GC && t->gc.offset && move_gc(l, t->pid, &t->gc, why))
+		have &= ~EV_GC;
+	r = live_put_target(l, t, follow, sees(l, "exec_"));
+	if (r) {
+		drop_probe(l, t->pid);
+		return err_set(why, r == -E2BIG ? -ENOSPC : r, "process %d: %s", (int)t->pid,
+			       r == -EEXIST ? "is a target already" : strerror(-r));
 	}
-	target.page_size = sysconf(_SC_PAGESIZE);
-	target.rss_step = o->rss_step ? o->rss_step : RSS_STEP_DEFAULT;
-	live_copy_gopath(&target, &o->go);
-	live_copy_words(&target, o->gc.words);
-	target.gc_arg = o->gc.start_arg;
-	r = bpf_map__update_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
-				 sizeof(rss), BPF_ANY);
-	if (!r)
-		r = bpf_map__update_elem(l->skel->maps.lost_regions, &all, sizeof(all), &none,
-					 sizeof(none), BPF_ANY);
-	if (!r)
-		r = bpf_map__update_elem(l->skel->maps.targets, &l->key, sizeof(l->key), &target,
-					 sizeof(target), BPF_ANY);
-	return r;
+	l->ntargets++;
+	share_ring(l);
+	l->base.follows |= follow;
+	if (groups)
+		*groups = have;
+	return 0;
 }
 
 static const struct ev_ops live_ops = {
@@ -284,7 +273,10 @@ static const struct ev_ops live_ops = {
 	.set_words = live_set_words,
 	.set_gc = live_set_gc,
 	.set_gopath = live_set_gopath,
-	.forget = live_forget,
+	.add = live_add,
+	.drop = live_drop,
+	.set_groups = live_set_groups,
+	.losses = live_losses,
 	.rss = live_rss,
 	.lost_regions = live_lost_regions,
 	.advice = live_advice,
@@ -349,6 +341,34 @@ static struct ev_tax tax_between(const struct call_costs *before, const struct c
 	};
 }
 
+/* A group without its probes is none; nothing else is lost with it. */
+static int add_first(struct live *l, const struct ev_options *o, struct err *e)
+{
+	struct ev_target t = {
+		.pid = o->pid,
+		.groups = o->groups,
+		.rss_step = o->rss_step,
+		.rss = o->rss,
+		.gc = o->gc,
+		.go = o->go,
+		.at_exec = o->at_exec,
+		.follow = o->follow,
+	};
+	uint32_t have = l->plan.groups;
+	struct err why = { 0 };
+	int r = o->pid ? live_add(&l->base, &t, &have, &why) : 0;
+
+	if (r)
+		return err_set(e, r, "telling the probes their target: %s", why.text);
+	if (l->plan.groups & EV_GC && !(have & EV_GC)) {
+		plan_break_gc(&l->plan, why.text);
+		l->base.groups = l->plan.groups;
+		if (!l->plan.groups)
+			return err_set(e, why.code, "no probe can be attached: %s", why.text);
+	}
+	return 0;
+}
+
 static int open_live(struct live *l, const struct ev_options *o, struct err *e)
 {
 	struct ev_features f;
@@ -376,8 +396,7 @@ static int open_live(struct live *l, const struct ev_options *o, struct err *e)
 		l->base.has_tax = true;
 		l->base.tax = tax_between(&before, &after);
 	}
-	r = arm(l, o);
-	return r ? err_set(e, r, "telling the probes their target: %s", strerror(-r)) : 0;
+	return add_first(l, o, e);
 }
 
 int ev_open(const struct ev_options *o, struct ev **out, struct err *e)

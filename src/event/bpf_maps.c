@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -48,31 +49,136 @@ int live_change_target(struct live *l, pid_t pid, const struct ev_word *words,
 	return bpf_map_update_elem(fd, &key, &t, BPF_EXIST) ? -errno : 0;
 }
 
-void live_forget_maps(struct live *l, pid_t pid)
+static int set(struct bpf_map *map, const void *key, const void *value, uint64_t flags)
 {
-	int regions = bpf_map__fd(l->skel->maps.lost_regions);
-	int advice = bpf_map__fd(l->skel->maps.advice);
-	struct rsc_advice_key a = { .tgid = pid };
-	struct rsc_region at, next;
-	uint32_t key = pid;
+	return bpf_map_update_elem(bpf_map__fd(map), key, value, flags) ? -errno : 0;
+}
 
-	bpf_map_delete_elem(bpf_map__fd(l->skel->maps.rss_state), &key);
-	for (a.advice = 0; a.advice < 128; a.advice++)
-		bpf_map_delete_elem(advice, &a);
+int live_put_target(struct live *l, const struct ev_target *t, bool follow, bool sees_exec)
+{
+	enum { RSS_STEP_DEFAULT = 1 << 20 };
+	struct rsc_rss_state rss = {
+		.sizes = { t->rss.file, t->rss.anon, t->rss.swap, t->rss.shmem },
+		.swap_sent = t->rss.swap,
+		.on = !t->at_exec || !sees_exec,
+	};
+	struct rsc_region all = { .tgid = t->pid, .region = RSC_REGION_ALL };
+	struct rsc_target target = { 0 };
+	struct rsc_tally fresh = { 0 };
+	uint32_t key = t->pid;
+	uint64_t none = 0;
+	int r;
+
+	_Static_assert(EV_MAPPINGS == RSC_GROUP_MAPPINGS && EV_RSS == RSC_GROUP_RSS &&
+			       EV_GC == RSC_GROUP_GC && EV_THREADS == RSC_GROUP_THREADS &&
+			       EV_MADVISE == RSC_GROUP_MADVISE &&
+			       EV_CHILDREN_MAX == RSC_FOLLOW_MAX &&
+			       EV_TARGETS_MAX == RSC_TARGETS_MAX,
+		       "groups are the programs' own");
+	rss.sent = rss.high = rss.sizes[0] + rss.sizes[1] + rss.sizes[3];
+	target.groups = (t->groups & l->plan.groups) | (follow ? RSC_FOLLOW : 0);
+	target.page_size = sysconf(_SC_PAGESIZE);
+	target.rss_step = t->rss_step ? t->rss_step : RSS_STEP_DEFAULT;
+	live_copy_gopath(&target, &t->go);
+	live_copy_words(&target, t->gc.words);
+	target.gc_arg = t->gc.start_arg;
+	bpf_map_delete_elem(bpf_map__fd(l->skel->maps.ended), &key); /* of another with its id */
+	r = set(l->skel->maps.rss_state, &key, &rss, BPF_ANY);
+	if (!r)
+		r = set(l->skel->maps.tally, &key, &fresh, BPF_ANY);
+	if (!r)
+		r = set(l->skel->maps.lost_regions, &all, &none, BPF_ANY);
+	return r ? r : set(l->skel->maps.targets, &key, &target, BPF_NOEXIST);
+}
+
+/* Where mapping calls of a target were lost. Without losses there is but one entry of it, so that
+ * not all have to be walked. */
+static void forget_regions(struct live *l, uint32_t tgid, bool lost)
+{
+	int fd = bpf_map__fd(l->skel->maps.lost_regions);
+	struct rsc_region at = { .tgid = tgid, .region = RSC_REGION_ALL }, next;
+
+	bpf_map_delete_elem(fd, &at);
 	/* The next one is asked for before this one goes. */
-	for (bool more = !bpf_map_get_next_key(regions, NULL, &at); more; at = next) {
-		more = !bpf_map_get_next_key(regions, &at, &next);
-		if (at.tgid == key)
-			bpf_map_delete_elem(regions, &at);
+	for (bool more = lost && !bpf_map_get_next_key(fd, NULL, &at); more; at = next) {
+		more = !bpf_map_get_next_key(fd, &at, &next);
+		if (at.tgid == tgid)
+			bpf_map_delete_elem(fd, &at);
 	}
 }
 
-int live_rss(const struct ev *s, struct event_rss *out)
+static void forget_advice(struct live *l, uint32_t tgid)
+{
+	int fd = bpf_map__fd(l->skel->maps.advice);
+	struct rsc_advice_key at, next;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &at); more; at = next) {
+		more = !bpf_map_get_next_key(fd, &at, &next);
+		if (at.tgid == tgid)
+			bpf_map_delete_elem(fd, &at);
+	}
+}
+
+bool live_forget_maps(struct live *l, pid_t pid)
+{
+	struct rsc_target t = { 0 };
+	struct ev_losses n = { 0 };
+	uint32_t key = pid;
+	int targets = bpf_map__fd(l->skel->maps.targets);
+	bool mine = !bpf_map_lookup_elem(targets, &key, &t) && !t.forked;
+
+	bpf_map_delete_elem(targets, &key);
+	live_losses(&l->base, pid, &n);
+	forget_regions(l, key, n.lost);
+	forget_advice(l, key);
+	bpf_map_delete_elem(bpf_map__fd(l->skel->maps.rss_state), &key);
+	bpf_map_delete_elem(bpf_map__fd(l->skel->maps.tally), &key);
+	bpf_map_delete_elem(bpf_map__fd(l->skel->maps.ended), &key);
+	return mine;
+}
+
+void live_forget_all(struct live *l)
+{
+	int fd = bpf_map__fd(l->skel->maps.targets);
+	uint32_t key;
+
+	/* Children may come while they go. */
+	for (int i = 0; i < 2 * RSC_TARGETS_MAX && !bpf_map_get_next_key(fd, NULL, &key); i++)
+		bpf_map_delete_elem(fd, &key);
+}
+
+int live_set_groups(struct ev *s, pid_t pid, uint32_t groups)
+{
+	struct live *l = (struct live *)s;
+	int fd = bpf_map__fd(l->skel->maps.targets);
+	struct rsc_target t;
+	uint32_t key = pid;
+
+	if (bpf_map_lookup_elem(fd, &key, &t))
+		return -errno;
+	t.groups = (t.groups & RSC_FOLLOW) | (groups & l->plan.groups);
+	return bpf_map_update_elem(fd, &key, &t, BPF_EXIST) ? -errno : 0;
+}
+
+int live_losses(const struct ev *s, pid_t pid, struct ev_losses *out)
+{
+	const struct live *l = (const struct live *)s;
+	struct rsc_tally y;
+	uint32_t key = pid;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.tally), &key, &y))
+		return -errno;
+	*out = (struct ev_losses){ y.lost, y.over_share };
+	return 0;
+}
+
+int live_rss(const struct ev *s, pid_t pid, struct event_rss *out)
 {
 	const struct live *l = (const struct live *)s;
 	struct rsc_rss_state rss;
-	int r = bpf_map__lookup_elem(l->skel->maps.rss_state, &l->key, sizeof(l->key), &rss,
-				     sizeof(rss), 0);
+	uint32_t key = pid;
+	int r = bpf_map__lookup_elem(l->skel->maps.rss_state, &key, sizeof(key), &rss, sizeof(rss),
+				     0);
 
 	if (r)
 		return r;

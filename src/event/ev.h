@@ -53,13 +53,28 @@ struct ev_gopath {
 	uint32_t g_m, m_curg, g_sched_pc, g_sched_bp;
 };
 
-struct ev_options {
+/* One process that is to be observed. */
+struct ev_target {
 	pid_t pid;	      /* as seen in our pid namespace */
-	uint32_t groups;      /* EV_* */
-	size_t ring_bytes;    /* 0: 8 MiB; rounded up to a power of two of pages */
+	uint32_t groups;      /* EV_*: of those that the source has */
 	uint64_t rss_step;    /* bytes of RSS change that make an event; 0: 1 MiB */
 	struct event_rss rss; /* sizes now (VmRSS's parts): what steps are counted from */
-	uint32_t threads;     /* of the target now: sizes the table of calls under way */
+	struct ev_gc gc;      /* offset 0: ev_set_gc attaches its probes later */
+	struct ev_gopath go;
+	/* It is about to exec: RSS counts from there on. */
+	bool at_exec;
+	/* Processes that it forks are targets, too: see ev_options. */
+	bool follow;
+};
+
+struct ev_options {
+	/* The first target: 0: none, they come with ev_add. */
+	pid_t pid;
+	uint32_t groups;   /* EV_*: what is loaded and attached, for all targets */
+	size_t ring_bytes; /* 0: 8 MiB; rounded up to a power of two of pages */
+	uint64_t rss_step; /* this and what follows: of the first target */
+	struct event_rss rss;
+	uint32_t threads; /* of all targets now: sizes the table of calls under way */
 	struct ev_gc gc;
 	struct ev_gopath go;
 	/* The target is about to exec: RSS counts from there on. */
@@ -105,16 +120,38 @@ int ev_set_gc(struct ev *s, pid_t pid, const struct ev_gc *gc, struct err *e);
 /* After an exec. As ev_set_words. */
 int ev_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go);
 
-/* A followed child has ended: gives up what is kept for it. */
-void ev_forget(struct ev *s, pid_t pid);
+/*
+ * One target more, at run time: EV_TARGETS_MAX at once, children included. Every target is like
+ * every other; what they share is the ring, of which each has its share: one that fills more than
+ * that loses mapping calls and RSS steps (counted, ev_losses), and the others lose nothing.
+ * 0; -EEXIST it is one already; -ENOSPC, -ENOTSUP (a source without targets). Where the probes of
+ * its GC cycles can't be attached it is added without EV_GC, *groups (may be NULL) says so and why
+ * has the reason.
+ */
+enum { EV_TARGETS_MAX = 2048 };
+int ev_add(struct ev *s, const struct ev_target *t, uint32_t *groups, struct err *why);
+
+/* Ends a target, also a followed child that has exited: nothing of it stays in the probes, what is
+ * in the ring can still be polled. */
+void ev_drop(struct ev *s, pid_t pid);
+
+/* Which events are wanted of a target from now on. 0; -ENOENT it is none; -ENOTSUP. */
+int ev_set_groups(struct ev *s, pid_t pid, uint32_t groups);
+
+/* What was not delivered of a target so far. */
+struct ev_losses {
+	uint64_t lost;	     /* events, for whichever reason */
+	uint64_t over_share; /* of these: it had used up its share of the ring */
+};
+int ev_losses(const struct ev *s, pid_t pid, struct ev_losses *out);
 
 /* Whether children are followed, as asked for. */
 bool ev_follows(const struct ev *s);
 
-/* The sizes as they last changed: after the target's end, as its memory was torn down. From Linux
- * 6.2 on they lag a little, as the kernel's own high water does. -ENOTSUP without EV_RSS; -EAGAIN
- * at_exec, and no exec was seen yet. */
-int ev_rss(const struct ev *s, struct event_rss *out);
+/* The sizes of a target as they last changed: after the target's end, as its memory was torn down.
+ * From Linux 6.2 on they lag a little, as the kernel's own high water does. -ENOTSUP without
+ * EV_RSS; -EAGAIN at_exec, and no exec was seen yet. */
+int ev_rss(const struct ev *s, pid_t pid, struct event_rss *out);
 
 /* Ends the stream at once: no event that ends later is recorded; what is in the ring can still be
  * polled. Detaching is ev_close's, which waits for grace periods of the kernel: event/detach.h.
@@ -130,7 +167,7 @@ struct ev_counter {
 
 /* Fills out[0..max), returns how many there are. */
 size_t ev_counters(const struct ev *s, struct ev_counter *out, size_t max);
-enum { EV_COUNTERS_MAX = 16 };
+enum { EV_COUNTERS_MAX = 24 };
 
 /* Sum of those that lost events. */
 uint64_t ev_lost(const struct ev *s);

@@ -104,11 +104,31 @@ int ev_set_gopath(struct ev *s, pid_t pid, const struct ev_gopath *go)
 	return s->ops->set_gopath ? s->ops->set_gopath(s, pid, go) : -ENOTSUP;
 }
 
-void ev_forget(struct ev *s, pid_t pid)
+int ev_add(struct ev *s, const struct ev_target *t, uint32_t *groups, struct err *why)
+{
+	if (!s->ops->add)
+		return err_set(why, -ENOTSUP, "this source takes no targets");
+	forget_cycle(s, t->pid);
+	return s->ops->add(s, t, groups, why);
+}
+
+void ev_drop(struct ev *s, pid_t pid)
 {
 	forget_cycle(s, pid);
-	if (s->ops->forget)
-		s->ops->forget(s, pid);
+	gc_start_forget(s, pid);
+	if (s->ops->drop)
+		s->ops->drop(s, pid);
+}
+
+int ev_set_groups(struct ev *s, pid_t pid, uint32_t groups)
+{
+	return s->ops->set_groups ? s->ops->set_groups(s, pid, groups) : -ENOTSUP;
+}
+
+int ev_losses(const struct ev *s, pid_t pid, struct ev_losses *out)
+{
+	*out = (struct ev_losses){ 0 };
+	return s->ops->losses ? s->ops->losses(s, pid, out) : -ENOTSUP;
 }
 
 bool ev_follows(const struct ev *s)
@@ -116,9 +136,9 @@ bool ev_follows(const struct ev *s)
 	return s->follows;
 }
 
-int ev_rss(const struct ev *s, struct event_rss *out)
+int ev_rss(const struct ev *s, pid_t pid, struct event_rss *out)
 {
-	return s->ops->rss && s->groups & EV_RSS ? s->ops->rss(s, out) : -ENOTSUP;
+	return s->ops->rss && s->groups & EV_RSS ? s->ops->rss(s, pid, out) : -ENOTSUP;
 }
 
 int ev_lost_regions(struct ev *s, struct ev_region **out, size_t *n)

@@ -20,9 +20,13 @@ struct ev_ops {
 	int (*set_gc)(struct ev *s, pid_t pid, const struct ev_gc *gc,
 		      struct err *e);						/* may be NULL */
 	int (*set_gopath)(struct ev *s, pid_t pid, const struct ev_gopath *go); /* may be NULL */
-	void (*forget)(struct ev *s, pid_t pid);				/* may be NULL */
-	int (*rss)(const struct ev *s, struct event_rss *out);			/* may be NULL */
-	int (*lost_regions)(struct ev *s, struct ev_region **out, size_t *n);	/* may be NULL */
+	int (*add)(struct ev *s, const struct ev_target *t, uint32_t *groups,
+		   struct err *why);					      /* may be NULL */
+	void (*drop)(struct ev *s, pid_t pid);				      /* may be NULL */
+	int (*set_groups)(struct ev *s, pid_t pid, uint32_t groups);	      /* may be NULL */
+	int (*losses)(const struct ev *s, pid_t pid, struct ev_losses *out);  /* may be NULL */
+	int (*rss)(const struct ev *s, pid_t pid, struct event_rss *out);     /* may be NULL */
+	int (*lost_regions)(struct ev *s, struct ev_region **out, size_t *n); /* may be NULL */
 	int (*advice)(const struct ev *s, pid_t pid, struct ev_advice **out,
 		      size_t *n); /* may be NULL */
 	/* Fills n[0..RSC_N_COUNT) with the sums over the CPUs. */

@@ -153,7 +153,7 @@ void follow_done(struct follow *f)
 	for (size_t i = f->v.n; i--;) {
 		if (!f->v.v[i]->ended)
 			continue;
-		ev_forget(f->ev, f->v.v[i]->pid);
+		ev_drop(f->ev, f->v.v[i]->pid);
 		drop(f, i);
 	}
 }

@@ -255,7 +255,7 @@ static uint64_t high_water(const struct run *r)
 {
 	struct event_rss rss;
 
-	return ev_rss(r->ev, &rss) ? 0 : rss.high;
+	return ev_rss(r->ev, r->child.pid, &rss) ? 0 : rss.high;
 }
 
 /* When the next ledger is due though nothing has grown. */

@@ -95,7 +95,7 @@ static void set_rss(const struct run *r, struct report *rep)
 	struct event_rss rss;
 
 	snprintf(rep->rss.observed_by, sizeof(rep->rss.observed_by), "first-instruction");
-	if (!ev_rss(r->ev, &rss)) {
+	if (!ev_rss(r->ev, r->child.pid, &rss)) {
 		rep->run.last_rss = OPT(rss.file + rss.anon + rss.shmem);
 		rep->rss.high_water = OPT(rss.high);
 	} else if (r->seen.max_rss.has) {
