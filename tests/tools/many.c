@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * many maps N ROUNDS    N targets on one BPF object, added and dropped ROUNDS times; in every 50th
+ *                       round each makes mappings of a size that only it has
+ * many probes N ROUNDS  the same with probes of GC cycles: the cycle's number is the target's own
+ * many storm CALLS      one target calls as fast as it can from two threads, four make CALLS calls
+ *                       at their leisure: of these none is lost
+ *
+ * Each event must be its own target's, by what is in it; nothing may be left, in the kernel's maps
+ * or here. Prints what went wrong; exit 1 if anything did. Runs as root, linked with the library.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "base/clock.h"
+#include "event/ev.h"
+
+enum { MAX = 256, PAGES = 16 /* of the smallest mapping */, CALM = 4 };
+
+static volatile uint64_t cycle;
+
+/* Stands for runtime.prepareFreeWorkbufs. */
+__attribute__((noinline)) static void gc_stand_in(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+struct child {
+	pid_t pid;
+	int go, done; /* pipes */
+	unsigned long mmaps, cycles, others, wrong;
+};
+static struct child child[MAX];
+static size_t nchildren;
+
+static size_t bytes_of(size_t i)
+{
+	return (PAGES + i) * sysconf(_SC_PAGESIZE);
+}
+
+static void map_once(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p != MAP_FAILED)
+		munmap(p, bytes);
+}
+
+static void *storm(void *arg)
+{
+	for (;;)
+		munmap((void *)1, 1); /* fails: not aligned */
+	return arg;
+}
+
+/* Does its work once for each byte that comes, and says so. */
+static void child_main(size_t i, int go, int done)
+{
+	char c;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	cycle = i + 1;
+	while (read(go, &c, 1) == 1) {
+		pthread_t t;
+
+		if (c == 's' && !pthread_create(&t, NULL, storm, NULL))
+			storm(NULL);
+		if (c == 'm')
+			map_once(bytes_of(i));
+		if (c == 'g')
+			gc_stand_in();
+		if (write(done, &c, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+static int start_children(size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int go[2], done[2];
+
+		if (pipe(go) || pipe(done))
+			return -errno;
+		child[i].pid = fork();
+		if (child[i].pid < 0)
+			return -errno;
+		if (!child[i].pid) {
+			close(go[1]);
+			close(done[0]);
+			child_main(i, go[0], done[1]);
+		}
+		close(go[0]);
+		close(done[1]);
+		child[i].go = go[1];
+		child[i].done = done[0];
+		nchildren = i + 1;
+	}
+	return 0;
+}
+
+static void order(size_t i, char c)
+{
+	if (write(child[i].go, &c, 1) != 1 || read(child[i].done, &c, 1) != 1)
+		child[i].wrong++;
+}
+
+static void stop_children(void)
+{
+	for (size_t i = 0; i < nchildren; i++) {
+		kill(child[i].pid, SIGKILL);
+		waitpid(child[i].pid, NULL, 0);
+		close(child[i].go);
+		close(child[i].done);
+	}
+}
+
+static int on_event(void *ctx, const struct event *e)
+{
+	size_t i = 0;
+
+	while (i < nchildren && (uint32_t)child[i].pid != e->tgid)
+		i++;
+	if (i == nchildren) {
+		++*(unsigned long *)ctx;
+		return 0;
+	}
+	if (event_kind(e) == KIND_MMAP) {
+		child[i].mmaps++;
+		child[i].wrong += e->call.args[1] != bytes_of(i);
+	}
+	child[i].others += event_kind(e) == KIND_MUNMAP;
+	if (event_kind(e) == KIND_GC) {
+		child[i].cycles++;
+		child[i].wrong += !gc_has(&e->gc, GCV_CYCLE) || e->gc.v[GCV_CYCLE] != i + 1;
+	}
+	return 0;
+}
+
+/* ---- what is left */
+
+static const char *const maps[] = { "targets", "rss_state",    "tally",
+				    "ended",   "lost_regions", "advice" };
+
+/* Entries of these maps, of all objects of ours that are loaded. */
+static long map_entries(void)
+{
+	long n = 0;
+
+	for (uint32_t id = 0; !bpf_map_get_next_id(id, &id);) {
+		struct bpf_map_info info = { 0 };
+		uint32_t len = sizeof(info);
+		char at[64], next[64];
+		int fd = bpf_map_get_fd_by_id(id);
+
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+			continue;
+		for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+			if (strcmp(info.name, maps[i]))
+				continue;
+			for (void *prev = NULL; !bpf_map_get_next_key(fd, prev, next); prev = at) {
+				memcpy(at, next, sizeof(at));
+				n++;
+			}
+		}
+		close(fd);
+	}
+	return n;
+}
+
+static int open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static long anonymous_kib(void)
+{
+	FILE *f = fopen("/proc/self/smaps_rollup", "r");
+	char line[256];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "Anonymous: %ld", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static int find_stand_in(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	struct ev_gc *gc = ctx;
+	uintptr_t at = (uintptr_t)gc_stand_in - info->dlpi_addr;
+
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type == PT_LOAD && at >= p->p_vaddr && at < p->p_vaddr + p->p_filesz)
+			gc->offset = at - p->p_vaddr + p->p_offset;
+	}
+	return 1; /* the executable comes first */
+}
+
+static int fail(const char *what, long got, long want)
+{
+	printf("%s: %ld, want %ld\n", what, got, want);
+	return 1;
+}
+
+/* ---- come and go */
+
+static int add_all(struct ev *s, const struct ev_target *like)
+{
+	for (size_t i = 0; i < nchildren; i++) {
+		struct ev_target t = *like;
+		struct err why = { 0 };
+		uint32_t groups = 0;
+
+		t.pid = child[i].pid;
+		snprintf(t.gc.path, sizeof(t.gc.path), "/proc/%d/exe", (int)t.pid);
+		if (ev_add(s, &t, &groups, &why) || groups != t.groups) {
+			printf("adding %d: %s\n", (int)t.pid, why.text);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int come_and_go(char what, size_t n, long rounds)
+{
+	struct ev_target like = { .groups = what == 'g' ? EV_GC : EV_MAPPINGS | EV_RSS };
+	struct ev_options o = { .groups = like.groups, .gc_later = true };
+	unsigned long strangers = 0, worked = 0;
+	struct err e = { 0 };
+	struct ev *s = NULL;
+	long entries = 0, kib = 0, i;
+	int fds = 0, bad = 0;
+
+	dl_iterate_phdr(find_stand_in, &like.gc);
+	like.gc.words[GCV_CYCLE].addr = (uintptr_t)&cycle;
+	like.gc.words[GCV_CYCLE].size = sizeof(cycle);
+	if (start_children(n) || ev_open(&o, &s, &e)) {
+		printf("opening: %s\n", e.text);
+		stop_children();
+		return 1;
+	}
+	for (i = 0; i < rounds && !bad; i++) {
+		bool work = what == 'g' || i % 50 == 0;
+
+		if (i == 1) { /* what is allocated once is there now */
+			entries = map_entries();
+			fds = open_fds();
+			kib = anonymous_kib();
+		}
+		bad += add_all(s, &like);
+		for (size_t k = 0; k < n && work && !bad; k++)
+			order(k, what);
+		worked += work;
+		if (ev_poll(s, 0, on_event, &strangers) < 0)
+			bad++;
+		for (size_t k = 0; k < n; k++)
+			ev_drop(s, child[k].pid);
+		/* of one that is no target any more nothing is seen */
+		order(i % n, what);
+		ev_poll(s, 0, on_event, &strangers);
+	}
+	for (size_t k = 0; k < n; k++) {
+		unsigned long got = what == 'g' ? child[k].cycles : child[k].mmaps;
+
+		if (got != worked || child[k].wrong)
+			bad += fail("events of a target", got, worked);
+	}
+	if (strangers)
+		bad += fail("events of strangers", strangers, 0);
+	if (ev_lost(s))
+		bad += fail("lost", ev_lost(s), 0);
+	if (map_entries() != entries || entries)
+		bad += fail("entries left in maps", map_entries(), entries);
+	for (int k = 0; k < 100 && open_fds() > fds; k++) /* links are closed aside */
+		usleep(50000);
+	if (open_fds() > fds)
+		bad += fail("descriptors", open_fds(), fds);
+	if (anonymous_kib() > kib + 1024)
+		bad += fail("KiB of ours", anonymous_kib(), kib);
+	stop_children();
+	ev_close(s);
+	printf("%zu targets, %ld times: %lu events each, %ld KiB, %d descriptors\n", n, i, worked,
+	       kib, fds);
+	return bad;
+}
+
+/* ---- a storm */
+
+static int storm_beside(long calls)
+{
+	struct ev_target like = { .groups = EV_MAPPINGS };
+	struct ev_options o = { .groups = EV_MAPPINGS, .ring_bytes = 256 << 10 };
+	unsigned long strangers = 0;
+	struct ev_losses l = { 0 };
+	struct err e = { 0 };
+	struct ev *s = NULL;
+	char c = 's';
+	int bad = 0;
+
+	if (start_children(CALM + 1) || ev_open(&o, &s, &e) || add_all(s, &like)) {
+		printf("opening: %s\n", e.text);
+		stop_children();
+		return 1;
+	}
+	if (write(child[CALM].go, &c, 1) != 1)
+		bad++;
+	for (long i = 0; i < calls; i++) {
+		for (size_t k = 0; k < CALM; k++)
+			order(k, 'm');
+		if (i % 20 == 0)
+			ev_poll(s, 1, on_event, &strangers);
+	}
+	kill(child[CALM].pid, SIGKILL);
+	for (int i = 0; i < 20; i++)
+		ev_poll(s, 10, on_event, &strangers);
+	for (size_t k = 0; k < CALM; k++) {
+		if (child[k].mmaps != (unsigned long)calls || child[k].wrong)
+			bad += fail("calls of a calm one", child[k].mmaps, calls);
+		ev_losses(s, child[k].pid, &l);
+		if (l.lost)
+			bad += fail("lost of a calm one", l.lost, 0);
+	}
+	ev_losses(s, child[CALM].pid, &l);
+	if (!l.over_share || l.lost < l.over_share)
+		bad += fail("the storm's share was enough", l.over_share, 1);
+	printf("%ld calls of each of %d beside a storm of %lu, of which %lu were only counted\n",
+	       calls, CALM, child[CALM].others + l.lost, l.lost);
+	stop_children();
+	ev_close(s);
+	return bad;
+}
+
+int main(int argc, char **argv)
+{
+	long n = argc > 2 ? atol(argv[2]) : 0, rounds = argc > 3 ? atol(argv[3]) : 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 3 && !strcmp(argv[1], "maps") && n <= MAX)
+		return come_and_go('m', n, rounds) != 0;
+	if (argc > 3 && !strcmp(argv[1], "probes") && n <= MAX)
+		return come_and_go('g', n, rounds) != 0;
+	if (argc > 2 && !strcmp(argv[1], "storm"))
+		return storm_beside(n) != 0;
+	return 2;
+}
