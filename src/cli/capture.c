@@ -101,7 +101,7 @@ static int save(const struct args *a, struct memsrc *m, struct report *r, struct
 	if (rc) /* a folder that is not there is no missing target */
 		return rc == -ENOENT ? -EIO : rc;
 	memsrc_tee(m, w);
-	rc = collect_report(m, &co, r, e);
+	rc = collect_once(m, NULL, &co, r, e);
 	memsrc_tee(m, NULL);
 	if (rc) {
 		capture_abort(w);

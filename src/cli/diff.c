@@ -176,14 +176,14 @@ static int read_json(struct side *s, FILE *f, struct err *e)
 
 static int look(struct side *s, struct err *e)
 {
-	const struct collect_opts co = { .cache = s->cache };
+	const struct collect_opts co = { 0 };
 	struct memsrc *m = NULL;
 	struct report r;
 	int rc = target_open(s->t, &m, e);
 
 	if (rc)
 		return rc;
-	rc = collect_report(m, &co, &r, e);
+	rc = collect_once(m, s->cache, &co, &r, e);
 	if (!rc)
 		rc = vec_push(&s->reports, r);
 	if (rc)

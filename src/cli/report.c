@@ -51,10 +51,10 @@ static int printer_end(struct printer *p)
  * no more. */
 static int look(struct printer *p, struct memsrc *m, struct go_cache *cache, bool *stop)
 {
-	const struct collect_opts co = { .cache = cache, .pss = p->o->pss };
+	const struct collect_opts co = { .pss = p->o->pss };
 	struct report r;
 	struct err e = { 0 };
-	int rc = collect_report(m, &co, &r, &e), code = CLI_OK;
+	int rc = collect_once(m, cache, &co, &r, &e), code = CLI_OK;
 
 	if (rc) {
 		code = cli_fail(rc, &e);

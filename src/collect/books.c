@@ -16,9 +16,9 @@ static uint64_t kernel_stack_size(const struct look *k)
 	return page > 16384 ? page : 16384;
 }
 
-static int copy_metrics(struct look *k, const struct go_metrics *m)
+static int copy_metrics(struct look *k, struct look_go *go, const struct go_metrics *m)
 {
-	struct report_go *g = &k->r->go;
+	struct report_go *g = look_report_go(k, go);
 
 	for (size_t i = 0; i < m->v.n; i++)
 		if (named_add(&g->metrics, m->v.v[i].name, m->v.v[i].value))
@@ -37,62 +37,63 @@ static int copy_metrics(struct look *k, const struct go_metrics *m)
 	g->has_gogc = m->has_gogc;
 	g->gogc = m->gogc;
 	g->retries = OPT(m->retries);
-	k->sums = m->sums;
-	k->has_sums = !m->torn;
+	go->sums = m->sums;
+	go->has_sums = !m->torn;
 	if (m->absent[0] &&
-	    report_missing(k->r, "go.metrics", "another snapshot",
-			   "could not be cross-checked, so not reported: %s", m->absent))
+	    look_go_missing(k, go, ".metrics", "another snapshot",
+			    "could not be cross-checked, so not reported: %s", m->absent))
 		return -ENOMEM;
 	if (m->never[0] &&
-	    report_missing_always(k->r, "go.metrics", "a symbol table in the binary",
-				  "could not be cross-checked, so not reported: %s", m->never))
+	    look_go_missing_always(k, go, ".metrics", "a symbol table in the binary",
+				   "could not be cross-checked, so not reported: %s", m->never))
 		return -ENOMEM;
-	return m->torn ? report_missing(k->r, "go.metrics", "another snapshot",
-					"the runtime's counters disagreed in each of %u reads: "
-					"the target changed during the snapshot",
-					m->retries + 1)
+	return m->torn ? look_go_missing(k, go, ".metrics", "another snapshot",
+					 "the runtime's counters disagreed in each of %u reads: "
+					 "the target changed during the snapshot",
+					 m->retries + 1)
 		       : 0;
 }
 
-static int read_goroutines(struct look *k)
+static int read_goroutines(struct look *k, const struct look_go *go)
 {
-	struct report_go *g = &k->r->go;
+	struct report_go *g = look_report_go(k, go);
 	struct go_goroutines n;
 	struct err e = { 0 };
-	int r = go_goroutines_read(&k->rt, &n, &e);
+	int r = go_goroutines_read(&go->s->rt, &n, &e);
 
 	if (r)
-		return report_missing(k->r, "go.goroutines", "", "%s",
-				      e.text[0] ? e.text : "goroutine table not found");
+		return look_go_missing(k, go, ".goroutines", "", "%s",
+				       e.text[0] ? e.text : "goroutine table not found");
 	g->goroutines = OPT(n.total);
 	for (unsigned int i = 0; i < GO_GSTATUS_COUNT; i++)
 		if (n.by_status[i] && named_add(&g->by_state, go_gstatus_name(i), n.by_status[i]))
 			return -ENOMEM;
 	return n.truncated
-		       ? report_missing(k->r, "go.goroutines", "", "too many goroutines to count")
+		       ? look_go_missing(k, go, ".goroutines", "", "too many goroutines to count")
 		       : 0;
 }
 
-int look_metrics(struct look *k)
+int look_metrics(struct look *k, struct look_go *go)
 {
-	struct report_go *g = &k->r->go;
+	const struct go_runtime *rt = &go->s->rt;
+	struct report_go *g = look_report_go(k, go);
 	struct go_metrics m;
 	struct err e = { 0 };
 	int r;
 
 	g->known = true;
-	snprintf(g->identified_by, sizeof(g->identified_by), "%s", k->rt.identified_by);
-	snprintf(g->layout, sizeof(g->layout), "%s", k->rt.layout);
-	if (k->rt.missing[0] &&
-	    report_missing(k->r, "go", "", "not found in the runtime's data: %s", k->rt.missing))
+	snprintf(g->identified_by, sizeof(g->identified_by), "%s", rt->identified_by);
+	snprintf(g->layout, sizeof(g->layout), "%s", rt->layout);
+	if (rt->missing[0] &&
+	    look_go_missing(k, go, "", "", "not found in the runtime's data: %s", rt->missing))
 		return -ENOMEM;
-	r = go_metrics_read(&k->rt, &m, &e);
+	r = go_metrics_read(rt, &m, &e);
 	if (r)
-		r = report_missing(k->r, "go.metrics", "", "%s", e.text);
+		r = look_go_missing(k, go, ".metrics", "", "%s", e.text);
 	else
-		r = copy_metrics(k, &m);
+		r = copy_metrics(k, go, &m);
 	go_metrics_free(&m);
-	return r ? r : read_goroutines(k);
+	return r ? r : read_goroutines(k, go);
 }
 
 static int copy_cgroup(struct look *k, const struct cgroup *c)

@@ -21,35 +21,13 @@ static bool has_prefix(const char *s, const char *prefix)
 
 static bool is_exe(const struct look *k, const struct vma *v)
 {
-	return v->inode && k->exe[0] && !strcmp(v->name, k->exe);
-}
-
-/* Devices of the tmpfs mounts that the target sees: /proc/PID/mountinfo, "… MAJ:MIN … - tmpfs …".
- */
-static int find_tmpfs(struct look *k)
-{
-	_text_ struct text t = { 0 };
-	char *save = NULL;
-
-	if (memsrc_text(k->m, "proc/mountinfo", 0, &t) || !t.p)
-		return 0;
-	for (char *l = strtok_r(t.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		const char *type = strstr(l, " - ");
-		unsigned int major, minor;
-
-		if (!type || !has_prefix(type, " - tmpfs ") ||
-		    sscanf(l, "%*u %*u %u:%u", &major, &minor) != 2)
-			continue;
-		if (vec_push(&k->tmpfs, (uint64_t)major << 32 | minor))
-			return -ENOMEM;
-	}
-	return 0;
+	return v->inode && k->s->id.exe[0] && !strcmp(v->name, k->s->id.exe);
 }
 
 static bool on_tmpfs(const struct look *k, const struct vma *v)
 {
-	for (size_t i = 0; v->inode && i < k->tmpfs.n; i++)
-		if (k->tmpfs.v[i] == ((uint64_t)v->dev_major << 32 | v->dev_minor))
+	for (size_t i = 0; v->inode && i < k->s->tmpfs.n; i++)
+		if (k->s->tmpfs.v[i] == ((uint64_t)v->dev_major << 32 | v->dev_minor))
 			return true;
 	return false;
 }
@@ -91,7 +69,7 @@ static void judge_special(const struct vma *v, struct verdict *d)
 
 static void judge_anon(const struct look *k, const struct vma *v, struct verdict *d)
 {
-	if (k->race && look_is_race_shadow(v)) {
+	if (k->s->race && session_is_race_shadow(v)) {
 		*d = (struct verdict){ .cat = CAT_NATIVE_MMAP,
 				       .id = row_labelled(ROW_ORIGIN,
 							  "the race detector's shadow") };
@@ -183,15 +161,15 @@ static void add_tls(struct look *k, const struct bin *b)
 static int claim_exe(struct look *k)
 {
 	const struct bin_segment *s;
-	size_t n = k->bin ? bin_segments(k->bin, &s) : 0;
+	size_t n = k->s->bin ? bin_segments(k->s->bin, &s) : 0;
 
-	if (k->bin)
-		add_tls(k, k->bin);
+	if (k->s->bin)
+		add_tls(k, k->s->bin);
 	for (size_t i = 0; i < n; i++) {
 		enum category c = s[i].flags & BIN_SEG_X   ? CAT_BINARY_TEXT
 				  : s[i].flags & BIN_SEG_W ? CAT_BINARY_DATA
 							   : CAT_BINARY_RODATA;
-		int r = claim_segment(k, &s[i], k->bias, c, CAT_BINARY_BSS, k->exe);
+		int r = claim_segment(k, &s[i], k->s->bias, c, CAT_BINARY_BSS, k->s->id.exe);
 
 		if (r)
 			return r;
@@ -246,8 +224,8 @@ static int name_closed_libs(struct look *k)
 	size_t count[REASONS] = { 0 }, n = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < k->libs.v.n; i++) {
-		const struct lib *x = &k->libs.v.v[i];
+	for (size_t i = 0; i < k->s->libs.v.n; i++) {
+		const struct lib *x = &k->s->libs.v.v[i];
 		size_t j = 0;
 
 		if (x->bin || !is_mapped(k, x))
@@ -270,10 +248,10 @@ static int name_closed_libs(struct look *k)
 
 static int claim_libs(struct look *k)
 {
-	int r = libs_add(&k->libs, k->m, &k->maps, k->exe); /* since the first reading of maps */
+	int r = 0;
 
-	for (size_t i = 0; i < k->libs.v.n && !r; i++) {
-		const struct lib *x = &k->libs.v.v[i];
+	for (size_t i = 0; i < k->s->libs.v.n && !r; i++) {
+		const struct lib *x = &k->s->libs.v.v[i];
 
 		if (x->bin && is_mapped(k, x))
 			r = claim_lib(k, x);
@@ -310,7 +288,7 @@ static int claim_copied_text(struct look *k)
 
 int look_claim_vmas(struct look *k)
 {
-	int r = find_tmpfs(k);
+	int r = session_find_tmpfs(k->s);
 
 	for (size_t i = 0; i < k->maps.vma.n && !r; i++)
 		r = claim_vma(k, &k->maps.vma.v[i], k->maps.vma.v[i].start, k->maps.vma.v[i].end);
@@ -355,12 +333,13 @@ int look_claim_new_vmas(struct look *k, const struct maps *after)
 
 static bool is_go_stack(const struct look *k, const struct native_extent *x)
 {
-	for (size_t i = 0; i < k->threads.n; i++) {
-		const struct go_thread *t = &k->threads.v[i];
+	for (size_t i = 0; i < k->ngo; i++)
+		for (size_t j = 0; j < k->go[i].threads.n; j++) {
+			const struct go_thread *t = &k->go[i].threads.v[j];
 
-		if (t->stack_hi > x->start && t->stack_hi <= x->end)
-			return true;
-	}
+			if (t->stack_hi > x->start && t->stack_hi <= x->end)
+				return true;
+		}
 	return false;
 }
 
@@ -465,8 +444,8 @@ int look_claim_native(struct look *k)
 	n = k->native.v.n;
 	if (!r)
 		r = find_gaps(k, &gaps);
-	if (!r && k->bin && bin_section(k->bin, ".dynamic", &dynamic, &size))
-		r = native_read_loader(k->m, dynamic + k->bias, size, &gaps, &k->native, &e);
+	if (!r && k->s->bin && bin_section(k->s->bin, ".dynamic", &dynamic, &size))
+		r = native_read_loader(k->m, dynamic + k->s->bias, size, &gaps, &k->native, &e);
 	if (!r && has_malloc(k) &&
 	    native_read_blocks(k->m, &gaps, &k->pages, k->tls, &k->native, &e))
 		r = report_missing(k->r, "ledger[native/malloc]", "", "%s", e.text);

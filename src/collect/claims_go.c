@@ -30,18 +30,18 @@ static enum claim_level region_level(enum go_region_kind kind)
 					 : LEVEL_REGION;
 }
 
-static int claim_regions(struct look *k)
+static int claim_regions(struct look *k, const struct look_go *g)
 {
 	struct ledger_builder *b = &k->ledger;
 
-	for (size_t i = 0; i < k->regions.n; i++) {
-		const struct go_region *g = &k->regions.v[i];
+	for (size_t i = 0; i < g->regions.n; i++) {
+		const struct go_region *x = &g->regions.v[i];
 		uint32_t row;
-		int r = ledger_row(b, region_category(g->kind), ROW_TYPE, go_region_name(g->kind),
+		int r = ledger_row(b, region_category(x->kind), ROW_TYPE, go_region_name(x->kind),
 				   &row);
 
 		if (!r)
-			r = ledger_claim(b, region_level(g->kind), g->start, g->end, row,
+			r = ledger_claim(b, region_level(x->kind), x->start, x->end, row,
 					 METHOD_MEASURED, 0);
 		if (r)
 			return r;
@@ -49,7 +49,7 @@ static int claim_regions(struct look *k)
 	return 0;
 }
 
-static int claim_free_pages(struct look *k)
+static int claim_free_pages(struct look *k, const struct look_go *g)
 {
 	struct ledger_builder *b = &k->ledger;
 	uint32_t free_row, cached_row, released_row;
@@ -58,8 +58,8 @@ static int claim_free_pages(struct look *k)
 	    ledger_row(b, CAT_GO_HEAP_FREE, ROW_TYPE, "page caches", &cached_row) ||
 	    ledger_row(b, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", &released_row))
 		return -ENOMEM;
-	for (size_t i = 0; i < k->heap.pages.n; i++) {
-		const struct range *p = &k->heap.pages.v[i];
+	for (size_t i = 0; i < g->heap.pages.n; i++) {
+		const struct range *p = &g->heap.pages.v[i];
 		uint32_t row = p->flags & GO_PAGES_RELEASED ? released_row
 			       : p->flags & GO_PAGES_CACHED ? cached_row
 							    : free_row;
@@ -70,22 +70,22 @@ static int claim_free_pages(struct look *k)
 	return 0;
 }
 
-static int claim_spans(struct look *k)
+static int claim_spans(struct look *k, struct look_go *g)
 {
 	struct ledger_builder *b = &k->ledger;
 	uint32_t unused, stacks, manual, arena;
 
-	if (ledger_row(b, CAT_GO_HEAP_LIVE, ROW_TYPE, "objects", &k->live_row) ||
-	    ledger_row(b, CAT_GO_HEAP_DEAD, ROW_TYPE, "objects", &k->dead_row) ||
-	    ledger_row(b, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", &k->objects_row) ||
+	if (ledger_row(b, CAT_GO_HEAP_LIVE, ROW_TYPE, "objects", &g->live_row) ||
+	    ledger_row(b, CAT_GO_HEAP_DEAD, ROW_TYPE, "objects", &g->dead_row) ||
+	    ledger_row(b, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "objects", &g->objects_row) ||
 	    ledger_row(b, CAT_GO_HEAP_OBJECTS, ROW_TYPE, "user arenas", &arena) ||
 	    ledger_row(b, CAT_GO_HEAP_UNUSED, ROW_TYPE, "free slots and tails", &unused) ||
 	    ledger_row(b, CAT_GO_STACKS, ROW_TYPE, "goroutine and system stacks", &stacks) ||
 	    ledger_row(b, CAT_GO_GC, ROW_TYPE, "work buffers", &manual) ||
-	    vec_reserve(&b->claims[LEVEL_FINE], b->claims[LEVEL_FINE].n + k->heap.spans.n))
+	    vec_reserve(&b->claims[LEVEL_FINE], b->claims[LEVEL_FINE].n + g->heap.spans.n))
 		return -ENOMEM;
-	for (size_t i = 0; i < k->heap.spans.n; i++) {
-		const struct go_span *s = &k->heap.spans.v[i];
+	for (size_t i = 0; i < g->heap.spans.n; i++) {
+		const struct go_span *s = &g->heap.spans.v[i];
 		uint64_t end = s->start + (uint64_t)s->npages * GO_PAGE_SIZE;
 		uint32_t row = unused, splitter = 0;
 
@@ -96,9 +96,9 @@ static int claim_spans(struct look *k)
 		else if (s->kind == GO_SPAN_USERARENA)
 			row = arena;
 		else if (!s->nelems)
-			row = k->objects_row; /* torn: all of it counts as in use */
+			row = g->objects_row; /* torn: all of it counts as in use */
 		else
-			splitter = i + 1;
+			splitter = g->first_splitter + i + 1;
 		if (ledger_claim(b, LEVEL_FINE, s->start, end, row, METHOD_MEASURED, splitter))
 			return -ENOMEM;
 	}
@@ -140,15 +140,15 @@ static int flatten(const struct go_heap *h, range_vec *out)
 	return 0;
 }
 
-static int claim_bits_again(struct look *k, const go_region_vec *bits)
+static int claim_bits_again(struct look *k, const struct look_go *g)
 {
 	struct ledger_builder *b = &k->ledger;
 	uint32_t row;
 
 	if (ledger_row(b, CAT_GO_GC, ROW_TYPE, go_region_name(GO_REGION_GCBITS), &row))
 		return -ENOMEM;
-	for (size_t i = 0; i < bits->n; i++)
-		if (ledger_claim(b, LEVEL_AGAIN, bits->v[i].start, bits->v[i].end, row,
+	for (size_t i = 0; i < g->bits.n; i++)
+		if (ledger_claim(b, LEVEL_AGAIN, g->bits.v[i].start, g->bits.v[i].end, row,
 				 METHOD_MEASURED, 0))
 			return -ENOMEM;
 	return 0;
@@ -156,7 +156,7 @@ static int claim_bits_again(struct look *k, const go_region_vec *bits)
 
 /* What the second reading says, for the bytes that the first one left open: the heap went on
  * while it was read. All of that is uncertain, and counted so. */
-int look_claim_again(struct look *k, const struct go_heap *again, const go_region_vec *bits)
+int look_claim_again(struct look *k, const struct look_go *g)
 {
 	static const enum category span_cat[] = {
 		[GO_SPAN_OBJECTS] = CAT_GO_HEAP_OBJECTS,
@@ -166,7 +166,7 @@ int look_claim_again(struct look *k, const struct go_heap *again, const go_regio
 	};
 	struct ledger_builder *b = &k->ledger;
 	range_vec all = { 0 };
-	int r = again->same ? 0 : flatten(again, &all);
+	int r = g->again.same ? 0 : flatten(&g->again, &all);
 
 	for (size_t i = 0; i < all.n && !r; i++) {
 		uint32_t f = all.v[i].flags, row;
@@ -180,47 +180,52 @@ int look_claim_again(struct look *k, const struct go_heap *again, const go_regio
 					 METHOD_MEASURED, 0);
 	}
 	vec_free(&all);
-	return r ? r : claim_bits_again(k, bits);
+	return r ? r : claim_bits_again(k, g);
 }
 
 /* Pages that the page allocator manages and nothing below explains stay unknown, by name. */
-static int claim_heap_ranges(struct look *k)
+static int claim_heap_ranges(struct look *k, const struct look_go *g)
 {
 	struct ledger_builder *b = &k->ledger;
 	uint32_t row;
 
 	if (ledger_row(b, CAT_UNKNOWN, ROW_TYPE, "Go heap pages without a span", &row))
 		return -ENOMEM;
-	for (size_t i = 0; i < k->heap.inuse.n; i++)
-		if (ledger_claim(b, LEVEL_REGION, k->heap.inuse.v[i].start, k->heap.inuse.v[i].end,
+	for (size_t i = 0; i < g->heap.inuse.n; i++)
+		if (ledger_claim(b, LEVEL_REGION, g->heap.inuse.v[i].start, g->heap.inuse.v[i].end,
 				 row, METHOD_MEASURED, 0))
 			return -ENOMEM;
 	return 0;
 }
 
-int look_claim_go(struct look *k)
+int look_claim_go(struct look *k, struct look_go *g)
 {
-	int r = claim_heap_ranges(k);
+	int r = claim_heap_ranges(k, g);
 
 	if (!r)
-		r = claim_regions(k);
+		r = claim_regions(k, g);
 	if (!r)
-		r = claim_free_pages(k);
-	return r ? r : claim_spans(k);
+		r = claim_free_pages(k, g);
+	return r ? r : claim_spans(k, g);
 }
 
 void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t end,
 		     ledger_post_fn *post, void *arg)
 {
 	struct look *k = ctx;
-	const struct go_span *s = &k->heap.spans.v[c->splitter - 1];
+	struct look_go *g = k->go;
+	const struct go_span *s;
 	uint64_t live, dead;
-	bool odd, known = go_span_divide(&k->rt, s, start, end, &live, &dead, &odd);
+	bool odd, known;
 
-	k->unread_bits += !known;
-	k->odd_spans += odd && s->kind == GO_SPAN_OBJECTS;
-	post(arg, k->live_row, live);
-	post(arg, known ? k->dead_row : k->objects_row, dead);
+	while (c->splitter - 1 - g->first_splitter >= g->heap.spans.n)
+		g++;
+	s = &g->heap.spans.v[c->splitter - 1 - g->first_splitter];
+	known = go_span_divide(&g->s->rt, s, start, end, &live, &dead, &odd);
+	g->unread_bits += !known;
+	g->odd_spans += odd && s->kind == GO_SPAN_OBJECTS;
+	post(arg, g->live_row, live);
+	post(arg, known ? g->dead_row : g->objects_row, dead);
 }
 
 /* ---- uncertainty: where two readings differ */
@@ -297,24 +302,32 @@ static void post_uncertain(struct look *k, const range_vec *diff)
 	}
 }
 
-int look_uncertainty(struct look *k, const struct go_heap *again, const struct maps *maps_again)
+/* Where the two readings of a runtime's heap differ. */
+static int heap_differences(const struct look_go *g, range_vec *diff)
+{
+	range_vec a = { 0 }, b = { 0 };
+	int r = g->again.same ? 0 : flatten(&g->heap, &a);
+
+	if (!r && !g->again.same)
+		r = flatten(&g->again, &b);
+	if (!r)
+		r = differences(&a, &b, diff);
+	vec_free(&a);
+	vec_free(&b);
+	return r;
+}
+
+int look_uncertainty(struct look *k, const struct maps *maps_again)
 {
 	range_vec a = { 0 }, b = { 0 }, diff = { 0 };
 	int r = flatten_maps(&k->maps, &a);
-	bool moved;
 
 	if (!r)
 		r = flatten_maps(maps_again, &b);
 	if (!r)
 		r = differences(&a, &b, &diff);
-	a.n = b.n = 0;
-	moved = again && !again->same;
-	if (!r && moved)
-		r = flatten(&k->heap, &a);
-	if (!r && moved)
-		r = flatten(again, &b);
-	if (!r && moved)
-		r = differences(&a, &b, &diff);
+	for (size_t i = 0; i < k->ngo && !r; i++)
+		r = heap_differences(&k->go[i], &diff);
 	if (!r) {
 		range_unite(&diff);
 		post_uncertain(k, &diff);

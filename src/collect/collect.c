@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "collect/look.h"
@@ -105,72 +104,6 @@ static void note_rss(struct look *k, const struct counters *a, const struct coun
 	k->r->rss.churn = OPT(came + (gone > unmapped ? gone : unmapped));
 }
 
-static int read_heap(struct look *k)
-{
-	struct err e = { 0 };
-	int r = go_heap_read(&k->rt, PASS_SPANS, &k->heap, &e);
-
-	if (!r)
-		r = go_regions_read(&k->rt, &k->regions, &e);
-	if (!r && e.text[0])
-		r = report_missing(k->r, "ledger[go].rows", "another snapshot",
-				   "the target changed during the scan, so these are one row: %s",
-				   e.text);
-	if (!r)
-		r = go_threads_read(&k->rt, &k->threads, &e);
-	k->r->go.spans = OPT(k->heap.nspans);
-	if (!r || r == -ESRCH || r == -ENOMEM)
-		return r;
-	k->r->partial = true;
-	return report_missing(k->r, "ledger[go]", "another snapshot", "%s", e.text);
-}
-
-/* A thread that waits for the CPU in the middle of a change looks like rest, for a while. */
-static bool moves_later(struct look *k, const struct go_sums *now)
-{
-	enum { LOOKS = 8, PAUSE_NS = 2000000 };
-	const char *what = "";
-	struct go_sums s;
-
-	for (int i = 0; i < LOOKS; i++) {
-		if (memsrc_kind(k->m) == MEMSRC_LIVE)
-			nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
-		memsrc_flush(k->m);
-		if (go_sums_read(&k->rt, &s) || go_sums_differ(&s, now, &what))
-			return true;
-	}
-	return false;
-}
-
-/* Spans and free pages against the runtime's own sums, both read twice: of a process that stands
- * still all four are the same. */
-static int check_heap(struct look *k, const struct go_heap *again)
-{
-	struct go_sums now;
-	const char *what = "";
-	char bytes[32];
-	uint64_t d;
-
-	if (!k->has_sums || go_sums_read(&k->rt, &now) || go_sums_differ(&k->sums, &now, &what) ||
-	    go_sums_differ(&k->heap.sums, &again->sums, &what))
-		return 0;
-	k->at_rest = true;
-	d = go_sums_differ(&k->sums, &k->heap.sums, &what);
-	if ((d || k->heap.bad) && moves_later(k, &now)) {
-		k->at_rest = false;
-		return 0;
-	}
-	if (d)
-		return report_missing(k->r, "ledger[go/heap]", "another snapshot",
-				      "spans and pages do not add up to the runtime's counters: %s "
-				      "differ by %s",
-				      what, text_bytes(bytes, sizeof(bytes), d));
-	d = k->heap.bad;
-	return d ? report_missing(k->r, "ledger[go/heap]", "another snapshot",
-				  "%" PRIu64 " spans or page caches are inconsistent", d)
-		 : 0;
-}
-
 /* The page map, without mappings that RSS never counts. */
 static int read_pages(struct look *k)
 {
@@ -211,15 +144,16 @@ static int read_pages(struct look *k)
 
 static int read_native(struct look *k)
 {
-	_free_ uint64_t *hints = calloc(k->threads.n + 1, sizeof(*hints));
+	VEC(uint64_t) hints = { 0 };
 	struct err e = { 0 };
-	int r;
+	int r = 0;
 
-	if (!hints)
-		return -ENOMEM;
-	for (size_t i = 0; i < k->threads.n; i++)
-		hints[i] = k->threads.v[i].stack_hi - 1;
-	r = native_read(k->m, &k->maps, hints, k->threads.n, &k->native, &e);
+	for (size_t i = 0; i < k->ngo && !r; i++)
+		for (size_t j = 0; j < k->go[i].threads.n && !r; j++)
+			r = vec_push(&hints, k->go[i].threads.v[j].stack_hi - 1);
+	if (!r)
+		r = native_read(k->m, &k->maps, hints.v, hints.n, &k->native, &e);
+	vec_free(&hints);
 	if (!r || r == -ESRCH || r == -ENOMEM)
 		return r;
 	return report_missing(k->r, "ledger[native]", "", "%s", e.text);
@@ -261,17 +195,6 @@ static int sweep(struct look *k)
 	return r;
 }
 
-static void hide_span(struct go_heap *h, uint64_t addr)
-{
-	const struct go_span *s = addr ? go_heap_span(h, addr) : NULL;
-	size_t i = s ? s - h->spans.v : 0;
-
-	if (s) {
-		memmove(&h->spans.v[i], &h->spans.v[i + 1], (h->spans.n - i - 1) * sizeof(*s));
-		h->spans.n--;
-	}
-}
-
 static void hide_vma(struct maps *m, uint64_t addr)
 {
 	const struct vma *v = addr ? maps_find(m, addr) : NULL;
@@ -283,8 +206,42 @@ static void hide_vma(struct maps *m, uint64_t addr)
 	}
 }
 
-static int build_ledger(struct look *k, const struct maps *after, const struct go_heap *again,
-			const go_region_vec *bits)
+static int claim_runtimes(struct look *k)
+{
+	uint32_t spans = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < k->ngo && !r; i++) {
+		struct look_go *g = &k->go[i];
+
+		g->first_splitter = spans;
+		spans += g->heap.spans.n;
+		k->ledger.image = k->ngo > 1 ? look_go_image(k, g) : NULL;
+		r = look_claim_go(k, g);
+		if (!r)
+			r = look_claim_again(k, g);
+	}
+	k->ledger.image = NULL;
+	return r;
+}
+
+static int name_odd_spans(struct look *k, const struct look_go *g)
+{
+	int r = 0;
+
+	if (g->unread_bits)
+		r = report_missing(k->r, "ledger[go/heap/objects]", "",
+				   "the bitmaps of some spans are swapped out or unreadable: their "
+				   "objects are one row");
+	if (!r && g->at_rest && g->odd_spans)
+		r = report_missing(k->r, "ledger[go/heap/objects]", "another snapshot",
+				   "%" PRIu64 " spans count another number of objects than their "
+				   "bitmaps",
+				   g->odd_spans);
+	return r;
+}
+
+static int build_ledger(struct look *k, const struct maps *after)
 {
 	int r = ledger_builder_init(&k->ledger, &k->r->ledger);
 
@@ -294,47 +251,58 @@ static int build_ledger(struct look *k, const struct maps *after, const struct g
 		r = look_claim_new_vmas(k, after);
 	if (!r)
 		r = look_claim_origins(k);
-	if (!r && k->has_go)
-		r = look_claim_go(k);
-	if (!r && k->has_go)
-		r = look_claim_again(k, again, bits);
+	if (!r)
+		r = claim_runtimes(k);
 	if (!r)
 		r = look_claim_native(k);
 	if (!r)
 		r = sweep(k);
 	if (!r)
-		r = look_uncertainty(k, k->has_go ? again : NULL, after);
-	if (!r && k->unread_bits)
-		r = report_missing(k->r, "ledger[go/heap/objects]", "",
-				   "the bitmaps of some spans are swapped out or unreadable: their "
-				   "objects are one row");
-	if (!r && k->at_rest && k->odd_spans)
-		r = report_missing(k->r, "ledger[go/heap/objects]", "another snapshot",
-				   "%" PRIu64 " spans count another number of objects than their "
-				   "bitmaps",
-				   k->odd_spans);
+		r = look_uncertainty(k, after);
+	for (size_t i = 0; i < k->ngo && !r; i++)
+		r = name_odd_spans(k, &k->go[i]);
 	return r;
+}
+
+/* The metrics of runtimes that were not read yet. */
+static int read_metrics(struct look *k, size_t from)
+{
+	int r = 0;
+
+	for (size_t i = from; i < k->ngo && !r; i++)
+		r = look_metrics(k, &k->go[i]);
+	return r;
+}
+
+/* The mappings as of the page map, and what has come with them. */
+static int read_maps(struct look *k, struct err *e)
+{
+	size_t known = k->ngo;
+	int r = maps_read(memsrc_texts(k->m), 1, &k->maps, e);
+
+	if (!r)
+		r = session_set_maps(k->s, &k->maps);
+	if (!r)
+		r = look_take_runtimes(k);
+	return r ? r : read_metrics(k, known);
 }
 
 /* Everything between and after the brackets. */
 static int look_memory(struct look *k, struct err *e)
 {
 	struct counters before = { 0 }, after = { 0 };
-	struct go_heap again = { 0 };
-	go_region_vec bits = { 0 };
 	struct maps maps_after = { 0 };
 	int r;
 
 	memsrc_flush(k->m);
 	k->rss_counted = proc_rss_counted(memsrc_texts(k->m));
 	r = read_counters(k, 0, &before);
-	if (!r && k->has_go)
-		r = look_metrics(k);
-	maps_free(&k->maps);
 	if (!r)
-		r = maps_read(memsrc_texts(k->m), 1, &k->maps, e);
-	if (!r && k->has_go)
-		r = read_heap(k);
+		r = read_metrics(k, 0);
+	if (!r)
+		r = read_maps(k, e);
+	if (!r)
+		r = look_read_heaps(k);
 	if (!r)
 		r = read_pages(k);
 	if (!r)
@@ -342,43 +310,30 @@ static int look_memory(struct look *k, struct err *e)
 	memsrc_flush(k->m);
 	if (!r)
 		r = maps_read(memsrc_texts(k->m), 2, &maps_after, e);
-	if (!r && k->has_go && go_heap_again(&k->rt, &k->heap, &again, NULL))
-		r = report_missing(k->r, "ledger[].uncertainty", "another snapshot",
-				   "the span table could not be read a second time");
-	vec_free(&k->heap.keys); /* nothing is read a third time */
-	if (!r && k->has_go)
-		go_gcbits_read(&k->rt, &bits); /* what was read until an error is right, too */
-	if (!r && k->has_go)
-		r = check_heap(k, &again);
+	if (!r)
+		r = look_read_heaps_again(k);
 	if (!r) {
 		note_rss(k, &before, &after, unmapped_bytes(&k->maps, &maps_after));
-		hide_span(&k->heap, k->opts->hide_span);
-		hide_span(&again, k->opts->hide_span);
 		hide_vma(&k->maps, k->opts->hide_vma);
 		hide_vma(&maps_after, k->opts->hide_vma);
 		r = read_native(k);
 	}
 	if (!r)
-		r = build_ledger(k, &maps_after, &again, &bits);
+		r = build_ledger(k, &maps_after);
 	if (!r)
 		r = look_origins(k);
-	vec_free(&bits);
-	go_heap_free(&again);
+	session_end(k->s, &maps_after);
 	maps_free(&maps_after);
 	return r;
 }
 
 static void look_free(struct look *k)
 {
-	bin_close(k->bin);
-	libs_free(&k->libs);
 	maps_free(&k->maps);
-	go_heap_free(&k->heap);
-	vec_free(&k->regions);
-	vec_free(&k->threads);
+	for (size_t i = 0; i < k->ngo; i++)
+		look_go_free(&k->go[i]);
 	native_free(&k->native);
 	vec_free(&k->pages);
-	vec_free(&k->tmpfs);
 	if (k->opts->keep)
 		*k->opts->keep = k->ledger;
 	else
@@ -425,21 +380,40 @@ static int describe_source(struct look *k)
 	return 0;
 }
 
-int collect_report(struct memsrc *m, const struct collect_opts *o, struct report *out,
+/* What went wrong, where nothing below has told. */
+static int explain(struct memsrc *m, int r, struct err *e)
+{
+	if (r && e && !e->text[0])
+		err_set(e, r, "looking at process %d: %s", memsrc_pid(m), strerror(-r));
+	if (r && memsrc_alive(m) == -ESRCH)
+		r = err_set(e, -ESRCH, "process %d went away while it was looked at",
+			    memsrc_pid(m));
+	return r;
+}
+
+int collect_report(struct session *s, const struct collect_opts *o, struct report *out,
 		   struct err *e)
 {
-	struct look k = { .m = m, .r = out, .opts = o };
+	struct look k = { .s = s, .m = s->m, .r = out, .opts = o };
 	uint64_t wall = mono_ns(), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int r;
 
 	report_init(out);
 	if (e)
 		*e = (struct err){ 0 };
-	r = describe_source(&k);
+	r = session_begin(s);
+	if (s->snapshots == 1) {
+		wall -= s->wall_ns;
+		cpu -= s->cpu_ns;
+	}
 	if (!r)
-		r = look_target(&k, e);
+		r = describe_source(&k);
 	if (!r)
-		r = look_runtime(&k);
+		r = look_target(&k);
+	if (!r)
+		r = look_take_runtimes(&k);
+	if (!r)
+		r = look_runtimes(&k);
 	if (!r)
 		r = look_memory(&k, e);
 	if (!r)
@@ -450,11 +424,25 @@ int collect_report(struct memsrc *m, const struct collect_opts *o, struct report
 		r = findings_make(out);
 	if (!r)
 		r = note_cost(&k, wall, cpu);
-	if (r && e && !e->text[0])
-		err_set(e, r, "looking at process %d: %s", memsrc_pid(m), strerror(-r));
-	if (r && memsrc_alive(m) == -ESRCH)
-		r = err_set(e, -ESRCH, "process %d went away while it was looked at",
-			    memsrc_pid(m));
 	look_free(&k);
+	return explain(s->m, r, e);
+}
+
+int collect_once(struct memsrc *m, struct go_cache *c, const struct collect_opts *o,
+		 struct report *out, struct err *e)
+{
+	struct session s;
+	int r;
+
+	if (e)
+		*e = (struct err){ 0 };
+	r = session_open(m, c, &s, e);
+	if (r) {
+		report_init(out);
+		r = explain(m, r, e);
+	} else {
+		r = collect_report(&s, o, out, e);
+	}
+	session_close(&s);
 	return r;
 }

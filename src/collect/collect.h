@@ -14,15 +14,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "goruntime/cache.h"
 #include "model/ledger/builder.h"
 #include "model/report/report.h"
 #include "session/mapbook.h"
-#include "source/memsrc.h"
+#include "session/session.h"
 
 struct collect_opts {
-	struct go_cache *cache; /* of what is known of binaries; borrowed, may be NULL */
-	bool pss;		/* read smaps, after the look, for proportional sizes */
+	bool pss; /* read smaps, after the look, for proportional sizes */
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
 	 * the ledger. Its bytes must then show as unknown. 0: none. */
 	uint64_t hide_span, hide_vma;
@@ -37,7 +35,12 @@ struct collect_opts {
  * -errno. A part that can't be had is named in out->missing and sets out->partial, and is not an
  * error.
  */
-int collect_report(struct memsrc *m, const struct collect_opts *o, struct report *out,
+int collect_report(struct session *s, const struct collect_opts *o, struct report *out,
 		   struct err *e);
+
+/* The same of a session that is opened for it: of the process behind m, with what c knows of its
+ * binaries (NULL: nothing). */
+int collect_once(struct memsrc *m, struct go_cache *c, const struct collect_opts *o,
+		 struct report *out, struct err *e);
 
 #endif

@@ -4,52 +4,68 @@
 #define RSSCOPE_COLLECT_LOOK_H
 
 #include "collect/collect.h"
-#include "session/files.h"
 #include "goruntime/goruntime.h"
 #include "model/ledger/builder.h"
 #include "native/native.h"
 #include "proc/maps.h"
 #include "proc/status.h"
+#include "session/session.h"
 
-struct look {
-	struct memsrc *m;
-	struct report *r;
-	struct ledger_builder ledger; /* of r->ledger */
-	const struct collect_opts *opts;
-
-	char exe[4096];	 /* /proc/PID/exe, as maps shows it */
-	struct bin *bin; /* the executable; NULL: can't be opened */
-	uint64_t bias;
-	struct libs libs;
-	uint64_t tls;	  /* bytes of thread-local variables: executable and libraries */
-	struct maps maps; /* as of the page map */
-	bool rss_counted; /* RSS before and after is statm's */
-
-	VEC(uint64_t) tmpfs; /* devices, major << 32 | minor */
-
-	bool has_go;
-	bool race; /* built with the race detector, which keeps its shadow at fixed addresses */
-	struct go_runtime rt;
-	struct go_heap heap;
+/* One Go runtime of the process: what was read of it. */
+struct look_go {
+	struct session_go *s;
+	char path[24]; /* where its books stand in the report: "go", "runtimes[1]" */
+	size_t index;  /* of these; 0: the main one */
+	struct go_heap heap, again;
 	struct go_sums sums;	/* the runtime's own, before heap was read */
 	bool has_sums, at_rest; /* nothing of them changed until the second look */
-	go_region_vec regions;
+	go_region_vec regions, bits;
 	go_thread_vec threads;
-	struct native native;
-	range_vec pages; /* resident and swapped, of all mappings that count */
-
+	uint32_t first_splitter;		  /* of its spans, which follow each other */
 	uint32_t live_row, dead_row, objects_row; /* for the split of spans */
 	uint64_t unread_bits;			  /* spans whose bitmaps could not be read */
 	uint64_t odd_spans; /* whose number of objects is not their bitmap's */
 };
 
-/* target.c: who it is. Fills r->target, r->host; opens the binary and the libraries. */
-int look_target(struct look *k, struct err *e);
-/* The Go runtime, in whichever of these files. */
-int look_runtime(struct look *k);
+struct look {
+	struct session *s;
+	struct memsrc *m; /* the session's */
+	struct report *r;
+	struct ledger_builder ledger; /* of r->ledger */
+	const struct collect_opts *opts;
 
-/* Whether the race detector puts its shadow memory there. */
-bool look_is_race_shadow(const struct vma *v);
+	uint64_t tls;	  /* bytes of thread-local variables: executable and libraries */
+	struct maps maps; /* as of the page map */
+	bool rss_counted; /* RSS before and after is statm's */
+
+	struct look_go go[GO_FILES_MAX]; /* those that are open, the main one first */
+	size_t ngo;
+	struct native native;
+	range_vec pages; /* resident and swapped, of all mappings that count */
+};
+
+/* target.c: who it is, as the session knows. Fills r->target, r->host. */
+int look_target(struct look *k);
+/* Takes over the runtimes that the session has open; those that are known already stay as they are.
+ */
+int look_take_runtimes(struct look *k);
+/* What is to be said of them, and of those that could not be opened. */
+int look_runtimes(struct look *k);
+/* The file that one lies in. */
+const char *look_go_image(const struct look *k, const struct look_go *g);
+
+/* go.c: between the brackets, and after: each runtime's heap. */
+int look_read_heaps(struct look *k);
+int look_read_heaps_again(struct look *k);
+void look_go_free(struct look_go *g);
+/* Where its books stand. */
+struct report_go *look_report_go(struct look *k, const struct look_go *g);
+/* As report_missing, of something in these books. */
+int look_go_missing(struct look *k, const struct look_go *g, const char *what, const char *needs,
+		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+int look_go_missing_always(struct look *k, const struct look_go *g, const char *what,
+			   const char *needs, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* claims.c: what the kernel's mappings and the ELF files say; C's structures. */
 int look_claim_vmas(struct look *k);
@@ -61,15 +77,15 @@ int look_claim_origins(struct look *k);
 int look_origins(struct look *k);
 
 /* claims_go.c: the runtime's regions, pages and spans. */
-int look_claim_go(struct look *k);
-int look_claim_again(struct look *k, const struct go_heap *again, const go_region_vec *bits);
+int look_claim_go(struct look *k, struct look_go *g);
+int look_claim_again(struct look *k, const struct look_go *g);
 ledger_split_fn look_split_span;
 
 /* Bytes whose owner changed between two readings of the heap: into the ledger's uncertainty. */
-int look_uncertainty(struct look *k, const struct go_heap *again, const struct maps *maps_again);
+int look_uncertainty(struct look *k, const struct maps *maps_again);
 
 /* books.c: runtime metrics, kernel memory, cgroup, findings' raw material. */
-int look_metrics(struct look *k);
+int look_metrics(struct look *k, struct look_go *g);
 int look_kernel(struct look *k);
 
 #endif

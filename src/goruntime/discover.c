@@ -303,3 +303,8 @@ int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct
 			version, refused);
 	return go_runtime_try(m, b, bias, maps, try, n, facts, out, e);
 }
+
+int go_runtime_renew(struct go_runtime *rt)
+{
+	return find_swapped(rt);
+}

@@ -74,6 +74,9 @@ int go_runtime_try(struct memsrc *m, struct bin *b, uint64_t bias, const struct 
 		   const struct go_layout *const *l, size_t n, struct go_facts *facts,
 		   struct go_runtime *out, struct err *e);
 
+/* Before it is read again: what can have changed of the runtime itself. 0; -ESRCH, other -errno. */
+int go_runtime_renew(struct go_runtime *rt);
+
 /* ---- metrics */
 
 /* What the heap's address space is used for, bytes: as the runtime adds it up, or as spans and page

@@ -96,6 +96,7 @@ static void read_row_id(struct jget *g, const json_t *o, struct row_id *id)
 		*id = row_arena(start);
 	else if (kind == ROW_ORIGIN && start < end)
 		*id = row_mapping(start, end);
+	id->image = jget_text(g, o, "image");
 }
 
 static void read_row(struct jget *g, const json_t *o, struct ledger *l, enum category cat,
@@ -216,11 +217,11 @@ static void read_ledger(struct jget *g, const json_t *report, struct report *r)
 	jget_leave(g, mark);
 }
 
-static void read_go(struct jget *g, const json_t *report, struct report *r)
+/* The Go runtime that o tells: into r->go. */
+static void fill_go(struct jget *g, const json_t *o, struct report *r)
 {
 	struct report_go *x = &r->go;
-	const json_t *o = jget_object(g, report, "go"), *gs;
-	size_t mark = jget_enter(g, "go");
+	const json_t *gs;
 
 	x->known = o;
 	jget_copy(g, o, "identified_by", x->identified_by, sizeof(x->identified_by));
@@ -231,6 +232,50 @@ static void read_go(struct jget *g, const json_t *report, struct report *r)
 	jget_figures(g, gs, r, "go.goroutines");
 	jget_named(g, gs, "by_state", &x->by_state);
 	jget_figures(g, o, r, "go");
+}
+
+static void read_go(struct jget *g, const json_t *report, struct report *r)
+{
+	size_t mark = jget_enter(g, "go");
+
+	fill_go(g, jget_object(g, report, "go"), r);
+	jget_leave(g, mark);
+}
+
+static void read_runtime(struct jget *g, const json_t *o, struct report *r)
+{
+	struct report_runtime x = { .image = jget_dup(g, o, "image") };
+	struct report one;
+
+	report_init(&one);
+	if (!x.image)
+		jget_fail(g, -EINVAL, "has no image");
+	jget_copy(g, o, "go_version", x.go_version, sizeof(x.go_version));
+	jget_copy(g, o, "module", x.module, sizeof(x.module));
+	fill_go(g, o, &one);
+	x.go = one.go;
+	if (!g->rc && vec_push(&r->runtimes, x))
+		jget_fail(g, -ENOMEM, "out of memory");
+	if (!g->rc)
+		return;
+	free(x.image);
+	report_free(&one);
+}
+
+/* The first is the main one, which `go` tells, too. */
+static void read_runtimes(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *list = jget_array(g, report, "runtimes"), *o;
+	size_t mark = jget_enter(g, "runtimes"), i;
+
+	json_array_foreach((json_t *)list, i, o)
+	{
+		size_t inner = jget_enter_index(g, i);
+
+		if (i && !g->rc)
+			read_runtime(g, o, r);
+		jget_leave(g, inner);
+	}
 	jget_leave(g, mark);
 }
 
@@ -417,6 +462,7 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	read_run(g, o, r);
 	read_ledger(g, o, r);
 	read_go(g, o, r);
+	read_runtimes(g, o, r);
 	read_figures(g, o, r, "kernel");
 	read_cgroup(g, o, r);
 	read_origins(g, o, r);

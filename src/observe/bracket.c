@@ -5,23 +5,31 @@
 #include "model/findings/findings.h"
 #include "model/report/diff.h"
 
-/* With a source of its own: a snapshot's notes stay with the source. */
+static void close_session(struct bracket *b)
+{
+	session_close(&b->session);
+	memsrc_close(b->m);
+	b->m = NULL;
+}
+
 void bracket_first(struct bracket *b, pid_t pid, struct go_cache *c)
 {
-	const struct collect_opts co = { .cache = c };
-	struct memsrc *m = NULL;
+	const struct collect_opts co = { 0 };
 	struct err e = { 0 };
-	int r = memsrc_open_live(pid, &m, &e);
+	int r = memsrc_open_live(pid, &b->m, &e);
 
+	if (!r)
+		r = session_open(b->m, c, &b->session, &e);
 	if (!r) {
-		r = collect_report(m, &co, &b->first, &e);
+		r = collect_report(&b->session, &co, &b->first, &e);
 		if (r)
 			report_free(&b->first);
 	}
-	if (r)
+	if (r) {
 		log_debug("no snapshot at the beginning: %s", e.text);
+		close_session(b);
+	}
 	b->has = !r;
-	memsrc_close(m);
 }
 
 void bracket_cycle(struct bracket *b, const struct event_gc *g)
@@ -41,10 +49,12 @@ static int compare(struct bracket *b, struct report *last)
 	return r;
 }
 
-int bracket_last(struct bracket *b, struct memsrc *m, const struct collect_opts *co,
-		 struct report *out, struct err *e)
+int bracket_last(struct bracket *b, struct memsrc *m, struct go_cache *c,
+		 const struct collect_opts *co, struct report *out, struct err *e)
 {
-	int r = collect_report(m, co, out, e);
+	/* an exec has ended the session */
+	int r = b->m && !memsrc_alive(b->m) ? collect_report(&b->session, co, out, e)
+					    : collect_once(m, c, co, out, e);
 
 	return r || !b->has ? r : compare(b, out);
 }
@@ -53,5 +63,6 @@ void bracket_free(struct bracket *b)
 {
 	if (b->has)
 		report_free(&b->first);
+	close_session(b);
 	b->has = false;
 }

@@ -186,8 +186,8 @@ int follow_report(struct follow_proc *p, struct collect_opts *co, struct report 
 		return -ESRCH;
 	if (p->has_book && (mapbook_settle(&p->book, NULL) || mapbook_give(&p->book, &co->known)))
 		co->known = (struct mappings_known){ 0 };
-	memsrc_flush(p->m);
-	r = collect_report(p->m, co, out, NULL);
+	memsrc_renew(p->m);
+	r = collect_once(p->m, p->t.cache, co, out, NULL);
 	if (r)
 		report_free(out);
 	return r;

@@ -21,7 +21,7 @@ size_t run_children_reports(struct run *r, struct report **out)
 	size_t n = 0;
 
 	for (size_t i = 0; v && i < r->follow.v.n; i++) {
-		struct collect_opts co = { .cache = r->a->o.cache };
+		struct collect_opts co = { 0 };
 
 		if (!follow_report(r->follow.v.v[i], &co, &v[n]))
 			n++;

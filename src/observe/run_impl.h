@@ -114,6 +114,9 @@ struct run_snapshot {
 	pid_t pid;
 	bool want_gc; /* find the words of GC events, too */
 	struct collect_opts opts;
+	struct go_cache *cache; /* borrowed */
+	struct memsrc *m;	/* of the session; NULL: none is open */
+	struct session session; /* the thread's while it is busy */
 	/* the answer */
 	int rc;
 	struct err err;

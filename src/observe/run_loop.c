@@ -281,7 +281,7 @@ static void snapshot_if_due(struct run *r)
 	r->high_at_last = high;
 	r->next_due_ns = next_due(r, now);
 	run_book_give(&r->book, &r->snapshot.opts);
-	r->snapshot.opts.cache = r->a->o.cache;
+	r->snapshot.cache = r->a->o.cache;
 	if (run_snapshot_start(&r->snapshot))
 		r->next_ns = now + GAP_MS * MS;
 }

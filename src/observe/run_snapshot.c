@@ -16,18 +16,40 @@ void run_ledger_free(struct run_ledger *l)
 	l->has = false;
 }
 
+static void close_session(struct run_snapshot *s)
+{
+	session_close(&s->session);
+	memsrc_close(s->m);
+	s->m = NULL;
+}
+
+/* One session for all snapshots, until the program calls exec. */
+static int keep_open(struct run_snapshot *s)
+{
+	int r;
+
+	if (s->m && !memsrc_alive(s->m))
+		return 0;
+	close_session(s);
+	r = memsrc_open_live(s->pid, &s->m, &s->err);
+	if (!r)
+		r = session_open(s->m, s->cache, &s->session, &s->err);
+	if (r)
+		close_session(s);
+	return r;
+}
+
 static void *take(void *arg)
 {
 	struct run_snapshot *s = arg;
-	struct memsrc *m = NULL;
 	uint64_t one = 1;
 
 	s->err = (struct err){ 0 };
 	s->ledger = (struct run_ledger){ .at_ns = mono_ns() };
 	s->has_gc = false;
-	s->rc = memsrc_open_live(s->pid, &m, &s->err);
+	s->rc = keep_open(s);
 	if (!s->rc) {
-		s->rc = collect_report(m, &s->opts, &s->ledger.r, &s->err);
+		s->rc = collect_report(&s->session, &s->opts, &s->ledger.r, &s->err);
 		if (s->rc)
 			report_free(&s->ledger.r);
 	}
@@ -35,11 +57,10 @@ static void *take(void *arg)
 	if (!s->rc && s->want_gc && s->ledger.r.go.known) {
 		struct program t;
 
-		s->has_gc = !program_open(m, s->opts.cache, &t, NULL) && t.gc.words[GCV_CYCLE].size;
+		s->has_gc = !program_open(s->m, s->cache, &t, NULL) && t.gc.words[GCV_CYCLE].size;
 		s->gc = t.gc;
 		program_close(&t);
 	}
-	memsrc_close(m);
 	s->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID); /* the thread is as old as the snapshot */
 	(void)!write(s->done_fd, &one, sizeof(one));
 	return NULL;
@@ -81,5 +102,6 @@ void run_snapshot_close(struct run_snapshot *s)
 
 	run_snapshot_take(s, true, &rest);
 	run_ledger_free(&rest);
+	close_session(s);
 	close_fd(&s->done_fd);
 }

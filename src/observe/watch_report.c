@@ -13,7 +13,7 @@ static int put(struct watch *w, const struct report *r)
 
 static int report_target(struct watch *w, struct err *e)
 {
-	struct collect_opts co = { .cache = w->a->o.cache, .pss = w->a->pss };
+	struct collect_opts co = { .pss = w->a->pss };
 	struct report last;
 	int r;
 
@@ -23,7 +23,7 @@ static int report_target(struct watch *w, struct err *e)
 	}
 	if (w->has_book && mapbook_give(&w->book, &co.known))
 		return -ENOMEM;
-	r = bracket_last(&w->bracket, w->t.m, &co, &last, e);
+	r = bracket_last(&w->bracket, w->t.m, w->a->o.cache, &co, &last, e);
 	if (!r)
 		r = put(w, &last);
 	report_free(&last);
@@ -35,7 +35,7 @@ static int report_children(struct watch *w)
 	int rc = 0;
 
 	for (size_t i = 0; i < w->follow.v.n && !rc; i++) {
-		struct collect_opts co = { .cache = w->a->o.cache, .pss = w->a->pss };
+		struct collect_opts co = { .pss = w->a->pss };
 		struct report r;
 
 		if (follow_report(w->follow.v.v[i], &co, &r))

@@ -87,6 +87,7 @@ void jput_row_id(struct jbuild *b, json_t *object, const char *name, const struc
 {
 	jput_text(b, object, "name", name);
 	jput_text(b, object, "kind", row_kind_name(id->kind));
+	jput_known(b, object, "image", id->image);
 	if (id->tid) {
 		jput(b, object, "tid", json_integer(id->tid));
 		jput_text(b, object, "comm", id->label ? id->label : "");

@@ -115,14 +115,10 @@ static void put_ledger(struct jbuild *b, json_t *top, const struct ledger *l)
 	}
 }
 
-static void put_go(struct jbuild *b, json_t *top, const struct report *r)
+static void fill_go(struct jbuild *b, json_t *o, const struct report *r)
 {
 	const struct report_go *g = &r->go;
-	json_t *o;
 
-	if (!g->known)
-		return;
-	o = jput_object(b, top, "go");
 	jput_known(b, o, "identified_by", g->identified_by);
 	jput_known(b, o, "layout", g->layout);
 	put_named(b, o, "metrics", &g->metrics);
@@ -134,6 +130,45 @@ static void put_go(struct jbuild *b, json_t *top, const struct report *r)
 		put_named(b, gs, "by_state", &g->by_state);
 	}
 	jput_figures(b, o, r, "go");
+}
+
+static void put_go(struct jbuild *b, json_t *top, const struct report *r)
+{
+	if (r->go.known)
+		fill_go(b, jput_object(b, top, "go"), r);
+}
+
+static void put_runtime(struct jbuild *b, json_t *list, const char *image, const char *version,
+			const char *module, const struct report_go *g)
+{
+	const struct report one = { .go = *g };
+	json_t *o = jadd_object(b, list);
+
+	jput_text(b, o, "image", image);
+	jput_known(b, o, "go_version", version);
+	jput_known(b, o, "module", module);
+	fill_go(b, o, &one);
+}
+
+/* All of them, the main one first, where there are several. */
+static void put_runtimes(struct jbuild *b, json_t *top, const struct report *r)
+{
+	const struct report_target *t = &r->target;
+	json_t *list;
+
+	if (!r->runtimes.n)
+		return;
+	list = jput_array(b, top, "runtimes");
+	put_runtime(b, list,
+		    t->go_file ? t->go_file
+		    : t->exe   ? t->exe
+			       : "",
+		    t->go_version, t->module, &r->go);
+	for (size_t i = 0; i < r->runtimes.n; i++) {
+		const struct report_runtime *x = &r->runtimes.v[i];
+
+		put_runtime(b, list, x->image, x->go_version, x->module, &x->go);
+	}
 }
 
 /* An object of figures and nothing else. */
@@ -236,6 +271,7 @@ json_t *json_report_value(const struct report *r)
 		put_ledger(&b, top, &r->ledger);
 	jput_figures(&b, top, r, "");
 	put_go(&b, top, r);
+	put_runtimes(&b, top, r);
 	put_if_any(&b, top, r, "kernel");
 	put_cgroup(&b, top, r);
 	put_if_any(&b, top, r, "at_goal");

@@ -132,6 +132,28 @@ static void put_gc(struct text_page *p)
 	para_end(&a);
 }
 
+/* The Go runtimes beside the main one. */
+static void put_runtimes(struct text_page *p)
+{
+	char b[32], name[80];
+
+	for (size_t i = 0; i < p->r->runtimes.n; i++) {
+		const struct report_runtime *x = &p->r->runtimes.v[i];
+		const char *base = strrchr(x->image, '/');
+		struct para a = { .p = p, .label = i ? "" : "also" };
+
+		page_clean(p, base ? base + 1 : x->image, 60, name, sizeof(name));
+		para_add(&a, "%s in %s", x->go_version[0] ? x->go_version : "Go", name);
+		if (x->go.cycles.has)
+			para_add(&a, ": %" PRIu64 " cycles", x->go.cycles.v);
+		if (x->go.live.has)
+			para_add(&a, ", live %s", page_keep(p, b, x->go.live.v));
+		if (x->go.goroutines.has)
+			para_add(&a, ", %" PRIu64 " goroutines", x->go.goroutines.v);
+		para_end(&a);
+	}
+}
+
 /* Swap and huge pages: in total and where they are. */
 static void put_share(struct text_page *p, const char *label, bool swap, enum terse terse)
 {
@@ -318,6 +340,7 @@ static void put_tail(struct text_page *p, enum terse terse)
 	if (!p->r->no_ledger) /* else there is no tree in between */
 		page_put(p, TEXT_PLAIN, "\n");
 	put_gc(p);
+	put_runtimes(p);
 	put_share(p, "swapped", true, terse);
 	put_share(p, "huge pages", false, terse);
 	put_origins(p, terse);

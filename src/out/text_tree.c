@@ -292,12 +292,18 @@ static void choose_rows(struct tree *t, const struct ledger *l, int lines)
 
 /* ---- what the runtime's books say of a category */
 
+/* Of all runtimes together, as the ledger's categories are. */
 static bool metric(const struct report *r, const char *name, uint64_t *out)
 {
 	const struct named_u64 *m = named_find(&r->go.metrics, name);
+	uint64_t sum = m ? m->v : 0;
 
+	for (size_t i = 0; i < r->runtimes.n && m; i++) {
+		m = named_find(&r->runtimes.v[i].go.metrics, name);
+		sum += m ? m->v : 0;
+	}
 	if (m)
-		*out = m->v;
+		*out = sum;
 	return m;
 }
 
@@ -448,6 +454,7 @@ static void put_rows(struct text_page *p, const struct columns *c, const struct 
 	const struct ledger *l = &p->r->ledger;
 	unsigned int indent = 2 * nd->depth + 2;
 	struct sums rest = { 0 };
+	_text_ struct text label = { 0 };
 
 	for (size_t i = 0; nd->show && i < t->count[nd->cat]; i++) {
 		const struct ledger_row *row = &l->rows.v[t->order[t->first[nd->cat] + i]];
@@ -464,7 +471,11 @@ static void put_rows(struct text_page *p, const struct columns *c, const struct 
 		}
 		put_figures(p, c, TEXT_DIM, &s, NULL);
 		page_put(p, TEXT_PLAIN, "%*s", (int)indent, "");
-		page_put_name(p, TEXT_DIM, row->name, c->name - indent);
+		label.n = 0;
+		if (row_name_with_image(&row->id, row->name, &label))
+			p->failed = true;
+		else
+			page_put_name(p, TEXT_DIM, label.p, c->name - indent);
 		page_put(p, TEXT_PLAIN, "\n");
 	}
 	if (!nd->show || nd->show >= t->count[nd->cat] || !rest.resident)
@@ -476,11 +487,15 @@ static void put_rows(struct text_page *p, const struct columns *c, const struct 
 
 static const char *explain(const struct text_page *p, const struct node *nd, char *buf, size_t n)
 {
+	uint64_t goroutines = p->r->go.goroutines.v;
+
 	if (nd->cat < 0)
 		return "";
 	if (nd->cat != CAT_GO_STACKS || !p->r->go.goroutines.has)
 		return category_text(nd->cat);
-	snprintf(buf, n, "stacks of %" PRIu64 " goroutines", p->r->go.goroutines.v);
+	for (size_t i = 0; i < p->r->runtimes.n; i++)
+		goroutines += p->r->runtimes.v[i].go.goroutines.v;
+	snprintf(buf, n, "stacks of %" PRIu64 " goroutines", goroutines);
 	return buf;
 }
 

@@ -288,6 +288,14 @@ void memsrc_flush(struct memsrc *m)
 		m->ops->flush(m);
 }
 
+void memsrc_renew(struct memsrc *m)
+{
+	for (size_t i = 0; i < m->notes.n; i++)
+		free(m->notes.v[i].name);
+	m->notes.n = 0;
+	memsrc_flush(m);
+}
+
 int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out)
 {
 	if (start >= end)

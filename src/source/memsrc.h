@@ -137,6 +137,9 @@ static inline int memsrc_u64(struct memsrc *m, enum memsrc_pass pass, uint64_t a
  * retry of a torn read. */
 void memsrc_flush(struct memsrc *m);
 
+/* Between two snapshots: reads are fresh, and what was noted of the last one is forgotten. */
+void memsrc_renew(struct memsrc *m);
+
 /*
  * The page map of [start, end) in *out (appended; sorted, merged). `seq` as for texts.
  * Mappings that never count in RSS ([vvar], [vsyscall], hugetlbfs, device memory) are the

@@ -705,3 +705,25 @@ TEST(ledger_rows_by_identity)
 	}
 	made_free(&m);
 }
+
+TEST(ledger_rows_of_several_images)
+{
+	struct ledger_builder b;
+	struct ledger l;
+	uint32_t a, c, again;
+
+	REQUIRE(!ledger_builder_init(&b, &l));
+	b.image = "/opt/a.so";
+	REQUIRE(!ledger_row(&b, CAT_GO_STACKS, ROW_TYPE, "stacks", &a));
+	b.image = "/opt/b.so";
+	REQUIRE(!ledger_row(&b, CAT_GO_STACKS, ROW_TYPE, "stacks", &c));
+	b.image = "/opt/a.so";
+	REQUIRE(!ledger_row(&b, CAT_GO_STACKS, ROW_TYPE, "stacks", &again));
+	CHECK(a != c && again == a);
+	CHECK_STR(l.rows.v[c].id.image, "/opt/b.so");
+	b.image = NULL;
+	REQUIRE(!ledger_row(&b, CAT_GO_STACKS, ROW_TYPE, "stacks", &again));
+	CHECK(again != a && again != c && !l.rows.v[again].id.image);
+	ledger_builder_free(&b);
+	ledger_free(&l);
+}

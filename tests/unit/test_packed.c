@@ -5,7 +5,7 @@
 #include <elf.h>
 
 #include "base/text.h"
-#include "collect/packed.h"
+#include "session/packed.h"
 #include "memsrc_fake.h"
 
 struct counting {

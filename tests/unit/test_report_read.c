@@ -45,6 +45,59 @@ TEST(json_reads_back_what_it_wrote)
 	free(text);
 }
 
+/* A second runtime, and a row of each. */
+static void sample_two(struct report *r)
+{
+	struct report_runtime x = { .image = strdup("/opt/b.so"), .go_version = "go1.26.8" };
+	struct ledger_row *row;
+
+	sample_full(r);
+	x.go.live = OPT(60 << 20);
+	x.go.cycles = OPT(3);
+	REQUIRE(x.image && !named_add(&x.go.metrics, "/memory/classes/total:bytes", 77 << 20));
+	REQUIRE(!vec_push(&r->runtimes, x));
+	for (int i = 0; i < 2; i++) {
+		row = sample_hold(r, CAT_GO_HEAP_LIVE, ROW_TYPE, "objects", 1 << 20, 1 << 20);
+		row->id.image = row->image = strdup(i ? "/opt/b.so" : "/usr/bin/sample");
+	}
+}
+
+TEST(json_reads_back_several_runtimes)
+{
+	void (*const make[])(struct report *) = { sample_two };
+	char *text = sample_json(make, 1), *again = NULL;
+	struct text label = { 0 };
+	struct json_stream s;
+	report_vec v = { 0 };
+	struct err e = { 0 };
+	size_t n = 0, images = 0;
+	FILE *f;
+
+	if (json_read(text, strlen(text), &v, &e))
+		test_failed(__FILE__, __LINE__, "%s", e.text);
+	REQUIRE(v.n == 1 && v.v[0].runtimes.n == 1);
+	CHECK_STR(v.v[0].runtimes.v[0].image, "/opt/b.so");
+	CHECK_STR(v.v[0].runtimes.v[0].go_version, "go1.26.8");
+	CHECK_INT(v.v[0].runtimes.v[0].go.live.v, 60 << 20);
+	for (size_t i = 0; i < v.v[0].ledger.rows.n; i++)
+		images += !!v.v[0].ledger.rows.v[i].image;
+	CHECK_INT(images, 2);
+	for (size_t i = 0; i < v.v[0].ledger.rows.n; i++)
+		if (v.v[0].ledger.rows.v[i].image && strstr(v.v[0].ledger.rows.v[i].image, "b.so"))
+			REQUIRE(!row_name_with_image(&v.v[0].ledger.rows.v[i].id, "objects",
+						     &label));
+	CHECK_STR(label.p, "objects, b.so");
+	text_free(&label);
+	f = open_memstream(&again, &n);
+	REQUIRE(f);
+	json_begin(&s, f, "0.0.0");
+	REQUIRE(!json_report(&s, &v.v[0]) && !json_end(&s) && !fclose(f));
+	CHECK_STR(again, text);
+	free_reports(&v);
+	free(again);
+	free(text);
+}
+
 /* One replacement in a whole document, and what the message must say. */
 TEST(json_read_refuses)
 {

@@ -24,7 +24,7 @@ static void look(struct look_at *x, const char *path, const struct collect_opts 
 
 	o.keep = &x->claims;
 	REQUIRE(memsrc_open_file(path, &x->m, &e) == 0);
-	if (collect_report(x->m, &o, &x->r, &e)) {
+	if (collect_once(x->m, NULL, &o, &x->r, &e)) {
 		test_failed(__FILE__, __LINE__, "%s: %s", path, e.text);
 		exit(1);
 	}

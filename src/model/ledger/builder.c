@@ -77,6 +77,7 @@ int ledger_row(struct ledger_builder *b, enum category cat, enum row_kind kind, 
 {
 	struct row_id id = row_labelled(kind, label);
 
+	id.image = b->image;
 	return ledger_row_of(b, cat, &id, out);
 }
 

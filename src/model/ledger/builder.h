@@ -50,6 +50,7 @@ typedef void ledger_split_fn(void *ctx, const struct claim *c, uint64_t start, u
 /* What is needed only until the ledger stands. */
 struct ledger_builder {
 	struct ledger *l;	       /* the value that is made; borrowed */
+	const char *image;	       /* of the rows that ledger_row makes; NULL: none. Borrowed */
 	claim_vec claims[LEVEL_COUNT]; /* after the sweep: sorted, without overlap */
 	VEC(uint32_t) row_hash;	       /* open addressing: row index + 1, 0 for empty */
 	uint32_t unknown_row;
@@ -63,7 +64,7 @@ void ledger_builder_free(struct ledger_builder *b);
 /* Finds or makes a row; *out is its index. 0 or -ENOMEM. */
 int ledger_row_of(struct ledger_builder *b, enum category cat, const struct row_id *id,
 		  uint32_t *out);
-/* The same for a row that its label alone tells. */
+/* The same for a row that its label alone tells, of b->image. */
 int ledger_row(struct ledger_builder *b, enum category cat, enum row_kind kind, const char *label,
 	       uint32_t *out);
 

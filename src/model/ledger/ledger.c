@@ -14,8 +14,10 @@ const char *method_name(enum method m)
 
 void ledger_free(struct ledger *l)
 {
-	for (size_t i = 0; i < l->rows.n; i++)
+	for (size_t i = 0; i < l->rows.n; i++) {
 		free(l->rows.v[i].name);
+		free(l->rows.v[i].image);
+	}
 	vec_free(&l->rows);
 }
 
@@ -31,7 +33,9 @@ int ledger_add_row(struct ledger *l, enum category cat, const struct row_id *id,
 	row.name = name.p;
 	/* lives as long as the name: see row_name() */
 	row.id.label = id->label ? name.p + name.n - strlen(id->label) : NULL;
-	if (vec_push(&l->rows, row)) {
+	row.id.image = row.image = id->image ? strdup(id->image) : NULL;
+	if ((id->image && !row.image) || vec_push(&l->rows, row)) {
+		free(row.image);
 		free(row.name);
 		return -ENOMEM;
 	}

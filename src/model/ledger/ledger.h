@@ -22,6 +22,7 @@ struct ledger_row {
 	enum category cat;
 	struct row_id id;			 /* its label is the end of name */
 	char *name;				 /* owned by the ledger: row_name(id) */
+	char *image;				 /* owned by the ledger: id.image */
 	uint64_t resident, virtual_, swap, huge; /* bytes */
 	uint64_t pss;				 /* bytes, valid when has_pss */
 	bool has_pss;

@@ -16,6 +16,19 @@ static const char *label_of(const struct row_id *id)
 	return id->label ? id->label : "";
 }
 
+static const char *image_of(const struct row_id *id)
+{
+	return id->image ? id->image : "";
+}
+
+int row_name_with_image(const struct row_id *id, const char *name, struct text *out)
+{
+	const char *base = strrchr(image_of(id), '/');
+
+	return id->image ? text_printf(out, "%s, %s", name, base ? base + 1 : id->image)
+			 : text_printf(out, "%s", name);
+}
+
 int row_name(const struct row_id *id, struct text *out)
 {
 	const char *label = label_of(id);
@@ -58,7 +71,9 @@ int row_compare(const struct row_id *a, const struct row_id *b)
 		c = order(a->start, b->start);
 	if (!c)
 		c = order(a->end, b->end);
-	return c ? c : strcmp(label_of(a), label_of(b));
+	if (!c)
+		c = strcmp(label_of(a), label_of(b));
+	return c ? c : strcmp(image_of(a), image_of(b));
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -75,6 +90,8 @@ uint64_t row_hash(const struct row_id *id)
 
 	h = mix(h, id->end);
 	for (const char *s = label_of(id); *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	for (const char *s = image_of(id); *s; s++)
 		h = (h ^ (unsigned char)*s) * 1099511628211u;
 	return h ^ h >> 32;
 }

@@ -19,10 +19,12 @@ const char *row_kind_name(enum row_kind k);
  *   arena    start: the address of the arena; or label alone
  *   origin   start, end: a mapping that nothing names; or label: the function, a name of the kernel
  *   type     label: the kind of runtime memory
+ * image: the file of the Go runtime that it belongs to, where there are several.
  */
 struct row_id {
 	enum row_kind kind;
 	const char *label; /* borrowed */
+	const char *image; /* borrowed */
 	int32_t tid;
 	uint64_t start, end;
 };
@@ -56,11 +58,15 @@ static inline bool row_is_mapping(const struct row_id *id)
  * it. Appended to *out. 0 or -ENOMEM. */
 int row_name(const struct row_id *id, struct text *out);
 
+/* What it is called where images are not told beside it: "objects, libb.so". name: its row_name.
+ * Appended to *out. */
+int row_name_with_image(const struct row_id *id, const char *name, struct text *out);
+
 /* The same of all rows that only addresses and thread ids set apart, which mean nothing in another
  * process: "threads worker", "thread arenas". */
 int row_name_of_all(const struct row_id *id, struct text *out);
 
-/* Order: by kind, thread, addresses, label. 0: equal. */
+/* Order: by kind, thread, addresses, label, image. 0: equal. */
 int row_compare(const struct row_id *a, const struct row_id *b);
 uint64_t row_hash(const struct row_id *id);
 

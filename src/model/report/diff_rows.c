@@ -67,11 +67,14 @@ typedef VEC(struct entry) entry_vec;
 /* The row as it is in one process, or as one with those of its sort. */
 static int name_entry(struct entry *e, const struct ledger_row *row, bool one_process)
 {
+	_text_ struct text bare = { 0 };
 	struct text name = { 0 };
 	int rc;
 
 	e->row.id = row->id;
-	rc = one_process ? row_name(&row->id, &name) : row_name_of_all(&row->id, &name);
+	rc = one_process ? row_name(&row->id, &bare) : row_name_of_all(&row->id, &bare);
+	if (!rc)
+		rc = row_name_with_image(&row->id, bare.p, &name);
 	if (rc) {
 		text_free(&name);
 		return rc;

@@ -44,6 +44,12 @@ void report_origin_free(struct report_origin *o)
 	vec_free(&o->stack);
 }
 
+static void go_free(struct report_go *g)
+{
+	vec_free(&g->metrics);
+	vec_free(&g->by_state);
+}
+
 void report_free(struct report *r)
 {
 	free(r->target.exe);
@@ -52,8 +58,12 @@ void report_free(struct report *r)
 	free(r->target.cgroup);
 	ledger_free(&r->ledger);
 	vec_free(&r->run.events);
-	vec_free(&r->go.metrics);
-	vec_free(&r->go.by_state);
+	go_free(&r->go);
+	for (size_t i = 0; i < r->runtimes.n; i++) {
+		free(r->runtimes.v[i].image);
+		go_free(&r->runtimes.v[i].go);
+	}
+	vec_free(&r->runtimes);
 	free(r->cgroup.path);
 	vec_free(&r->cgroup.rows);
 	for (size_t i = 0; i < r->origins.n; i++)

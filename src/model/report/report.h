@@ -89,6 +89,13 @@ struct report_go {
 	struct opt_u64 spans, retries;
 };
 
+/* A Go runtime beside the main one. */
+struct report_runtime {
+	char *image; /* the file that it lies in; owned */
+	char go_version[128], module[256];
+	struct report_go go;
+};
+
 struct report_frame {
 	uint64_t addr;
 	char *func, *file, *module; /* owned; NULL: not known */
@@ -156,7 +163,8 @@ struct report {
 	struct ledger ledger;
 	bool no_ledger; /* the ledger, and rss.scanned, are not known */
 	struct report_run run;
-	struct report_go go;
+	struct report_go go;		     /* of the main runtime */
+	VEC(struct report_runtime) runtimes; /* the others */
 	struct report_kernel kernel;
 	struct report_cgroup cgroup;
 	VEC(struct report_origin) origins; /* largest first */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "collect/packed.h"
+#include "session/packed.h"
 
 #include <elf.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Programs that a packer (upx) has put into anonymous memory, where no file shows them. */
-#ifndef RSSCOPE_COLLECT_PACKED_H
-#define RSSCOPE_COLLECT_PACKED_H
+#ifndef RSSCOPE_SESSION_PACKED_H
+#define RSSCOPE_SESSION_PACKED_H
 
 #include <stdbool.h>
 
