@@ -323,6 +323,37 @@ static const struct diff_row *find_row(const struct diff *d, const char *name)
 	return NULL;
 }
 
+/* A report of before rows had ids, against one that has them; and names that only look alike. */
+TEST(diff_finds_rows_without_ids_by_name)
+{
+	const struct diff_row *r;
+	struct report a, b;
+	struct diff d;
+
+	start_both(&a, &b);
+	hold(&a, CAT_NATIVE_STACKS, ROW_THREAD, "thread 12 worker", MIB(1), MIB(8));
+	hold_id(&b, CAT_NATIVE_STACKS, row_thread(12, "worker"), MIB(3), MIB(8));
+	hold(&a, CAT_NATIVE_MMAP, ROW_ORIGIN, "anonymous 7000-8000", MIB(1), MIB(1));
+	hold_id(&b, CAT_NATIVE_MMAP, row_mapping(0x7000, 0x8000), MIB(2), MIB(2));
+	hold_id(&a, CAT_NATIVE_MALLOC, row_arena(0x9000), MIB(1), MIB(1));
+	hold_id(&b, CAT_NATIVE_MALLOC, row_arena(0x9000), MIB(5), MIB(5));
+	hold(&b, CAT_NATIVE_MALLOC, ROW_ARENA, "thread arena 9000", MIB(1), MIB(1));
+	REQUIRE(!diff_make(&a, &b, &d));
+	CHECK_INT(d.rows.n, 4);
+	r = find_row(&d, "thread 12 worker");
+	CHECK(r && r->id.tid == 12 && delta_of(&r->s.resident) == (int64_t)MIB(2));
+	r = find_row(&d, "anonymous 7000-8000");
+	CHECK(r && r->id.end == 0x8000 && delta_of(&r->s.resident) == (int64_t)MIB(1));
+	for (size_t i = 0; i < d.rows.n; i++) {
+		r = &d.rows.v[i];
+		if (r->cat == CAT_NATIVE_MALLOC)
+			CHECK_INT(r->s.resident.b, r->id.start ? MIB(5) : MIB(1));
+	}
+	check_sums(&d);
+	diff_free(&d);
+	free_both(&a, &b);
+}
+
 /* Mappings grow at either end; in another process addresses mean nothing. */
 TEST(diff_finds_mappings_again)
 {

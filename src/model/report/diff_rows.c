@@ -59,8 +59,9 @@ int sizes_compare(const struct delta_sizes *x, const struct delta_sizes *y)
 
 struct entry {
 	struct diff_row row;
-	uint64_t start, end; /* of a mapping without a name; both 0: it is none, or has its pair */
+	uint64_t start, end; /* of a mapping without a name; both 0: it is none */
 	bool is_b;	     /* one side of it, until it is joined with the other */
+	bool paired;	     /* it has both sides */
 };
 typedef VEC(struct entry) entry_vec;
 
@@ -144,13 +145,15 @@ static int by_start(const void *a, const void *b)
 	int c = by_kind(x, y);
 
 	if (!c)
+		c = x->paired - y->paired;
+	if (!c)
 		c = (x->start > y->start) - (x->start < y->start);
 	return c ? c : x->is_b - y->is_b;
 }
 
 static bool same_start(const struct entry *x, const struct entry *y)
 {
-	return !by_kind(x, y) && x->start && x->start == y->start;
+	return !by_kind(x, y) && !x->paired && !y->paired && x->start && x->start == y->start;
 }
 
 static int by_end(const void *a, const void *b)
@@ -159,13 +162,33 @@ static int by_end(const void *a, const void *b)
 	int c = by_kind(x, y);
 
 	if (!c)
+		c = x->paired - y->paired;
+	if (!c)
 		c = (x->end > y->end) - (x->end < y->end);
 	return c ? c : x->is_b - y->is_b;
 }
 
 static bool same_end(const struct entry *x, const struct entry *y)
 {
-	return !by_kind(x, y) && x->end && x->end == y->end;
+	return !by_kind(x, y) && !x->paired && !y->paired && x->end && x->end == y->end;
+}
+
+/* For a report of before rows had ids: all that it says of one is in its name. */
+static int by_name(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int c = by_kind(x, y);
+
+	if (!c)
+		c = x->paired - y->paired;
+	if (!c)
+		c = strcmp(x->row.name, y->row.name);
+	return c ? c : x->is_b - y->is_b;
+}
+
+static bool same_name(const struct entry *x, const struct entry *y)
+{
+	return !by_kind(x, y) && !x->paired && !y->paired && !strcmp(x->row.name, y->row.name);
 }
 
 /* Puts one into the other. What B calls it, which is newer, stays. */
@@ -198,7 +221,7 @@ static void join_ids(entry_vec *v)
 	v->n = n;
 }
 
-/* Joins one of A with one of B, where there is just one of each with that start, or end. */
+/* Joins one of A with one of B, where there is just one of each that is the same by that. */
 static void join_pairs(entry_vec *v, int (*order)(const void *, const void *),
 		       bool (*same)(const struct entry *, const struct entry *))
 {
@@ -211,7 +234,7 @@ static void join_pairs(entry_vec *v, int (*order)(const void *, const void *),
 			;
 		if (size == 2 && v->v[i].is_b != v->v[i + 1].is_b) {
 			join_two(&v->v[i], &v->v[i + 1]);
-			v->v[i].start = v->v[i].end = 0; /* it is settled */
+			v->v[i].paired = true;
 			v->v[n++] = v->v[i];
 			continue;
 		}
@@ -221,16 +244,14 @@ static void join_pairs(entry_vec *v, int (*order)(const void *, const void *),
 	v->n = n;
 }
 
-/* Those that have both sides by now are settled. */
-static void settle_pairs(entry_vec *v)
+static void mark_pairs(entry_vec *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		const struct delta_sizes *s = &v->v[i].row.s;
 		bool a = s->resident.a | s->virtual_.a | s->swap.a;
 		bool b = s->resident.b | s->virtual_.b | s->swap.b;
 
-		if (a && b)
-			v->v[i].start = v->v[i].end = 0;
+		v->v[i].paired = a && b;
 	}
 }
 
@@ -257,9 +278,10 @@ int diff_rows_make(struct diff *d, const enum category as[CAT_COUNT])
 			rc = add_entry(&v, d, &l->rows.v[i], as, is_b);
 	}
 	join_ids(&v);
-	settle_pairs(&v);
+	mark_pairs(&v);
 	join_pairs(&v, by_start, same_start);
 	join_pairs(&v, by_end, same_end);
+	join_pairs(&v, by_name, same_name);
 	for (size_t i = 0; i < v.n; i++) {
 		if (!rc)
 			rc = vec_push(&d->rows, v.v[i].row);

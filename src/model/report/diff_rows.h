@@ -18,7 +18,8 @@ int sizes_compare(const struct delta_sizes *x, const struct delta_sizes *y);
  * Rows of one id are one row. In one process a thread is its id, whatever its name; mappings
  * without a name are one where their start or their end is, as they grow at either. Of two
  * processes (a program that was started again), rows that only an address or a thread id tells
- * apart are added up: threads of one name, arenas, mappings without a name. O(n log n). 0 or
+ * apart are added up: threads of one name, arenas, mappings without a name. What is left is one by
+ * its name: rows of reports written before they had ids have nothing else. O(n log n). 0 or
  * -ENOMEM.
  */
 int diff_rows_make(struct diff *d, const enum category as[CAT_COUNT]);
