@@ -2,6 +2,7 @@
 /* The books beside the ledger: the runtime's metrics, the kernel's memory, the cgroup's. */
 #include "collect/look.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,6 +119,10 @@ static int copy_cgroup(struct look *k, const struct cgroup *c)
 		o->limit = OPT(c->limit);
 	if (c->has_effective_limit)
 		o->effective_limit = OPT(c->effective_limit);
+	if (c->has_high)
+		o->high = OPT(c->high);
+	if (c->has_working_set)
+		o->working_set = OPT(c->working_set);
 	for (size_t i = 0; i < c->rows.n; i++) {
 		struct cgroup_out_row row = { .bytes = c->rows.v[i].bytes,
 					      .reclaimable = reclaim[c->rows.v[i].reclaimable] };
@@ -146,6 +151,23 @@ static uint64_t high_water(const struct look *k, uint64_t hwm)
 	return hwm;
 }
 
+/* What a process without a memory limit can still get (Documentation/filesystems/proc.rst). */
+static int read_mem_available(struct look *k)
+{
+	_text_ struct text t = { 0 };
+	uint64_t kib;
+	int r = memsrc_text(k->m, "host/meminfo", 0, &t);
+
+	if (r == -ENOENT) /* a core, or a capture that did not save it */
+		return 0;
+	if (r)
+		return report_missing(k->r, "kernel.mem_available", "", "meminfo: %s",
+				      strerror(-r));
+	if (t.p && text_field_u64(t.p, "MemAvailable:", &kib) && kib <= UINT64_MAX / 1024)
+		k->r->kernel.mem_available = OPT(kib * 1024);
+	return 0;
+}
+
 int look_kernel(struct look *k)
 {
 	struct report_kernel *o = &k->r->kernel;
@@ -169,5 +191,5 @@ int look_kernel(struct look *k)
 	r = cgroup_read(memsrc_texts(k->m), &c, &e);
 	r = r ? report_missing(k->r, "cgroup", "", "%s", e.text) : copy_cgroup(k, &c);
 	cgroup_free(&c);
-	return r;
+	return r || k->r->cgroup.effective_limit.has ? r : read_mem_available(k);
 }

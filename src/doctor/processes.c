@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "doctor/doctor.h"
+#include "proc/cgroup.h"
 #include "source/pagemap.h"
 #include "proc/rss.h"
 
@@ -256,50 +258,38 @@ int doctor_processes(struct doctor *d)
 
 /* ---- cgroups */
 
-/* Whether a v2 hierarchy has the memory controller: at its root it is listed as available. */
-static bool v2_has_memory(const char *dir)
+/* Our own texts, as a report reads a target's. */
+static int own_text(void *ctx, const char *key, unsigned int seq, struct text *out)
 {
-	_text_ struct text t = { 0 };
-	char path[600];
-
-	snprintf(path, sizeof(path), "%s/cgroup.controllers", dir);
-	return !text_read_at(AT_FDCWD, path, MAX_FILE, &t) && t.p && strstr(t.p, "memory");
+	(void)ctx;
+	(void)seq;
+	if (!strcmp(key, "proc/cgroup"))
+		return text_read_at(AT_FDCWD, "/proc/self/cgroup", MAX_FILE, out);
+	if (!strcmp(key, "host/mountinfo"))
+		return text_read_at(AT_FDCWD, "/proc/self/mountinfo", MAX_FILE, out);
+	if (!strncmp(key, "cgroup/", 7))
+		return text_read_at(AT_FDCWD, key + 6, MAX_FILE, out);
+	return -ENOENT;
 }
 
 int doctor_cgroups(struct doctor *d)
 {
-	_text_ struct text t = { 0 };
-	char v1[512] = "", v2[512] = "", *save = NULL;
+	const struct proc_texts self = { .get = own_text, .pid = getpid(), .page_size = 4096 };
+	_cleanup_(cgroup_free) struct cgroup c = { 0 };
 	struct doctor_row *r;
-	bool memory;
+	struct err e = { 0 };
 
 	if (doctor_add(d, AREA_REPORT, "memory cgroup", &r))
 		return -ENOMEM;
-	if (!text_read_at(AT_FDCWD, "/proc/self/mounts", MAX_FILE, &t) && t.p)
-		for (char *l = strtok_r(t.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-			char dir[512], type[32], opts[512];
-
-			if (sscanf(l, "%*s %511s %31s %511s", dir, type, opts) != 3)
-				continue;
-			if (!strcmp(type, "cgroup") && strstr(opts, "memory"))
-				strcpy(v1, dir);
-			if (!strcmp(type, "cgroup2"))
-				strcpy(v2, dir);
-		}
-	memory = *v2 && v2_has_memory(v2);
-	if (*v1)
-		doctor_say(r->found, "v1 at %.200s%s", v1, *v2 ? "; v2 is mounted without it" : "");
-	else if (memory)
-		doctor_say(r->found, "v2 at %.200s", v2);
-	if (*v1 || memory)
+	if (!cgroup_read(&self, &c, &e) && c.version && c.rows.n) {
+		doctor_say(r->found, "v%d, read at %.200s", c.version, c.dir);
 		return 0;
+	}
 	r->state = DOCTOR_MISSING;
-	doctor_say(r->found, "%s",
-		   *v2 ? "v2 is mounted without the memory controller"
-		       : "no cgroup file system is mounted");
-	doctor_say(r->instead, "no usage, no limit, no headroom");
-	doctor_say(r->get, *v2 ? "boot without cgroup_disable=memory"
-			       : "mount -t cgroup2 none /sys/fs/cgroup");
+	doctor_say(r->found, "%.200s", c.missing[0] ? c.missing : e.text);
+	doctor_say(r->instead, "no usage and limit; headroom is the host's");
+	doctor_say(r->get, "mount a hierarchy with the memory controller where rsscope sees it: "
+			   "mount -t cgroup2 none /sys/fs/cgroup");
 	return 0;
 }
 

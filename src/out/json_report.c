@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One report as a JSON value: what stands under reports[] in report.schema.json. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/findings/findings.h"
 #include "model/report/figures.h"
@@ -174,8 +175,14 @@ static void put_runtimes(struct jbuild *b, json_t *top, const struct report *r)
 /* An object of figures and nothing else. */
 static void put_if_any(struct jbuild *b, json_t *top, const struct report *r, const char *object)
 {
-	if (figures_any(r, object))
-		jput_figures(b, jput_object(b, top, object), r, object);
+	json_t *o;
+
+	if (!figures_any(r, object))
+		return;
+	o = jput_object(b, top, object);
+	jput_figures(b, o, r, object);
+	if (!strcmp(object, "kernel") && r->kernel.kernel_stacks.has)
+		jput_text(b, o, "kernel_stacks_method", method_name(METHOD_ESTIMATED));
 }
 
 static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)

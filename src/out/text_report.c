@@ -196,9 +196,9 @@ static void put_kernel(struct text_page *p)
 		para_add(&a, "page tables %s,", page_keep(p, b, k->page_tables.v));
 	if (k->kernel_stacks.has)
 		para_add(&a, "stacks %s", page_keep(p, b, k->kernel_stacks.v));
-	if (k->kernel_stacks.has && k->threads.has && k->kernel_stack_size.has)
-		para_add(&a, "(%" PRIu64 " thread%s of %s)", k->threads.v,
-			 k->threads.v == 1 ? "" : "s", page_keep(p, b, k->kernel_stack_size.v));
+	if (k->kernel_stacks.has && k->threads.has)
+		para_add(&a, "(estimated, %" PRIu64 " thread%s)", k->threads.v,
+			 k->threads.v == 1 ? "" : "s");
 	if (a.at)
 		para_add(&a, "; charged, not in RSS");
 	para_end(&a);
@@ -213,6 +213,9 @@ static void put_cgroup_rows(struct text_page *p, unsigned int most)
 	bool used[3] = { false };
 	char b[32], name[64];
 
+	if (c->working_set.has)
+		para_add(&a, "working set %s (kubectl)%s", page_keep(p, b, c->working_set.v),
+			 c->rows.n ? "," : "");
 	for (size_t i = 0; i < c->rows.n; i++) {
 		const struct cgroup_out_row *row = &c->rows.v[i];
 
@@ -230,7 +233,8 @@ static void put_cgroup_rows(struct text_page *p, unsigned int most)
 	if (more)
 		para_add(&a, ", %u\1more", more);
 	if (used[RECLAIM_ROW_PART])
-		para_add(&a, "(*\1reclaimable, ~\1in\1part)");
+		para_add(&a, used[RECLAIM_ROW_YES] ? "(*\1reclaimable, ~\1in\1part)"
+						   : "(~\1reclaimable in\1part)");
 	else if (used[RECLAIM_ROW_YES])
 		para_add(&a, "(*\1reclaimable)");
 	para_end(&a);
@@ -257,11 +261,15 @@ static void put_cgroup(struct text_page *p, enum terse terse)
 		para_add(&a, "of %s", page_keep(p, b, c->effective_limit.v));
 	else
 		para_add(&a, "charged, %s",
-			 findings_unlimited(p->r) ? "no limit" : "limit unknown");
+			 findings_unlimited(p->r) || c->high.has ? "no limit" : "limit unknown");
 	if (c->effective_limit.has && (!c->limit.has || c->limit.v != c->effective_limit.v))
 		para_add(&a, "(inherited)");
+	if (c->high.has)
+		para_add(&a, ", memory.high %s", page_keep(p, b, c->high.v));
 	if (room.has)
 		para_add(&a, ", headroom %s", page_keep(p, b, room.v));
+	else if (findings_unlimited(p->r) && p->r->kernel.mem_available.has)
+		para_add(&a, ", headroom %s (host)", page_keep(p, b, p->r->kernel.mem_available.v));
 	if (o.charge_at_goal.has && c->effective_limit.has)
 		para_add(&a, "; at the GC goal %s", page_keep(p, b, o.charge_at_goal.v));
 	if (o.charge_at_goal.has && c->effective_limit.has && o.reclaimable.v)

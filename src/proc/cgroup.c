@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "proc/cgroup_mount.h"
 
 /* v1 shows "no limit" as LONG_MAX rounded down to a page (mm/page_counter.c PAGE_COUNTER_MAX). */
 #define V1_NO_LIMIT ((1ULL << 63) - 65536)
@@ -131,92 +132,40 @@ static int find_path(const char *text, char *path, size_t size)
 	return version;
 }
 
-/* \040 and the like, as mountinfo writes blanks in paths (fs/proc_namespace.c). In place. */
-static void unescape(char *s)
+/* dir[0, len)/file */
+static int read_in(const struct proc_texts *m, const char *dir, size_t len, const char *file,
+		   struct text *t)
 {
-	char *to = s;
+	char key[1200];
+	int n = snprintf(key, sizeof(key), "cgroup%.*s/%s", (int)len, dir, file);
 
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*to++ = (s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0');
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = 0;
+	if (n < 0 || (size_t)n >= sizeof(key))
+		return -ENAMETOOLONG;
+	return texts_get(m, key, 0, t);
 }
 
-struct mount {
-	char *root, *point;
-};
-
-/* One line of mountinfo (cut up in place); true when it is the memory hierarchy of `version`. */
-static bool parse_mount(char *line, int version, struct mount *out)
+/* Is the memory controller's file there? v2: the core's, as the controller may be off here. */
+static bool can_reach(void *ctx, const char *dir)
 {
-	char *save, *word, *type, *tail = strstr(line, " - ");
-	int i = 0;
+	const struct reader *r = ctx;
+	_text_ struct text t = { 0 };
 
-	if (!tail)
-		return false;
-	*tail = 0;
-	for (word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save), i++) {
-		if (i == 3)
-			out->root = word;
-		if (i == 4)
-			out->point = word;
-	}
-	type = strtok_r(tail + 3, " ", &save);
-	if (i < 5 || !type)
-		return false;
-	unescape(out->root);
-	unescape(out->point);
-	if (version == 2)
-		return !strcmp(type, "cgroup2");
-	strtok_r(NULL, " ", &save);
-	word = strtok_r(NULL, " ", &save);
-	return !strcmp(type, "cgroup") && word && has_word(word, word + strlen(word), "memory");
+	return !read_in(r->m, dir, strlen(dir),
+			r->c->version == 1 ? "memory.usage_in_bytes" : "cgroup.controllers", &t);
 }
 
-/* The part of path below root, or NULL when it does not lie there. "" for root itself. */
-static const char *below(const char *path, const char *root)
+/* Sets dir to the process's directory; as cgroup_mount_find. */
+static int find_dir(char *mountinfo, struct reader *r)
 {
-	size_t n = strlen(root);
+	struct cgroup_mount found;
+	int rc = cgroup_mount_find(mountinfo, r->c->version, r->c->path, can_reach, r, &found);
 
-	if (!strcmp(root, "/"))
-		n = 0;
-	if (strncmp(path, root, n) || (path[n] && path[n] != '/'))
-		return NULL;
-	return strcmp(path + n, "/") ? path + n : "";
-}
-
-/* Sets dir to the process's directory in the last fitting mount. */
-static bool find_dir(char *mountinfo, struct reader *r)
-{
-	bool found = false;
-	char *next;
-
-	for (char *line = mountinfo; *line; line = next) {
-		struct mount mnt;
-		const char *rest;
-		int n;
-
-		next = strchrnul(line, '\n');
-		if (*next)
-			*next++ = 0;
-		if (!parse_mount(line, r->c->version, &mnt))
-			continue;
-		rest = below(r->c->path, mnt.root);
-		if (!rest || *mnt.point != '/')
-			continue;
-		n = snprintf(r->c->dir, sizeof(r->c->dir), "%s%s", mnt.point, rest);
-		found = n > 0 && (size_t)n < sizeof(r->c->dir);
-		r->mount_len = strlen(mnt.point);
-	}
-	if (!found)
-		r->c->dir[0] = 0;
-	return found;
+	if (rc)
+		return rc;
+	_Static_assert(sizeof(r->c->dir) == sizeof(found.dir), "copied whole");
+	memcpy(r->c->dir, found.dir, sizeof(found.dir));
+	r->mount_len = found.point_len;
+	return 0;
 }
 
 /* 64 hex digits between other characters: how Docker, containerd, CRI-O, Podman name theirs. */
@@ -236,18 +185,6 @@ static void find_container(const char *path, char *id)
 }
 
 /* ---- its books */
-
-/* dir[0, len)/file */
-static int read_in(const struct proc_texts *m, const char *dir, size_t len, const char *file,
-		   struct text *t)
-{
-	char key[1200];
-	int n = snprintf(key, sizeof(key), "cgroup%.*s/%s", (int)len, dir, file);
-
-	if (n < 0 || (size_t)n >= sizeof(key))
-		return -ENAMETOOLONG;
-	return texts_get(m, key, 0, t);
-}
 
 /* A file that holds one number, or "max" (has = false, 0 returned). */
 static int read_number(const struct proc_texts *m, const char *dir, size_t len, const char *file,
@@ -292,15 +229,15 @@ static bool go_up(const struct reader *r, size_t *len)
 	return true;
 }
 
-static void lower_limit(struct cgroup *c, uint64_t limit)
+static void lower_limit(uint64_t limit, bool *has, uint64_t *out)
 {
-	if (!c->has_effective_limit || limit < c->effective_limit)
-		c->effective_limit = limit;
-	c->has_effective_limit = true;
+	if (!*has || limit < *out)
+		*out = limit;
+	*has = true;
 }
 
 /* The smallest limit from the directory to the top of what we see. */
-static void read_ancestors(struct reader *r, const char *file)
+static int read_ancestors(struct reader *r, const char *file, bool *has_out, uint64_t *out)
 {
 	size_t len = strlen(r->c->dir);
 	int depth = 0, rc;
@@ -311,11 +248,9 @@ static void read_ancestors(struct reader *r, const char *file)
 
 		rc = read_limit(r, len, file, &has, &limit);
 		if (has)
-			lower_limit(r->c, limit);
+			lower_limit(limit, has_out, out);
 	} while (depth++ < DEPTH_MAX && go_up(r, &len));
-	/* the real root of v2 has no memory.max; a namespace's root has */
-	if (!rc && r->c->version == 2)
-		add_missing(r->c, "limits of cgroups above our namespace, if any, are not visible");
+	return rc;
 }
 
 static int add_row(struct cgroup *c, const char *name, uint64_t bytes, enum cgroup_reclaim how)
@@ -347,6 +282,19 @@ static int add_rows(struct cgroup *c, const char *stat, const struct row_kind *k
 	return 0;
 }
 
+/* As kubelet and cAdvisor define it: usage less inactive_file, at least 0. */
+static void note_working_set(struct cgroup *c, const char *stat)
+{
+	uint64_t x;
+
+	if (!c->has_usage ||
+	    (!(c->version == 1 && stat_value(stat, "total_", "inactive_file", &x)) &&
+	     !stat_value(stat, "", "inactive_file", &x)))
+		return;
+	c->has_working_set = true;
+	c->working_set = c->usage > x ? c->usage - x : 0;
+}
+
 static void read_usage(struct reader *r, const char *file)
 {
 	struct cgroup *c = r->c;
@@ -366,12 +314,16 @@ static int read_v2(struct reader *r)
 	read_usage(r, "memory.current");
 	read_limit(r, len, "memory.max", &c->has_limit, &c->limit);
 	read_limit(r, len, "memory.swap.max", &c->has_swap_limit, &c->swap_limit);
-	read_ancestors(r, "memory.max");
+	/* the real root of v2 has no memory.max; a namespace's root has */
+	if (!read_ancestors(r, "memory.max", &c->has_effective_limit, &c->effective_limit))
+		add_missing(c, "limits of cgroups above our namespace, if any, are not visible");
+	read_ancestors(r, "memory.high", &c->has_high, &c->high);
 	rc = read_in(r->m, c->dir, len, "memory.stat", &stat);
 	if (rc) {
 		add_missing(c, "memory.stat: %s", strerror(-rc));
 		return 0;
 	}
+	note_working_set(c, stat.p ? stat.p : "");
 	return add_rows(c, stat.p ? stat.p : "", v2_rows, ARRAY_LEN(v2_rows));
 }
 
@@ -416,10 +368,12 @@ static int read_v1(struct reader *r)
 	/* The kernel's own minimum: knows ancestors out of our view, and use_hierarchy = 0. */
 	if (stat.p && stat_value(stat.p, "", "hierarchical_memory_limit", &limit)) {
 		if (limit < V1_NO_LIMIT)
-			lower_limit(c, limit);
+			lower_limit(limit, &c->has_effective_limit, &c->effective_limit);
 	} else {
-		read_ancestors(r, "memory.limit_in_bytes");
+		read_ancestors(r, "memory.limit_in_bytes", &c->has_effective_limit,
+			       &c->effective_limit);
 	}
+	note_working_set(c, stat.p ? stat.p : "");
 	rc = add_rows(c, stat.p ? stat.p : "", v1_rows, ARRAY_LEN(v1_rows));
 	if (!rc)
 		rc = add_v1_kmem(r, "memory.kmem.usage_in_bytes", "kmem", RECLAIM_PART);
@@ -490,9 +444,15 @@ static int locate_and_read(struct reader *r)
 	rc = texts_get(r->m, "host/mountinfo", 0, &mounts);
 	if (rc || !mounts.p)
 		return no_books(c, "cannot read the list of mounts");
-	if (!find_dir(mounts.p, r))
-		return no_books(c, "the process's memory cgroup is not mounted here (mount "
-				   "/sys/fs/cgroup)");
+	rc = find_dir(mounts.p, r);
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc)
+		return no_books(
+			c, rc == -ENOTDIR ? "another mount hides the mount of the process's memory "
+					    "cgroup"
+					  : "the process's memory cgroup is not mounted here "
+					    "(mount /sys/fs/cgroup)");
 	return read_books(r);
 }
 

@@ -28,9 +28,12 @@ struct cgroup {
 	char path[512]; /* as the process names it, "/" when at the root or outside our view */
 	char dir[1024]; /* where its books are here; v2: of the nearest ancestor that has any */
 	bool has_usage, has_limit, has_effective_limit, has_swap_limit;
+	bool has_high, has_working_set;
 	uint64_t usage;		  /* memory.current / memory.usage_in_bytes */
 	uint64_t limit;		  /* of this cgroup itself; absent: "max" / 2^63 − page */
 	uint64_t effective_limit; /* the smallest of it and its ancestors' */
+	uint64_t high;		  /* v2: the smallest memory.high of it and its ancestors */
+	uint64_t working_set;	  /* usage - inactive_file, as `kubectl top` prints it */
 	uint64_t swap_limit;	  /* of swap alone (v1: memsw limit − limit) */
 	VEC(struct cgroup_row) rows;
 	char missing[256];     /* why something is absent; "" when nothing is */

@@ -138,6 +138,7 @@ static void fill_cgroup(struct report_cgroup *c)
 	c->version = 2;
 	c->path = strdup("/system.slice/sample.service");
 	c->usage = OPT(MIB(470));
+	c->working_set = OPT((uint64_t)410 << 20);
 	c->limit = OPT(MIB(2048));
 	c->effective_limit = OPT(MIB(1024));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)

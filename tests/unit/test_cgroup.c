@@ -291,3 +291,134 @@ TEST(cgroup_container_ids)
 		cgroup_free(&c);
 	}
 }
+
+/* ---- mounts that others hide */
+
+#define V1_MEMORY " - cgroup cgroup rw,memory\n"
+
+static void expect_dir(const struct fake_text *texts, const char *dir, const char *missing)
+{
+	struct cgroup c = read_or_die(texts);
+
+	CHECK_STR(c.dir, dir);
+	CHECK(!missing || strstr(c.missing, missing));
+	CHECK_INT(c.has_usage, dir[0] != 0);
+	if (dir[0])
+		CHECK_INT(c.usage, 5);
+	cgroup_free(&c);
+}
+
+/* A second mount of the hierarchy, and a tmpfs on top of it. */
+TEST(cgroup_mount_hidden_by_another)
+{
+	static const struct fake_text texts[] = {
+		{ "proc/cgroup", "4:memory:/a\n" },
+		{ "host/mountinfo",
+		  "20 1 0:20 / / rw - ext4 /dev/vda rw\n"
+		  "35 20 0:32 / /sys/fs/cgroup/memory rw" V1_MEMORY
+		  "50 20 0:32 / /mnt/b rw" V1_MEMORY "51 50 0:60 / /mnt/b rw - tmpfs tmpfs rw\n" },
+		{ "cgroup/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "5\n" },
+		{ "cgroup/mnt/b/a/memory.usage_in_bytes", "6\n" }, /* another cgroup's */
+		{},
+	};
+
+	expect_dir(texts, "/sys/fs/cgroup/memory/a", NULL);
+}
+
+/* A tmpfs on a folder above it hides it, too; one that lies under the way does not. */
+TEST(cgroup_mount_hidden_from_above)
+{
+	static const struct fake_text texts[] = {
+		{ "proc/cgroup", "4:memory:/a\n" },
+		{ "host/mountinfo",
+		  "20 1 0:20 / / rw - ext4 /dev/vda rw\n"
+		  "21 20 0:21 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+		  "22 20 0:22 / /sys rw - sysfs sysfs rw\n"
+		  "23 22 0:23 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+		  "35 23 0:32 / /sys/fs/cgroup/memory rw" V1_MEMORY
+		  "50 20 0:32 / /mnt/x/b rw" V1_MEMORY "51 20 0:60 / /mnt rw - tmpfs tmpfs rw\n" },
+		{ "cgroup/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "5\n" },
+		{},
+	};
+
+	expect_dir(texts, "/sys/fs/cgroup/memory/a", NULL);
+}
+
+/* The cgroup's own folder is covered in the one mount; of what is left the latest is taken in
+ * which its files can be read. */
+TEST(cgroup_mount_that_can_be_reached)
+{
+	static const struct fake_text texts[] = {
+		{ "proc/cgroup", "4:memory:/a/b\n" },
+		{ "host/mountinfo",
+		  "35 20 0:32 / /one rw" V1_MEMORY "36 20 0:32 / /two rw" V1_MEMORY
+		  "37 36 0:33 / /two/a rw - tmpfs tmpfs rw\n"
+		  "38 20 0:32 / /three rw" V1_MEMORY },
+		{ "cgroup/one/a/b/memory.usage_in_bytes", "5\n" },
+		{ "cgroup/two/a/b/memory.usage_in_bytes", "6\n" },
+		{ "cgroup/three/a/b/memory.usage_in_bytes", NULL },
+		{},
+	};
+
+	expect_dir(texts, "/one/a/b", NULL);
+}
+
+TEST(cgroup_mount_hidden_altogether)
+{
+	static const struct fake_text texts[] = {
+		{ "proc/cgroup", "4:memory:/a\n" },
+		{ "host/mountinfo",
+		  "35 20 0:32 / /one rw" V1_MEMORY "36 35 0:33 / /one rw - tmpfs tmpfs rw\n" },
+		{},
+	};
+	/* a loop of parents, and a mount that is its own parent, end */
+	static const struct fake_text loop[] = {
+		{ "proc/cgroup", "4:memory:/a\n" },
+		{ "host/mountinfo",
+		  "35 36 0:32 / /x/one rw" V1_MEMORY "36 35 0:33 / /x/one/y rw - tmpfs tmpfs rw\n"
+		  "38 38 0:33 / / rw - tmpfs tmpfs rw\n" },
+		{ "cgroup/x/one/a/memory.usage_in_bytes", "5\n" },
+		{},
+	};
+
+	expect_dir(texts, "", "another mount hides");
+	expect_dir(loop, "/x/one/a", NULL);
+}
+
+/* ---- memory.high, working set */
+
+TEST(cgroup_v2_high_and_working_set)
+{
+	static const struct fake_text texts[] = {
+		{ "proc/cgroup", "0::/a/b\n" },
+		{ "host/mountinfo", v2_mount },
+		{ "cgroup/sys/fs/cgroup/a/b/memory.current", "5000000\n" },
+		{ "cgroup/sys/fs/cgroup/a/b/memory.max", "max\n" },
+		{ "cgroup/sys/fs/cgroup/a/b/memory.high", "max\n" },
+		{ "cgroup/sys/fs/cgroup/a/memory.high", "6000000\n" },
+		{ "cgroup/sys/fs/cgroup/a/b/memory.stat", "anon 1\ninactive_file 1500000\n" },
+		{},
+	};
+	struct cgroup c = read_or_die(texts);
+
+	CHECK(c.has_high && c.high == 6000000);
+	CHECK(!c.has_limit && !c.has_effective_limit);
+	CHECK(c.has_working_set && c.working_set == 3500000);
+	cgroup_free(&c);
+}
+
+TEST(cgroup_working_set_v1_counts_descendants_and_stops_at_zero)
+{
+	static const struct fake_text texts[] = {
+		{ "proc/cgroup", "4:memory:/a\n" },
+		{ "host/mountinfo", "35 20 0:32 / /one rw" V1_MEMORY },
+		{ "cgroup/one/a/memory.usage_in_bytes", "5000\n" },
+		{ "cgroup/one/a/memory.stat", "inactive_file 1\ntotal_inactive_file 7000\n" },
+		{},
+	};
+	struct cgroup c = read_or_die(texts);
+
+	CHECK(c.has_working_set && c.working_set == 0);
+	CHECK(!c.has_high);
+	cgroup_free(&c);
+}

@@ -45,6 +45,48 @@ TEST(findings_headroom_is_limit_less_usage)
 	report_free(&r);
 }
 
+TEST(findings_headroom_knows_memory_high_and_the_host)
+{
+	_text_ struct text t = { 0 };
+	struct report r;
+
+	sample_full(&r);
+	r.cgroup.high = OPT(r.cgroup.usage.v + (100 << 20));
+	CHECK_INT(findings_headroom(&r).v, 100 << 20);
+	REQUIRE(!findings_sentence(&r, &t));
+	CHECK(strstr(t.p, "; 100.0 MiB of headroom (memory.high 570.0 MiB)."));
+	r.cgroup.effective_limit.has = r.cgroup.limit.has = false;
+	CHECK(!findings_unlimited(&r));
+	r.cgroup.high.has = false;
+	r.kernel.mem_available = OPT((uint64_t)3 << 30);
+	t.n = 0;
+	REQUIRE(!findings_sentence(&r, &t));
+	CHECK(strstr(t.p, "; 3.0 GiB of headroom (host, no memory limit applies)."));
+	report_free(&r);
+}
+
+TEST(finding_memory_high)
+{
+	struct report r;
+
+	sample_full(&r);
+	r.cgroup.high = OPT(r.cgroup.usage.v / 98 * 100 + (1 << 20)); /* a near miss */
+	REQUIRE(!findings_make(&r));
+	CHECK_INT(r.findings.n, 0);
+	r.cgroup.high = OPT(r.cgroup.usage.v + 4096);
+	REQUIRE(!findings_make(&r));
+	REQUIRE(r.findings.n == 1);
+	CHECK_STR(r.findings.v[0].id, "memory-high");
+	CHECK_STR(r.findings.v[0].summary,
+		  "The cgroup uses 470.0 MiB of its memory.high of 470.0 MiB: the kernel reclaims "
+		  "its memory and stalls its processes.");
+	findings_free(&r.findings);
+	r.cgroup.effective_limit = OPT(r.cgroup.high.v); /* the limit comes first */
+	REQUIRE(!findings_make(&r));
+	CHECK_INT(r.findings.n, 0);
+	report_free(&r);
+}
+
 #define SAMPLE_PARTS                                                                               \
 	"RSS is 399.5 MiB: 62 % Go heap (188.0 MiB objects, 37.0 MiB free spans), 14 % the "       \
 	"executable, 13 % mapped files (mostly 000001)"

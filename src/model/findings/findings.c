@@ -14,6 +14,7 @@ const char *const finding_ids[] = {
 	"gc-headroom-over-limit",
 	"limit-too-small",
 	"gomemlimit-missing",
+	"memory-high",
 	"heap-retained",
 	"thp-bloat",
 	"go-heap-leak",
@@ -36,19 +37,30 @@ const char *severity_name(enum severity s)
 	return name[s];
 }
 
+struct opt_u64 findings_limit(const struct report *r)
+{
+	const struct report_cgroup *c = &r->cgroup;
+
+	if (!c->high.has || (c->effective_limit.has && c->effective_limit.v <= c->high.v))
+		return c->effective_limit;
+	return c->high;
+}
+
 struct opt_u64 findings_headroom(const struct report *r)
 {
-	uint64_t limit = r->cgroup.effective_limit.v, usage = r->cgroup.usage.v;
+	struct opt_u64 limit = findings_limit(r);
+	uint64_t usage = r->cgroup.usage.v;
 
-	if (!r->cgroup.effective_limit.has || !r->cgroup.usage.has)
+	if (!limit.has || !r->cgroup.usage.has)
 		return (struct opt_u64){ 0 };
-	return OPT(limit > usage ? limit - usage : 0);
+	return OPT(limit.v > usage ? limit.v - usage : 0);
 }
 
 /* ---- rules, in the order in which findings of one severity are told */
 
 static int (*const rules[])(const struct report *, const struct outlook *, finding_vec *) = {
-	rule_gc_headroom_over_limit, rule_limit_too_small, rule_gomemlimit_missing,
+	rule_gc_headroom_over_limit, rule_limit_too_small,
+	rule_gomemlimit_missing,     rule_memory_high,
 	rule_heap_retained,	     rule_thp_bloat,
 };
 
@@ -114,7 +126,7 @@ int findings_watch(struct diff *d, const struct trend *live, struct report *b)
 
 bool findings_unlimited(const struct report *r)
 {
-	if (!r->cgroup.version || !r->cgroup.usage.has || r->cgroup.effective_limit.has)
+	if (!r->cgroup.version || !r->cgroup.usage.has || findings_limit(r).has)
 		return false;
 	for (size_t i = 0; i < r->missing.n; i++)
 		if (!strncmp(r->missing.v[i].path, "cgroup", 6) &&
@@ -141,8 +153,16 @@ int findings_sentence(const struct report *r, struct text *out)
 		return rc;
 	if (room.has) {
 		text_bytes(left, sizeof(left), room.v);
-		text_bytes(limit, sizeof(limit), r->cgroup.effective_limit.v);
-		return text_printf(out, "; %s of headroom (limit %s).", left, limit);
+		text_bytes(limit, sizeof(limit), findings_limit(r).v);
+		return text_printf(out, "; %s of headroom (%s %s).", left,
+				   findings_limit(r).v == r->cgroup.effective_limit.v
+					   ? "limit"
+					   : "memory.high",
+				   limit);
+	}
+	if (findings_unlimited(r) && r->kernel.mem_available.has) {
+		text_bytes(left, sizeof(left), r->kernel.mem_available.v);
+		return text_printf(out, "; %s of headroom (host, no memory limit applies).", left);
 	}
 	if (findings_unlimited(r))
 		return text_printf(out, "; no memory limit applies.");

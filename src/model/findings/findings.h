@@ -29,6 +29,8 @@ int findings_watch(struct diff *d, const struct trend *live, struct report *b);
 
 /* Bytes that the cgroup may still be charged before its effective limit; 0 when it is over it.
  * Absent when there is no limit or it is not known. */
+/* What the cgroup meets first: the smaller of its effective limit and memory.high. */
+struct opt_u64 findings_limit(const struct report *r);
 struct opt_u64 findings_headroom(const struct report *r);
 
 /* Whether it is known that no limit applies: the cgroup's books were read, without one. */

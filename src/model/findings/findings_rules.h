@@ -13,6 +13,7 @@
 int rule_gc_headroom_over_limit(const struct report *r, const struct outlook *o, finding_vec *out);
 int rule_gomemlimit_missing(const struct report *r, const struct outlook *o, finding_vec *out);
 int rule_limit_too_small(const struct report *r, const struct outlook *o, finding_vec *out);
+int rule_memory_high(const struct report *r, const struct outlook *o, finding_vec *out);
 int rule_heap_retained(const struct report *r, const struct outlook *o, finding_vec *out);
 int rule_thp_bloat(const struct report *r, const struct outlook *o, finding_vec *out);
 

@@ -10,6 +10,8 @@ enum {
 	CLOSE_TO_LIMIT_PERCENT = 85,
 	/* limit-too-small: what collecting can't free, percent of the limit */
 	FLOOR_PERCENT = 90,
+	/* memory-high: usage, percent of it; the kernel charges in batches below it */
+	HIGH_PERCENT = 98,
 	/* heap-retained: free and not needed at the goal */
 	RETAINED_MIB = 32,
 	RETAINED_PERCENT_OF_RSS = 25,

@@ -136,10 +136,13 @@ const struct figure figures[] = {
 	KEPT("kernel.kernel_stacks", BYTES, GAUGE, kernel.kernel_stacks, NULL),
 	KEPT("kernel.threads", COUNT, GAUGE, kernel.threads, NULL),
 	KEPT("kernel.kernel_stack_size", BYTES, FACT, kernel.kernel_stack_size, NULL),
+	KEPT("kernel.mem_available", BYTES, GAUGE, kernel.mem_available, NULL),
 
 	KEPT("cgroup.usage", BYTES, GAUGE, cgroup.usage, NULL),
 	KEPT("cgroup.limit", BYTES, GAUGE, cgroup.limit, NULL),
 	KEPT("cgroup.effective_limit", BYTES, GAUGE, cgroup.effective_limit, NULL),
+	KEPT("cgroup.high", BYTES, GAUGE, cgroup.high, NULL),
+	KEPT("cgroup.working_set", BYTES, GAUGE, cgroup.working_set, NULL),
 	FOLLOWS("cgroup.headroom", BYTES, GAUGE, findings_headroom, NULL),
 
 	FOLLOWS("at_goal.growth", BYTES, GAUGE, get_growth, NULL),

@@ -116,12 +116,15 @@ struct report_kernel {
 	struct opt_u64 kernel_stacks; /* threads × kernel stack size, bytes */
 	struct opt_u64 threads;
 	struct opt_u64 kernel_stack_size;
+	struct opt_u64 mem_available; /* the host's MemAvailable, bytes */
 };
 
 struct report_cgroup {
 	int version; /* 0: none */
 	char *path;
 	struct opt_u64 usage, limit, effective_limit;
+	struct opt_u64 high;	    /* v2: the smallest memory.high of it and its ancestors */
+	struct opt_u64 working_set; /* usage - inactive_file */
 	VEC(struct cgroup_out_row) rows;
 };
 
