@@ -27,22 +27,26 @@ int book_live(struct mapbook *b, struct text *out)
 	return r;
 }
 
-static void tell_live(const struct timeline *t, const struct origins *o, struct watch_mappings *m)
+static void tell_live(const struct mapbook *b, struct watch_mappings *m)
 {
-	_free_ bool *seen = calloc(o->v.n + 1, sizeof(*seen));
+	VEC(bool) seen = { 0 }; /* by id */
 
-	for (size_t i = 0; i < t->pieces.n; i++) {
-		const struct tl_piece *p = &t->pieces.v[i];
+	for (size_t i = 0; i < b->t.pieces.n; i++) {
+		const struct tl_piece *p = &b->t.pieces.v[i];
+		uint32_t id = mapbook_stack(b, p);
 
-		if (p->flags & TL_UNKNOWN || !origins_get(o, p->origin))
+		if (!id)
 			continue;
 		m->ranges++;
 		m->bytes += p->end - p->start;
-		if (!seen || seen[p->origin - ORIGIN_FIRST])
+		while (seen.n <= id && !vec_push(&seen, false))
+			;
+		if (seen.n <= id || seen.v[id])
 			continue;
-		seen[p->origin - ORIGIN_FIRST] = true;
+		seen.v[id] = true;
 		m->stacks++;
 	}
+	vec_free(&seen);
 }
 
 /* What is left at the end, and how it compares with the kernel's word. */
@@ -71,6 +75,6 @@ int book_end(struct mapbook *b, struct watch_mappings *m)
 	m->kernel = off->kernel;
 	m->protection = off->protection;
 	m->protection_open = off->protection_open;
-	tell_live(&b->t, &b->o, m);
+	tell_live(b, m);
 	return r;
 }

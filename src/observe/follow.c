@@ -91,7 +91,7 @@ static void open_book(struct follow *f, struct follow_proc *p)
 {
 	if (!p->m || !(ev_groups(f->ev) & EV_MAPPINGS))
 		return;
-	p->has_book = !mapbook_open(p->m, p->t.names, &p->book, NULL);
+	p->has_book = !mapbook_open(p->m, p->t.names, NULL, &p->book, NULL);
 }
 
 /* Its memory is another one. */

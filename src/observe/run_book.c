@@ -10,7 +10,7 @@ void run_book_open(struct run_book *b, pid_t pid, int program_fd)
 		b->m = NULL;
 	if (symbolizer_open_new(b->m, NULL, program_fd, &b->names))
 		return;
-	b->on = b->m && !mapbook_open(b->m, b->names, &b->book, NULL);
+	b->on = b->m && !mapbook_open(b->m, b->names, NULL, &b->book, NULL);
 }
 
 void run_book_close(struct run_book *b)

@@ -250,7 +250,7 @@ static int open_all(struct watch *w, struct memsrc *m, struct err *e)
 	if (r || !(ev_groups(w->ev) & EV_MAPPINGS))
 		return r;
 	w->has_book = true;
-	return mapbook_open(m, w->t.names, &w->book, e);
+	return mapbook_open(m, w->t.names, NULL, &w->book, e);
 }
 
 static void begin(struct watch *w)

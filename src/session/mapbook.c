@@ -87,23 +87,54 @@ static int read_start(struct mapbook *b, struct err *e)
 	return r;
 }
 
-int mapbook_open(struct memsrc *m, struct symbolizer *names, struct mapbook *b, struct err *e)
+/* The timeline knows ids as origins, behind its own two. */
+static uint32_t id_of(uint32_t origin)
+{
+	return origin < ORIGIN_FIRST ? STACKS_NONE : origin - ORIGIN_FIRST + 1;
+}
+
+static uint32_t origin_of(uint32_t id)
+{
+	return id ? id - 1 + ORIGIN_FIRST : ORIGIN_UNKNOWN;
+}
+
+static void keep_one(void *stacks, uint32_t origin)
+{
+	stacks_keep(stacks, id_of(origin));
+}
+
+static void keep_ids(void *book, struct stacks *stacks)
+{
+	timeline_each_origin(&((const struct mapbook *)book)->t, keep_one, stacks);
+}
+
+int mapbook_open(struct memsrc *m, struct symbolizer *names, struct stacks *stacks,
+		 struct mapbook *b, struct err *e)
 {
 	int r;
 
-	*b = (struct mapbook){ .m = m, .names = names };
-	r = timeline_init(&b->t, memsrc_page_size(m));
+	*b = (struct mapbook){ .m = m, .names = names, .stacks = stacks };
+	r = stacks ? 0 : stacks_create(0, &b->own);
+	if (b->own)
+		b->stacks = b->own;
+	if (!r)
+		r = stacks_join(b->stacks, keep_ids, b);
+	if (!r)
+		r = timeline_init(&b->t, memsrc_page_size(m));
 	return r ? err_set(e, r, "out of memory") : read_start(b, e);
 }
 
 void mapbook_close(struct mapbook *b)
 {
+	if (b->stacks)
+		stacks_leave(b->stacks, b);
+	stacks_destroy(b->own);
+	b->stacks = b->own = NULL;
 	timeline_free(&b->t);
-	origins_free(&b->o);
 	vec_free(&b->names_given);
 	vec_free(&b->segments);
 	vec_free(&b->ranges);
-	vec_free(&b->stacks);
+	vec_free(&b->stacks_given);
 	vec_free(&b->frames);
 }
 
@@ -117,6 +148,7 @@ static uint32_t number_of(struct mapbook *b, const struct event_call *c)
 	struct event_call cut = *c;
 	struct frame f;
 	uint16_t n = 0;
+	size_t depth;
 
 	for (; n < c->nstack; n++) {
 		symbolizer_frame(b->names, c->stack[n], &f);
@@ -130,7 +162,9 @@ static uint32_t number_of(struct mapbook *b, const struct event_call *c)
 	}
 	cut.nstack = n;
 	memmove(&cut.stack[n], &c->stack[c->nstack], cut.ngo * sizeof(cut.stack[0]));
-	return origins_intern(&b->o, &b->t, &cut);
+	depth = event_call_depth(&cut);
+	return origin_of(
+		stacks_intern(b->stacks, b->names, cut.stack, depth, depth > n ? depth - n : 0));
 }
 
 /* 0: no number is left. */
@@ -231,7 +265,6 @@ int mapbook_event(struct mapbook *b, const struct event *e)
 		return 0;
 	timeline_reset(&b->t);
 	b->segments.n = 0;
-	origins_free(&b->o);
 	/* When it has ended since, nothing is mapped. */
 	return read_start(b, NULL) == -ENOMEM ? -ENOMEM : 0;
 }
@@ -265,61 +298,70 @@ int mapbook_settle(struct mapbook *b, struct err *e)
 }
 
 /* Names a stack. The goroutine's part is taken on trust from memory: it must be code, and Go's. */
-static int name_stack(struct mapbook *b, const struct origin *o)
+static int name_stack(struct mapbook *b, uint32_t id)
 {
-	size_t first = b->frames.n, own = first;
-	bool go = !o->ngo;
+	size_t first = b->frames.n, own = first, ngo = 0;
+	size_t depth = stacks_depth(b->stacks, id, &ngo);
+	bool go = !ngo;
 
-	for (size_t i = 0; i < o->n; i++) {
+	for (size_t i = 0; i < depth; i++) {
 		struct frame f[SYMBOLIZER_INLINED];
-		size_t n = symbolizer_frames(b->names, o->addr[i], f, SYMBOLIZER_INLINED);
+		uint64_t addr = stacks_address(b->stacks, b->names, id, i);
+		size_t n = symbolizer_frames(b->names, addr, f, SYMBOLIZER_INLINED);
 
 		for (size_t k = 0; k < n; k++) {
-			go |= i >= (size_t)o->n - o->ngo && f[k].go;
+			go |= i >= depth - ngo && f[k].go;
 			if (vec_push(&b->frames, f[k]))
 				return -ENOMEM;
 		}
-		if (i < (size_t)o->n - o->ngo)
+		if (i < depth - ngo)
 			own = b->frames.n;
 	}
 	if (!go)
 		b->frames.n = own;
-	return vec_push(&b->stacks, (struct mapping_origin){ NULL, b->frames.n - first });
+	return vec_push(&b->stacks_given, (struct mapping_origin){ NULL, b->frames.n - first });
+}
+
+uint32_t mapbook_stack(const struct mapbook *b, const struct tl_piece *p)
+{
+	uint32_t id = p->flags & TL_UNKNOWN ? STACKS_NONE : id_of(p->origin);
+	size_t ngo;
+
+	return id && stacks_depth(b->stacks, id, &ngo) ? id : STACKS_NONE;
 }
 
 int mapbook_give(struct mapbook *b, struct mappings_known *out)
 {
-	_free_ uint32_t *number = calloc(b->o.v.n + 1, sizeof(*number)); /* + 1; 0: not yet */
+	VEC(uint32_t) number = { 0 }; /* by id: + 1; 0: not yet */
 	size_t at = 0;
 	int r = 0;
 
-	if (!number)
-		return -ENOMEM;
-	b->ranges.n = b->stacks.n = b->frames.n = 0;
+	b->ranges.n = b->stacks_given.n = b->frames.n = 0;
 	for (size_t i = 0; i < b->t.pieces.n && !r; i++) {
 		const struct tl_piece *p = &b->t.pieces.v[i];
-		const struct origin *o = origins_get(&b->o, p->origin);
-		uint32_t *n;
+		uint32_t id = mapbook_stack(b, p);
 
-		if (!o || p->flags & TL_UNKNOWN)
+		if (!id)
 			continue;
-		n = &number[p->origin - ORIGIN_FIRST];
-		if (!*n) {
-			r = name_stack(b, o);
-			*n = b->stacks.n;
+		while (number.n <= id && !r)
+			r = vec_push(&number, 0);
+		if (!r && !number.v[id]) {
+			r = name_stack(b, id);
+			number.v[id] = b->stacks_given.n;
 		}
 		if (!r)
 			r = vec_push(&b->ranges,
-				     (struct mapping_range){ p->start, p->end, *n - 1 });
+				     (struct mapping_range){ p->start, p->end, number.v[id] - 1 });
 	}
+	vec_free(&number);
 	/* The frames stay in place only now. */
-	for (size_t i = 0; i < b->stacks.n; i++) {
-		b->stacks.v[i].frame = b->frames.v + at;
-		at += b->stacks.v[i].n;
+	for (size_t i = 0; i < b->stacks_given.n; i++) {
+		b->stacks_given.v[i].frame = b->frames.v + at;
+		at += b->stacks_given.v[i].n;
 	}
 	out->ranges = b->ranges.v;
 	out->nranges = b->ranges.n;
-	out->origins = b->stacks.v;
-	out->norigins = b->stacks.n;
+	out->origins = b->stacks_given.v;
+	out->norigins = b->stacks_given.n;
 	return r;
 }

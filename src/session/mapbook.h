@@ -7,8 +7,8 @@
 #ifndef RSSCOPE_SESSION_MAPBOOK_H
 #define RSSCOPE_SESSION_MAPBOOK_H
 
+#include "symbol/stacks.h"
 #include "symbol/symbolize.h"
-#include "model/timeline/origins.h"
 #include "model/timeline/timeline.h"
 
 /* Who asked for memory: a call stack, innermost first. */
@@ -43,20 +43,24 @@ struct mapbook_segment {
 struct mapbook {
 	struct memsrc *m;	  /* borrowed */
 	struct symbolizer *names; /* borrowed */
-	struct timeline t;
-	struct origins o;
+	struct timeline t;	  /* its origins are ids of stacks, see mapbook_stack */
+	struct stacks *stacks;	  /* borrowed or own */
+	struct stacks *own;
 	VEC(struct mapbook_name) names_given; /* tl_piece.name - 1 */
 	VEC(struct mapbook_segment) segments; /* of the last ones attached */
 	/* of the last mapbook_settle: before it */
 	struct timeline_difference off;
 	/* what mapbook_give gave */
 	VEC(struct mapping_range) ranges;
-	VEC(struct mapping_origin) stacks;
+	VEC(struct mapping_origin) stacks_given;
 	VEC(struct frame) frames;
 };
 
-/* Call it when the probes are there already; then give it all their events. 0 or -errno. */
-int mapbook_open(struct memsrc *m, struct symbolizer *names, struct mapbook *b, struct err *e);
+/* Call it when the probes are there already; then give it all their events. stacks: the table that
+ * processes share, borrowed; NULL: one of its own. b stays in place until mapbook_close. 0 or
+ * -errno. */
+int mapbook_open(struct memsrc *m, struct symbolizer *names, struct stacks *stacks,
+		 struct mapbook *b, struct err *e);
 void mapbook_close(struct mapbook *b); /* safe on a zeroed struct */
 
 /* Calls, and execs of the process itself; others are of no interest. After an exec: when the
@@ -66,6 +70,9 @@ int mapbook_event(struct mapbook *b, const struct event *e);
 /* As timeline_lost; what was lost before the mappings were read is in them, but for an order that
  * may be wrong: that is compared in the end. */
 int mapbook_lost(struct mapbook *b, uint64_t start, uint64_t end, uint64_t ns);
+
+/* The id of the stack that made a piece, as far as it is known: else STACKS_NONE. */
+uint32_t mapbook_stack(const struct mapbook *b, const struct tl_piece *p);
 
 /* What a piece is named: "" for nothing. Borrowed. */
 const char *mapbook_name(const struct mapbook *b, const struct tl_piece *p);

@@ -232,6 +232,54 @@ void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out)
 	symbolizer_frames(s, addr, out, 1);
 }
 
+/* ---- places in files */
+
+static bool place_in(struct symbolizer *s, const struct vma *v, struct code_file *out)
+{
+	const struct file *f = v->inode ? file_of(s, v) : NULL;
+	struct bin_identity id = { 0 };
+
+	if (!v->inode)
+		return false;
+	if (f && f->bin)
+		bin_identity(f->bin, &id);
+	*out = (struct code_file){ .dev = (uint64_t)v->dev_major << 32 | v->dev_minor,
+				   .ino = v->inode,
+				   .size = id.size,
+				   .ctime_ns = id.ctime_ns };
+	return true;
+}
+
+bool symbolizer_place(struct symbolizer *s, uint64_t addr, struct code_file *file, uint64_t *off)
+{
+	const struct vma *v = addr ? find_vma(s, addr - 1) : NULL;
+
+	if (!v || !place_in(s, v, file))
+		return false;
+	*off = v->offset + (addr - v->start);
+	return true;
+}
+
+uint64_t symbolizer_address(struct symbolizer *s, const struct code_file *file, uint64_t off,
+			    uint64_t addr)
+{
+	const struct vma *v = addr ? maps_find(&s->maps, addr - 1) : NULL;
+	struct code_file f;
+
+	/* In the process where it was seen first it lies there still. */
+	if (v && v->offset + (addr - v->start) == off && place_in(s, v, &f) &&
+	    code_file_is_same(&f, file))
+		return addr;
+	for (size_t i = 0; i < s->maps.vma.n; i++) {
+		v = &s->maps.vma.v[i];
+		if (v->inode == file->ino && v->flags & VMA_X && off > v->offset &&
+		    off - v->offset <= v->end - v->start && place_in(s, v, &f) &&
+		    code_file_is_same(&f, file))
+			return v->start + (off - v->offset);
+	}
+	return addr;
+}
+
 size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f)
 {
 	size_t depth = event_call_depth(c), n = 0, own;

@@ -42,8 +42,29 @@ size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, s
 /* Only the innermost. */
 void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out);
 
-/* The same of a call's stack, as far as event_call_depth counts, without a goroutine's part that is
- * no Go code. Returns how many. f has room for EVENT_STACK_MAX: what does not fit is left out. */
+/* A mapped file, whichever process maps it. size and ctime_ns are 0 where it can't be opened. */
+struct code_file {
+	uint64_t dev, ino; /* as /proc/PID/maps has them: major << 32 | minor */
+	uint64_t size, ctime_ns;
+};
+
+static inline bool code_file_is_same(const struct code_file *a, const struct code_file *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
+/* The file whose code holds the call before a return address, and the offset there of the byte
+ * behind it. False where no file is mapped. */
+bool symbolizer_place(struct symbolizer *s, uint64_t addr, struct code_file *file, uint64_t *off);
+
+/* The way back: where that byte lies in this process. `addr` where it is not mapped. */
+uint64_t symbolizer_address(struct symbolizer *s, const struct code_file *file, uint64_t off,
+			    uint64_t addr);
+
+/* The names of a call's stack, as far as event_call_depth counts, without a goroutine's part that
+ * is no Go code. Returns how many. f has room for EVENT_STACK_MAX: what does not fit is left out.
+ */
 size_t symbolizer_stack(struct symbolizer *s, const struct event_call *c, struct frame *f);
 
 /* The stack of an event, where it has one: of a call, or of who began a GC cycle. */
