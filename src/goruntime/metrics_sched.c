@@ -129,6 +129,22 @@ static void read_ps(struct sched *s)
 
 /* ---- Gs */
 
+static void take_status(void *ctx, size_t i, const uint8_t *status)
+{
+	struct sched *s = ctx;
+	uint32_t st = load_u32(status) & ~GO_GSCAN;
+
+	s->alive += st != GO_GDEAD && st != GO_GDEADEXTRA;
+	s->insyscall += st == G_SYSCALL;
+}
+
+static void take_gopc(void *ctx, size_t i, const uint8_t *gopc)
+{
+	struct sched *s = ctx;
+
+	s->unborn += !load_u64(gopc);
+}
+
 static int read_gs(struct sched *s)
 {
 	_free_ uint64_t *ptr = NULL;
@@ -144,20 +160,12 @@ static int read_gs(struct sched *s)
 		return -ENOMEM;
 	r = rd(s->rt, PASS_BOOKS, all.ptr, ptr, all.len * 8);
 	s->ngs = all.len;
-	for (uint64_t i = 0; i < all.len && (!r || r == -ENODATA); i++) {
-		uint64_t gopc = 1;
-		uint32_t st;
-
-		if (!ptr[i] || rd(s->rt, PASS_BOOKS, ptr[i] + s->l->f[GO_G_STATUS], &st, 4))
-			continue;
-		st &= ~GO_GSCAN;
-		s->alive += st != GO_GDEAD && st != GO_GDEADEXTRA;
-		s->insyscall += st == G_SYSCALL;
-		if (s->rt->cgo)
-			rd_u64(s->rt, PASS_BOOKS, ptr[i] + s->l->f[GO_G_GOPC], &gopc);
-		s->unborn += !gopc;
-	}
-	return r == -ENODATA ? 0 : r;
+	if (r && r != -ENODATA)
+		return r;
+	r = rd_each(s->rt, PASS_BOOKS, ptr, all.len, s->l->f[GO_G_STATUS], 4, take_status, s);
+	if (!r && s->rt->cgo)
+		r = rd_each(s->rt, PASS_BOOKS, ptr, all.len, s->l->f[GO_G_GOPC], 8, take_gopc, s);
+	return r;
 }
 
 /* Those in a free list are not counted; from 1.26 the runtime's own are. */

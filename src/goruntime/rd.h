@@ -34,6 +34,12 @@ static inline int rd_u64(const struct go_runtime *rt, enum memsrc_pass pass, uin
 	return memsrc_read(rt->m, pass, addr, out, 8);
 }
 
+/* The same n bytes at off behind each of the addresses at[0..count), of which those that are 0 are
+ * none: fn gets those that could be read, in order. 0, or -errno. */
+typedef void rd_each_fn(void *ctx, size_t i, const uint8_t *buf);
+int rd_each(const struct go_runtime *rt, enum memsrc_pass pass, const uint64_t *at, size_t count,
+	    int64_t off, size_t n, rd_each_fn *fn, void *ctx);
+
 static inline int rd_slice(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t addr,
 			   struct go_slice *s)
 {

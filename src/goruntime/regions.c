@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "base/sort.h"
 #include "goruntime/rd.h"
 
 enum {
@@ -217,28 +218,90 @@ struct buckets {
 	bool all; /* false: some could not be read */
 };
 
-/* Adds the chains that begin in n slots of the table. */
-static int chains_read(const struct go_runtime *rt, const uint64_t *t, uint64_t n,
-		       go_region_vec *out, struct buckets *all)
-{
-	const struct go_layout *l = rt->l;
-	uint64_t len;
-	uint8_t b[64];
+struct chains {
+	const struct go_layout *l;
+	const uint64_t *at;  /* the buckets that are being read */
+	VEC(uint64_t) next;  /* those that hang behind them */
+	VEC(struct range) v; /* those that were read */
+	struct buckets *all;
+	size_t read;
+	int r;
+};
 
-	for (uint64_t i = 0; i < n; i++) {
-		for (uint64_t p = t[i]; p && all->n < MAX_BUCKETS; all->n++) {
-			if (rd(rt, PASS_BOOKS, p, b, l->f[GO_SIZE_BUCKET])) {
-				all->all = false;
-				break;
-			}
-			len = bucket_size(l, b, sizeof(b));
-			all->bytes += len;
-			if (len && put(out, p, p + len, GO_REGION_BUCKET))
-				return -ENOMEM;
-			p = get_u64(l, GO_BUCKET_NEXT, b, sizeof(b));
-		}
+static void take_bucket(void *ctx, size_t i, const uint8_t *b)
+{
+	struct chains *c = ctx;
+	size_t n = c->l->f[GO_SIZE_BUCKET];
+	uint64_t len = bucket_size(c->l, b, n), next = get_u64(c->l, GO_BUCKET_NEXT, b, n);
+
+	c->read++;
+	c->all->bytes += len;
+	if ((len && vec_push(&c->v, (struct range){ c->at[i], c->at[i] + len, 0 })) ||
+	    (next && vec_push(&c->next, next)))
+		c->r = -ENOMEM;
+}
+
+/* In order of address, so that those side by side become one. */
+static int put_buckets(const struct range *v, size_t n, go_region_vec *out)
+{
+	enum { INDEX_BITS = 22 };
+	const uint64_t top = (1ULL << (64 - INDEX_BITS)) - 1;
+	_free_ uint64_t *key = malloc(2 * n * sizeof(*key) + 1);
+	uint64_t min = UINT64_MAX, *sorted;
+	int r = key ? 0 : -ENOMEM;
+
+	_Static_assert(MAX_BUCKETS <= 1 << INDEX_BITS, "an index fits a key");
+	for (size_t i = 0; i < n; i++)
+		min = v[i].start < min ? v[i].start : min;
+	/* buckets are aligned to 8 bytes; what is too far away is out of order, not lost */
+	for (size_t i = 0; i < n && !r; i++) {
+		uint64_t k = (v[i].start - min) / 8;
+
+		key[i] = (k < top ? k : top) << INDEX_BITS | i;
 	}
-	return 0;
+	sorted = r ? NULL : sort_keys(key, key + n, n, INDEX_BITS, top);
+	for (size_t i = 0; i < n && !r; i++) {
+		const struct range *b = &v[sorted[i] & ((1 << INDEX_BITS) - 1)];
+
+		r = put(out, b->start, b->end, GO_REGION_BUCKET);
+	}
+	return r;
+}
+
+/*
+ * Adds the chains that begin in the table, t[0..n), of which those that are 0 are none: the first
+ * of each, then the second of each, …, so that neighbours in memory are read together.
+ */
+static int chains_read(const struct go_runtime *rt, uint64_t *t, size_t n, go_region_vec *out,
+		       struct buckets *all)
+{
+	struct chains c = { .l = rt->l, .all = all };
+	uint64_t *mine = NULL;
+	int r = rt->l->f[GO_SIZE_BUCKET] > MEMSRC_GATHER_EACH ? -EINVAL : 0;
+
+	while (n && all->n < MAX_BUCKETS && !r) {
+		size_t full = 0;
+
+		for (size_t i = 0; i < n && all->n + full < MAX_BUCKETS; i++)
+			if (t[i])
+				t[full++] = t[i];
+		c.at = t;
+		c.read = 0;
+		r = rd_each(rt, PASS_BOOKS, t, full, 0, rt->l->f[GO_SIZE_BUCKET], take_bucket, &c);
+		r = r ? r : c.r;
+		all->n += full;
+		all->all &= c.read == full;
+		free(mine);
+		mine = t = c.next.v;
+		n = c.next.n;
+		c.next.v = NULL;
+		c.next.n = c.next.cap = 0;
+	}
+	free(mine);
+	if (!r)
+		r = put_buckets(c.v.v, c.v.n, out);
+	vec_free(&c.v);
+	return r;
 }
 
 static bool is_swapped(const struct go_runtime *rt, uint64_t start, uint64_t end)
@@ -253,26 +316,16 @@ static bool is_swapped(const struct go_runtime *rt, uint64_t start, uint64_t end
 	return swapped;
 }
 
-/* The table, piece by piece: it is 1.4 MB, mostly empty. */
+/* The table is 1.4 MB, mostly empty. */
 static int table_read(const struct go_runtime *rt, uint64_t at, uint64_t size, go_region_vec *out,
 		      struct buckets *all)
 {
-	enum { PIECE = 8192 };
-	_free_ uint64_t *t = malloc(PIECE * 8);
-	int r = t ? 0 : -ENOMEM;
-	bool sparse = false;
+	_free_ uint64_t *t = malloc(size * 8 + 8);
+	int r = t ? rd(rt, PASS_BOOKS, at, t, size * 8) : -ENOMEM;
+	bool sparse = r == -ENODATA;
 
-	for (uint64_t have = 0; have < size && !r; have += PIECE) {
-		uint64_t n = size - have < PIECE ? size - have : PIECE;
-
-		r = rd(rt, PASS_BOOKS, at + have * 8, t, n * 8);
-		if (r == -ENODATA) {
-			sparse = true;
-			r = 0;
-		}
-		if (!r)
-			r = chains_read(rt, t, n, out, all);
-	}
+	if (!r || sparse)
+		r = chains_read(rt, t, size, out, all);
 	if (!r && sparse && is_swapped(rt, at, at + size * 8))
 		all->all = false;
 	return r;

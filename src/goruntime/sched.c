@@ -43,6 +43,17 @@ const char *go_gstatus_name(unsigned int status)
 	return status < GO_GSTATUS_COUNT ? name[status] : "?";
 }
 
+static void count_state(void *ctx, size_t i, const uint8_t *status)
+{
+	struct go_goroutines *out = ctx;
+	uint32_t st = load_u32(status) & ~GO_GSCAN;
+
+	if (st >= GO_GSTATUS_COUNT || st == GO_GDEAD || st == GO_GDEADEXTRA)
+		return;
+	out->by_status[st]++;
+	out->total++;
+}
+
 int go_goroutines_read(const struct go_runtime *rt, struct go_goroutines *out, struct err *e)
 {
 	_free_ uint64_t *ptr = NULL;
@@ -63,16 +74,6 @@ int go_goroutines_read(const struct go_runtime *rt, struct go_goroutines *out, s
 	r = rd(rt, PASS_BOOKS, s.ptr, ptr, s.len * 8);
 	if (r && r != -ENODATA)
 		return err_set(e, r, "reading the goroutine table: %s", strerror(-r));
-	for (uint64_t i = 0; i < s.len; i++) {
-		uint32_t st;
-
-		if (!ptr[i] || rd(rt, PASS_BOOKS, ptr[i] + rt->l->f[GO_G_STATUS], &st, 4))
-			continue;
-		st &= ~GO_GSCAN;
-		if (st >= GO_GSTATUS_COUNT || st == GO_GDEAD || st == GO_GDEADEXTRA)
-			continue;
-		out->by_status[st]++;
-		out->total++;
-	}
-	return 0;
+	r = rd_each(rt, PASS_BOOKS, ptr, s.len, rt->l->f[GO_G_STATUS], 4, count_state, out);
+	return r ? err_set(e, r, "reading the goroutines: %s", strerror(-r)) : 0;
 }

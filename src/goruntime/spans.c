@@ -9,6 +9,7 @@
  */
 #include "goruntime/spans.h"
 
+#include "base/sort.h"
 #include "goruntime/rd.h"
 
 enum {
@@ -208,33 +209,6 @@ static void permute(struct go_span *v, uint64_t *from, size_t n, uint64_t mask)
 	}
 }
 
-/* Radix sort of keys {pages above min, index}; tmp has room for n. Gives the sorted one of both. */
-static uint64_t *radix_sort(uint64_t *from, uint64_t *tmp, size_t n, unsigned int low, uint64_t max)
-{
-	enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
-	size_t count[BUCKETS];
-
-	for (unsigned int shift = low; max >> (shift - low); shift += DIGIT) {
-		uint64_t *t = from;
-		size_t at = 0;
-
-		memset(count, 0, sizeof(count));
-		for (size_t i = 0; i < n; i++)
-			count[from[i] >> shift & (BUCKETS - 1)]++;
-		for (size_t i = 0; i < BUCKETS; i++) {
-			size_t c = count[i];
-
-			count[i] = at;
-			at += c;
-		}
-		for (size_t i = 0; i < n; i++)
-			tmp[count[from[i] >> shift & (BUCKETS - 1)]++] = from[i];
-		from = tmp;
-		tmp = t;
-	}
-	return from;
-}
-
 /* By start address: a heap of 4 GiB can have half a million spans. */
 static int spans_sort(struct go_heap *h)
 {
@@ -259,7 +233,7 @@ static int spans_sort(struct go_heap *h)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (s[i].start - min) >> PAGE_BITS << INDEX_BITS | i;
-	sorted = radix_sort(keys, keys + n, n, INDEX_BITS, (max - min) >> PAGE_BITS);
+	sorted = sort_keys(keys, keys + n, n, INDEX_BITS, (max - min) >> PAGE_BITS);
 	permute(h->spans.v, sorted, n, (1 << INDEX_BITS) - 1);
 	return 0;
 }

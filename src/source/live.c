@@ -39,6 +39,13 @@ static int live_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, ui
 	return livemem_read(&live_of(m)->mem, pass != PASS_DISCOVER, addr, buf, len, holes);
 }
 
+static int live_gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
+		       size_t each, void *buf, bool *bad, range_vec *holes)
+{
+	return livemem_gather(&live_of(m)->mem, pass != PASS_DISCOVER, addr, n, each, buf, bad,
+			      holes);
+}
+
 static void live_flush(struct memsrc *m)
 {
 	livemem_flush(&live_of(m)->mem);
@@ -80,6 +87,7 @@ static const struct memsrc_ops live_ops = {
 	.text = live_text,
 	.read = live_read,
 	.heads = live_heads,
+	.gather = live_gather,
 	.flush = live_flush,
 	.pages = live_pages,
 	.pages_how = live_pages_how,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "source/livemem.h"
+#include "source/livemem_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,6 @@ enum {
 	PRESENCES = 1024,
 	PRESENCE_PAGES = 64,
 	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
-	IOVS = 256,
 };
 
 void livemem_init(struct livemem *l, struct handle *h)
@@ -28,7 +27,7 @@ void livemem_init(struct livemem *l, struct handle *h)
 }
 
 /* With the first read: a snapshot of counters needs none of it. */
-static int make_caches(struct livemem *l)
+int livemem_make_caches(struct livemem *l)
 {
 	if (l->entries)
 		return 0;
@@ -207,12 +206,7 @@ static int copy_stubborn(struct livemem *l, uint64_t addr, uint8_t *buf, size_t 
 	return n;
 }
 
-struct runs {
-	struct iovec local[IOVS], remote[IOVS];
-	size_t n;
-};
-
-static int runs_flush(struct livemem *l, struct runs *r, range_vec *holes)
+int runs_flush(struct livemem *l, struct runs *r, range_vec *holes)
 {
 	size_t i = 0;
 
@@ -237,8 +231,8 @@ static int runs_flush(struct livemem *l, struct runs *r, range_vec *holes)
 	return 0;
 }
 
-static int runs_add(struct livemem *l, struct runs *r, uint64_t addr, uint8_t *buf, size_t len,
-		    range_vec *holes)
+int runs_add(struct livemem *l, struct runs *r, uint64_t addr, uint8_t *buf, size_t len,
+	     range_vec *holes)
 {
 	int rc = 0;
 
@@ -317,10 +311,7 @@ static int read_large(struct livemem *l, bool untouched, uint64_t addr, uint8_t 
 	return rc;
 }
 
-enum page { PAGE_ABSENT, PAGE_THERE, PAGE_ELSEWHERE };
-
-/* enum page; -ESRCH. */
-static int page_at(struct livemem *l, uint64_t addr)
+int livemem_page(struct livemem *l, uint64_t addr)
 {
 	uint64_t page = addr / l->page_size, group = page / PRESENCE_PAGES, bit;
 	struct livemem_presence *p = &l->presence[group % PRESENCES];
@@ -394,7 +385,7 @@ static int read_line(struct livemem *l, bool untouched, uint64_t addr, uint8_t *
 	int rc;
 
 	if (!data) {
-		rc = page_at(l, addr);
+		rc = livemem_page(l, addr);
 		if (rc < 0)
 			return rc;
 		if (rc != PAGE_THERE) {
@@ -418,7 +409,7 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 	uint64_t step = (uint64_t)IOVS * l->page_size;
 	uint8_t *p = buf;
 
-	if (make_caches(l))
+	if (livemem_make_caches(l))
 		return -ENOMEM;
 	for (uint64_t a = start; a < end; a += step) {
 		uint64_t stop = end - a < step ? end : a + step;
@@ -449,7 +440,7 @@ int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, si
 		 range_vec *holes)
 {
 	uint8_t *p = buf;
-	int rc = make_caches(l);
+	int rc = livemem_make_caches(l);
 
 	if (rc)
 		return rc;

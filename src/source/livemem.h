@@ -48,6 +48,9 @@ int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, si
 		 range_vec *holes);
 /* As memsrc_read_heads. */
 int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, void *buf);
+/* As memsrc_ops.gather. */
+int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
+		   void *buf, bool *bad, range_vec *holes);
 void livemem_flush(struct livemem *l);
 
 /* The VMA at addr by the cached maps, or NULL; lives until the next flush. */

@@ -280,6 +280,32 @@ int memsrc_read_heads(struct memsrc *m, enum memsrc_pass pass, uint64_t start, u
 	return 0;
 }
 
+int memsrc_gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
+		  size_t each, void *buf, bool *bad)
+{
+	uint8_t *p = buf;
+	int rc;
+
+	if (!each || each > MEMSRC_GATHER_EACH || (unsigned int)pass >= PASS_COUNT)
+		return -EINVAL;
+	if (m->ops->gather && !m->tee) {
+		current_epoch(m, pass);
+		m->stats.reads += n;
+		m->stats.read_bytes += n * each;
+		m->holes.n = 0;
+		rc = m->ops->gather(m, pass, addr, n, each, buf, bad, &m->holes);
+		count_holes(m);
+		return rc;
+	}
+	for (size_t i = 0; i < n; i++) {
+		rc = memsrc_read(m, pass, addr[i], p + i * each, each);
+		if (rc == -ESRCH || rc == -ENOMEM)
+			return rc;
+		bad[i] = rc;
+	}
+	return 0;
+}
+
 void memsrc_flush(struct memsrc *m)
 {
 	for (int i = 0; i < PASS_COUNT; i++)

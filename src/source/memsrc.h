@@ -128,6 +128,16 @@ int memsrc_read(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, void *bu
 int memsrc_read_heads(struct memsrc *m, enum memsrc_pass pass, uint64_t start, uint64_t end,
 		      size_t each, void *buf);
 
+/*
+ * Reads `each` bytes (at most MEMSRC_GATHER_EACH) at every one of n addresses, packed into buf.
+ * bad[i] is set where a memsrc_read of that item would not have given 0. Live, a few system calls
+ * for all that lie close together, in whatever order they are asked for. 0; -ESRCH; -ENOMEM;
+ * -EINVAL: too large.
+ */
+enum { MEMSRC_GATHER_EACH = 1024 };
+int memsrc_gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
+		  size_t each, void *buf, bool *bad);
+
 static inline int memsrc_u64(struct memsrc *m, enum memsrc_pass pass, uint64_t addr, uint64_t *out)
 {
 	return memsrc_read(m, pass, addr, out, sizeof(*out));

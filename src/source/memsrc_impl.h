@@ -38,6 +38,9 @@ struct memsrc_ops {
 		    void *buf, size_t len, range_vec *holes);
 	/* As memsrc_read_heads. NULL: one read a page does. */
 	int (*heads)(struct memsrc *m, uint64_t start, uint64_t end, size_t each, void *buf);
+	/* As memsrc_gather; appends to holes. NULL: one read an item does. */
+	int (*gather)(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
+		      size_t each, void *buf, bool *bad, range_vec *holes);
 	void (*flush)(struct memsrc *m);
 	int (*pages)(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		     range_vec *out);

@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/sort.h"
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/err.h"
@@ -143,4 +144,30 @@ TEST(file_opens_regular_ones_only)
 	CHECK_INT(file_read_at(fd, 2, event, 4), 0);
 	CHECK_INT(file_read_at(fd, 3, event, 4), -EIO);
 	CHECK(write(fd, "x", 1) < 0); /* for reading */
+}
+
+TEST(keys_are_sorted_above_their_index)
+{
+	enum { N = 5000, INDEX_BITS = 16 };
+	static const uint64_t top[] = { 0, 5, 0x7ff, 0x800, 0xffffffff, (1ULL << 48) - 1 };
+	static uint64_t key[2 * N];
+	uint64_t x = 7;
+
+	for (size_t t = 0; t < ARRAY_LEN(top); t++) {
+		uint64_t max = 0, *sorted;
+
+		for (size_t i = 0; i < N; i++) {
+			uint64_t k = (x = x * 6364136223846793005u + 1) >> 16 & top[t];
+
+			key[i] = k << INDEX_BITS | i;
+			max = k > max ? k : max;
+		}
+		sorted = sort_keys(key, key + N, N, INDEX_BITS, max);
+		for (size_t i = 1; i < N; i++) /* equal ones stay in their order */
+			if (sorted[i - 1] >= sorted[i]) {
+				test_failed(__FILE__, __LINE__, "top %zu, key %zu", t, i);
+				break;
+			}
+	}
+	CHECK(sort_keys(key, key + N, 0, INDEX_BITS, 0) != NULL);
 }

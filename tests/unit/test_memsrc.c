@@ -283,6 +283,84 @@ TEST(live_tells_absent_from_unmapped)
 	fixture_stop(&f);
 }
 
+enum { ITEMS = 70000, EACH_ITEM = 24 };
+
+static uint64_t next_random(uint64_t *x)
+{
+	*x = *x * 6364136223846793005u + 1442695040888963407u;
+	return *x >> 33;
+}
+
+/* Places of every kind, in no order: present, untouched, of a file, protected, unmapped, absurd. */
+static void scatter(const struct fixture *f, uint64_t *at)
+{
+	const uint64_t odd[] = { 0,
+				 16,
+				 UINT64_MAX,
+				 UINT64_MAX - 8,
+				 1ULL << 62,
+				 addr(f->gone),
+				 addr(f->none),
+				 addr(f->none) + f->page,
+				 addr(f->file),
+				 addr(f->file) + f->page };
+	uint64_t x = 1;
+
+	for (size_t i = 0; i < ITEMS; i++)
+		at[i] = i % 16 ? addr(f->checkered) +
+					 next_random(&x) % ((uint64_t)(PAGES - 1) * f->page)
+			       : odd[next_random(&x) % ARRAY_LEN(odd)];
+	for (size_t i = 1000; i < 3000; i++) /* and some side by side, upwards and downwards */
+		at[i] = addr(f->checkered) + (i < 2000 ? i : 4000 - i) * 40;
+}
+
+static void check_gather(struct memsrc *m, const struct fixture *f, enum memsrc_pass pass)
+{
+	_free_ uint64_t *at = malloc(ITEMS * sizeof(*at));
+	_free_ uint8_t *got = malloc(ITEMS * EACH_ITEM), *want = malloc(ITEMS * EACH_ITEM);
+	_free_ bool *bad = malloc(ITEMS);
+	size_t wrong = 0, lost = 0;
+
+	scatter(f, at);
+	memset(got, 0xee, ITEMS * EACH_ITEM);
+	memset(bad, 1, ITEMS);
+	CHECK_INT(memsrc_gather(m, pass, at, ITEMS, EACH_ITEM, got, bad), 0);
+	for (size_t i = 0; i < ITEMS; i++) {
+		int rc = memsrc_read(m, pass, at[i], want + i * EACH_ITEM, EACH_ITEM);
+
+		lost += rc != 0;
+		wrong += bad[i] != (rc != 0) ||
+			 memcmp(got + i * EACH_ITEM, want + i * EACH_ITEM, EACH_ITEM) != 0;
+	}
+	CHECK_INT(wrong, 0);
+	CHECK(lost > 1000 && lost < ITEMS / 2 + ITEMS / 8);
+}
+
+TEST(live_gathers_what_reads_give)
+{
+	struct fixture f;
+
+	fixture_start(&f);
+	{
+		_memsrc_ m = open_or_skip(f.pid);
+		uint64_t at = addr(f.checkered), x;
+		bool bad;
+
+		check_gather(m, &f, PASS_BOOKS);
+		check_gather(m, &f, PASS_DISCOVER);
+		memsrc_live_force_procmem(m);
+		memsrc_flush(m);
+		check_gather(m, &f, PASS_BOOKS);
+		CHECK_INT(memsrc_gather(m, PASS_BOOKS, &at, 0, 8, &x, &bad), 0);
+		CHECK_INT(memsrc_gather(m, PASS_BOOKS, &at, 1, 0, &x, &bad), -EINVAL);
+		CHECK_INT(memsrc_gather(m, PASS_BOOKS, &at, 1, MEMSRC_GATHER_EACH + 1, &x, &bad),
+			  -EINVAL);
+		fixture_kill(&f);
+		CHECK_INT(memsrc_gather(m, PASS_BOOKS, &at, 1, 8, &x, &bad), -ESRCH);
+	}
+	fixture_stop(&f);
+}
+
 /* The middle one of three untouched pages, which `spoil` makes one that must not count as zeros. */
 static void check_middle_unknown(bool (*spoil)(uint8_t *page, size_t size))
 {

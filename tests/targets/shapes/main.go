@@ -137,8 +137,10 @@ func main() {
 	records, _ := runtime.MemProfile(nil, true)
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s) // also empties the caches, so that its figures are exact
-	fmt.Printf("{\"pid\":%d,\"shape\":%q,\"n\":%d,\"heap_alloc\":%d,\"heap_inuse\":%d,\"next_gc\":%d,\"buckhash_sys\":%d,\"records\":%d,\"goroutines\":%d}\n",
-		os.Getpid(), os.Args[1], n, s.HeapAlloc, s.HeapInuse, s.NextGC, s.BuckHashSys, records, runtime.NumGoroutine())
+	say := []byte(fmt.Sprintf("{\"pid\":%d,\"shape\":%q,\"n\":%d,\"heap_alloc\":%d,\"heap_inuse\":%d,\"next_gc\":%d,\"buckhash_sys\":%d,\"records\":%d,\"goroutines\":%d}\n",
+		os.Getpid(), os.Args[1], n, s.HeapAlloc, s.HeapInuse, s.NextGC, s.BuckHashSys, records, runtime.NumGoroutine()))
+	// to the scheduler no system call: nobody else gets the P meanwhile
+	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&say[0])), uintptr(len(say)))
 	if os.Args[1] == "unswept" {
 		hold()
 	} else {
