@@ -33,8 +33,8 @@ endif
 MAKEFLAGS += --no-builtin-rules
 
 # What has to be on the machine, and the one command that brings it (Debian's names).
-DEB_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev libjansson-dev
-LIBS_PC := libbpf libdw libelf zlib jansson
+DEB_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev libjansson-dev libseccomp-dev
+LIBS_PC := libbpf libdw libelf zlib jansson libseccomp
 
 goals := $(if $(MAKECMDGOALS),$(MAKECMDGOALS),all)
 ifneq ($(filter-out clean help deps demo check check-kernels format install-deps,$(goals)),)

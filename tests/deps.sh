@@ -32,6 +32,7 @@ build() {
 	want libdw-dev library libdw
 	want zlib1g-dev library zlib
 	want libjansson-dev library jansson
+	want libseccomp-dev library libseccomp
 }
 demo() {
 	build

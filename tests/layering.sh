@@ -28,6 +28,7 @@ owners='
 (gelf|libelf|dwarf|elfutils/.*)\.h                                              binary
 (bpf/.*|linux/bpf)\.h                                                           event
 argp\.h                                                                         cli
+seccomp\.h                                                                      base
 '
 # Pure folders, and headers that do I/O.
 pure='model in out'

@@ -124,9 +124,12 @@ static int capture(const struct args *a)
 		return CLI_USAGE;
 	}
 	report_init(&r);
+	cli_shed(RIGHTS_SAVE);
 	rc = target_open(&a->targets.t.v.v[0], &m, &e);
-	if (!rc)
+	if (!rc) {
+		cli_shed_opened(m, RIGHTS_SAVE);
 		rc = save(a, m, &r, &e);
+	}
 	if (rc)
 		code = cli_fail(rc, &e);
 	else if (a->report)

@@ -17,6 +17,7 @@
 #include "observe/observe.h"
 #include "out/text_report.h"
 #include "session/cache_store.h"
+#include "source/rights.h"
 #include "source/targets.h"
 
 enum cli_exit {
@@ -138,6 +139,18 @@ extern const struct argp cli_target_argp;
 
 /* CLI_OK when there is a target; else the exit code, with the message printed. */
 int cli_targets_check(const struct cli_targets *t, const char *command);
+
+/* ---- privileges of one-shot commands; extra: RIGHTS_SAVE, or 0 */
+
+/* Once all is parsed: keeps the capabilities for opening and reading, and takes on the filter of
+ * system calls. Without either the command goes on: they protect, nothing depends on them. */
+void cli_shed(unsigned int extra);
+
+/* m is the last that is opened: keeps those for reading it; none for a capture. */
+void cli_shed_opened(const struct memsrc *m, unsigned int extra);
+
+/* All is done but printing: keeps none. */
+void cli_shed_all(void);
 
 /* ---- report, as capture uses it */
 

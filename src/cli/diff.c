@@ -103,6 +103,7 @@ struct side {
 	char name[256];	    /* as it is called in what is printed */
 	report_vec reports; /* a file may hold several */
 	size_t pick;
+	bool last; /* to be opened: nothing is after it */
 };
 
 static void side_free(struct side *s)
@@ -183,6 +184,8 @@ static int look(struct side *s, struct err *e)
 
 	if (rc)
 		return rc;
+	if (s->last)
+		cli_shed_opened(m, 0);
 	rc = collect_once(m, s->cache, &co, &r, e);
 	if (!rc)
 		rc = vec_push(&s->reports, r);
@@ -323,7 +326,7 @@ static int compare(const struct args *a, const struct side s[2])
 static int diff(const struct args *a)
 {
 	struct side s[2] = { { .cache = a->cache.store.go }, { .cache = a->cache.store.go } };
-	int rc = 0, code = CLI_OK;
+	int rc = 0, code = CLI_OK, loaded = 0;
 	struct err e = { 0 };
 
 	if (is_stdin(&a->targets.t.v.v[0]) && is_stdin(&a->targets.t.v.v[1])) {
@@ -333,8 +336,10 @@ static int diff(const struct args *a)
 	/* a live process comes last: its snapshot is "now" */
 	for (int live = 0; live < 2; live++)
 		for (int i = 0; i < 2 && !rc; i++)
-			if ((a->targets.t.v.v[i].file == NULL) == live)
+			if ((a->targets.t.v.v[i].file == NULL) == live) {
+				s[i].last = ++loaded == 2;
 				rc = load(&s[i], &a->targets.t.v.v[i], &e);
+			}
 	if (rc)
 		code = cli_fail(rc, &e);
 	else if (!pick(&s[0], &s[1], a->of) || !pick(&s[1], &s[0], a->of))
@@ -360,6 +365,7 @@ int cmd_diff(int argc, char **argv)
 		code = CLI_GONE;
 	} else {
 		cli_cache_open(&a.cache);
+		cli_shed(0);
 		code = diff(&a);
 		cli_cache_close(&a.cache);
 	}

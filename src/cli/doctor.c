@@ -192,6 +192,7 @@ int cmd_doctor(int argc, char **argv)
 	if (uname(&u))
 		memset(&u, 0, sizeof(u));
 	rc = doctor_check(&d);
+	cli_shed_all();
 	if (rc)
 		code = cli_fail(rc, NULL);
 	else

@@ -159,6 +159,8 @@ static int report_all(const struct args *a)
 			log_debug("%s", e.text); /* ended since, or a kernel thread */
 			continue;
 		}
+		if (!rc && i + 1 == a->targets.t.v.n)
+			cli_shed_opened(m, 0);
 		code = rc ? cli_fail(rc, &e) : look(&p, m, a->cache.store.go, &stop);
 		memsrc_close(m);
 		if (stop)
@@ -188,6 +190,7 @@ int cmd_report(int argc, char **argv)
 		code = cli_targets_check(&a.targets, "report");
 	if (!code && !a.schema) {
 		cli_cache_open(&a.cache);
+		cli_shed(0);
 		code = report_all(&a);
 		cli_cache_close(&a.cache);
 	}

@@ -2,7 +2,7 @@
 #include "doctor/doctor.h"
 
 static doctor_fn *const checks[] = { doctor_processes, doctor_cgroups, doctor_probes,
-				     doctor_capabilities };
+				     doctor_capabilities, doctor_kept };
 
 int doctor_add(struct doctor *d, const char *area, const char *name, struct doctor_row **out)
 {

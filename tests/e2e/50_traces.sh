@@ -10,6 +10,9 @@ name=fixture-cgo-stripped
 [ -x "$T/$name" ] || name=plain
 
 start $name
+# Where some process of the host has a userfaultfd, smaps tells whether the target has: once.
+smaps=0
+[[ $(cat /sys/kernel/slab/userfaultfd_ctx_cache/objects 2>/dev/null) == 0* ]] || smaps=1
 for args in "report --pid $TPID" "report --pid $TPID --json" "capture --pid $TPID -o $TMP/c" "doctor"; do
 	# shellcheck disable=SC2086
 	unshare --net strace -f -y -s 200 -o "$TMP/trace" "$RSSCOPE" $args >"$TMP/out" 2>"$TMP/err"
@@ -22,12 +25,12 @@ for args in "report --pid $TPID" "report --pid $TPID --json" "capture --pid $TPI
 	grep -E 'open(at)?\([^)]*/proc/[0-9]+[^)]*O_(WRONLY|RDWR)' "$TMP/trace" >"$TMP/bad" && fail "$args: $(head -n 3 "$TMP/bad")"
 	# Between the brackets.
 	if [[ $args == report* ]]; then
-		awk '/open.*"(smaps_rollup|statm)"/ { n++; last = NR; if (n == 1) first = NR }
+		awk -v pid="$TPID" -v smaps=$smaps '$0 ~ "pread64\\([0-9]+</proc/" pid "/(smaps_rollup|statm)>.*, 0\\)" { n++; last = NR; if (n == 1) first = NR }
 			{ line[NR] = $0 }
 			END {
-				if (n < 2) { print "smaps_rollup or statm is opened " n " times, want before and after"; exit 1 }
+				if (n < 2) { print "smaps_rollup or statm is read " n " times, want before and after"; exit 1 }
 				for (i = first + 1; i < last; i++)
-					if (line[i] ~ /open(at)?\(.*\/smaps"/ || line[i] ~ /"smaps"/) { print line[i]; exit 1 }
+					if (line[i] ~ /open(at)?\(.*\/smaps"/ || line[i] ~ /"smaps"/) { if (smaps-- > 0) continue; print line[i]; exit 1 }
 			}' "$TMP/trace" >"$TMP/bad" || fail "$args: $(head -n 3 "$TMP/bad")"
 	fi
 done

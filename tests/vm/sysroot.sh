@@ -7,7 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/apt.sh"
 dir=$1 arch=$2
-packages=(libbpf-dev libelf-dev libelf1 libdw-dev libdw1 zlib1g-dev zlib1g libjansson-dev libjansson4
+packages=(libbpf-dev libelf-dev libelf1 libdw-dev libdw1 zlib1g-dev zlib1g libjansson-dev libjansson4 libseccomp-dev libseccomp2
 	liblzma-dev liblzma5 libbz2-dev libbz2-1.0 jq libjq1 libonig5 libc6 busybox-static)
 
 [ "$(cat "$dir/.packages" 2>/dev/null)" != "${packages[*]}" ] || exit 0

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a one-shot command gives up: doctor says what is kept. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/sandbox.h"
+
+static void keep(unsigned int when)
+{
+	int rc = rights_shed(when);
+
+	if (rc)
+		log_debug("capabilities stay as they are: %s", strerror(-rc));
+}
+
+static void enter_filter(void)
+{
+	struct err e = { 0 };
+
+	if (sandbox_enter(sandbox_wanted(), &e) && e.text[0])
+		log_debug("%s", e.text);
+}
+
+void cli_shed(unsigned int extra)
+{
+	keep(RIGHTS_OPEN | RIGHTS_READ | extra);
+	enter_filter();
+}
+
+void cli_shed_all(void)
+{
+	keep(0);
+	enter_filter();
+}
+
+void cli_shed_opened(const struct memsrc *m, unsigned int extra)
+{
+	/* A core names files of this machine. */
+	keep(memsrc_kind(m) == MEMSRC_CAPTURE ? extra : RIGHTS_READ | extra);
+}
