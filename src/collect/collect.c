@@ -117,7 +117,7 @@ static int read_pages(struct look *k)
 			end = k->maps.vma.v[i].end;
 	/* the kernel maps libraries and stacks at the top: leave room for what comes while we look
 	 */
-	end = end < (1ULL << 47) - (1 << 20) ? (1ULL << 47) - 4096 : end;
+	end = end < (1ULL << 47) - (1 << 20) ? (1ULL << 47) - memsrc_page_size(k->m) : end;
 	r = memsrc_pages(k->m, 0, 0, end, &all);
 	for (size_t i = 0; i < all.n && !r; i++) {
 		uint64_t at = all.v[i].start;
