@@ -34,7 +34,7 @@ static int print(struct memsrc *m, struct err *e)
 {
 	struct json_stream json;
 	struct report r;
-	int rc = collect_report(m, &(struct collect_opts){ 0 }, &r, e);
+	int rc = collect_once(m, NULL, &(struct collect_opts){ 0 }, &r, e);
 
 	json_begin(&json, stdout, "test");
 	if (!rc)
