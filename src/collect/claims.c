@@ -97,6 +97,8 @@ static void judge(const struct look *k, const struct vma *v, struct verdict *d)
 		d->cat = v->flags & VMA_X   ? CAT_BINARY_TEXT
 			 : v->flags & VMA_W ? CAT_BINARY_DATA
 					    : CAT_BINARY_RODATA;
+	else if (vma_is_device(v))
+		d->cat = CAT_DEVICE;
 	else if (vma_is_shm(v))
 		d->cat = CAT_SHM;
 	else if (vma_is_lib(v)) /* also from a root file system in memory */
@@ -286,6 +288,42 @@ static int claim_copied_text(struct look *k)
 	return 0;
 }
 
+/*
+ * Copy-on-write: anonymous pages in a private mapping of a file, a memfd, tmpfs. A core does not
+ * tell whose its pages are.
+ */
+static int claim_copies(struct look *k)
+{
+	bool is_core = memsrc_kind(k->m) == MEMSRC_CORE;
+	int r = 0;
+
+	for (size_t i = 0; i < k->maps.vma.n && !is_core && !r; i++) {
+		const struct vma *v = &k->maps.vma.v[i];
+		struct verdict d;
+		uint32_t row;
+
+		if (!v->inode || (v->flags & VMA_SHARED) || vma_outside_rss(v, true))
+			continue;
+		judge(k, v, &d);
+		if (d.cat != CAT_FILES && d.cat != CAT_SHM)
+			continue;
+		for (size_t p = range_lower(k->pages.v, k->pages.n, v->start);
+		     p < k->pages.n && k->pages.v[p].start < v->end && !r; p++) {
+			const struct range *g = &k->pages.v[p];
+
+			if (g->flags & (PAGE_FILE | PAGE_ZERO))
+				continue;
+			r = ledger_row_of(&k->ledger, CAT_NATIVE_COPIES, &d.id, &row);
+			if (!r)
+				r = ledger_claim(&k->ledger, LEVEL_OBJECT,
+						 g->start > v->start ? g->start : v->start,
+						 g->end < v->end ? g->end : v->end, row,
+						 METHOD_MEASURED, 0);
+		}
+	}
+	return r;
+}
+
 int look_claim_vmas(struct look *k)
 {
 	int r = session_find_tmpfs(k->s);
@@ -296,6 +334,8 @@ int look_claim_vmas(struct look *k)
 		r = claim_exe(k);
 	if (!r)
 		r = claim_libs(k);
+	if (!r)
+		r = claim_copies(k);
 	return r ? r : claim_copied_text(k);
 }
 

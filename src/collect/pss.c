@@ -6,20 +6,24 @@
  */
 #include "collect/pss.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct line {
 	uint64_t start, end;
 };
 
+/* Not by sscanf, which takes the length of all that follows: smaps may be megabytes. */
 static bool mapping_line(const char *l, struct line *out)
 {
-	int n = 0;
+	char *p;
 
-	return sscanf(l, "%" SCNx64 "-%" SCNx64 " %n", &out->start, &out->end, &n) == 2 && n > 0 &&
-	       out->start < out->end && strchr("rwxsp-", l[n]);
+	out->start = strtoull(l, &p, 16);
+	if (p == l || *p != '-')
+		return false;
+	l = p + 1;
+	out->end = strtoull(l, &p, 16);
+	return p != l && *p == ' ' && out->start < out->end && p[1] && strchr("rwxsp-", p[1]);
 }
 
 /* The heap, its books and malloc's share mappings with others by nature. */
@@ -80,12 +84,12 @@ int collect_pss(struct look *k)
 	if (r)
 		return report_missing(k->r, "ledger[].pss", "", "smaps: %s", strerror(-r));
 	for (const char *l = t.p; l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL) {
-		uint64_t v;
+		struct line next;
 
-		if (mapping_line(l, &m))
-			continue;
-		if (m.end && !strncmp(l, "Pss:", 4) && sscanf(l + 4, "%" SCNu64, &v) == 1)
-			post(k, &m, v * 1024, poisoned);
+		if (mapping_line(l, &next))
+			m = next;
+		else if (m.end && !strncmp(l, "Pss:", 4))
+			post(k, &m, strtoull(l + 4, NULL, 10) * 1024, poisoned);
 	}
 	for (int c = 0; c < CAT_COUNT; c++)
 		if (poisoned[c])

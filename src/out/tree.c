@@ -196,9 +196,11 @@ static bool wants_rows(const struct tree *t, const struct node *nd)
 	case CAT_NATIVE_MALLOC_RETAINED:
 	case CAT_NATIVE_STACKS:
 	case CAT_NATIVE_MMAP:
+	case CAT_NATIVE_COPIES:
 	case CAT_LIBS:
 	case CAT_FILES:
 	case CAT_SHM:
+	case CAT_DEVICE:
 	case CAT_GO_THREAD_STACKS:
 	case CAT_OBSERVER:
 		return true;

@@ -217,6 +217,13 @@ bool vma_is_private_anon(const struct vma *v)
 		starts_with(v->name, "[anon:"));
 }
 
+bool vma_is_device(const struct vma *v)
+{
+	if (!v->inode)
+		return false;
+	return starts_with(v->name, "/dmabuf:") || (v->name[0] && !strchr("/([", v->name[0]));
+}
+
 bool vma_outside_rss(const struct vma *v, bool file)
 {
 	const char *n = v->name;

@@ -50,6 +50,10 @@ static inline bool vma_is_anon(const struct vma *v)
 /* Private memory of the process's own, by whatever name: not [vdso] and the like. */
 bool vma_is_private_anon(const struct vma *v);
 
+/* Memory of the kernel or a driver: files without a path, on sockfs ("socket:[1]", a packet ring)
+ * and anon_inodefs ("anon_inode:[perf_event]"), and dma-buf. Not the page cache's. */
+bool vma_is_device(const struct vma *v);
+
 /*
  * Mappings whose pages the kernel does not count as RSS: [vsyscall], hugetlbfs, device memory under
  * /dev (not /dev/shm, /dev/zero, memfd). [vvar…] has pages that count on newer kernels (seen on

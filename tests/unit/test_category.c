@@ -29,9 +29,11 @@ TEST(category_names_are_a_contract)
 		"native/malloc/retained",
 		"native/stacks",
 		"native/mmap",
+		"native/copies",
 		"libs",
 		"files",
 		"shm",
+		"device",
 		"observer",
 		"unknown",
 	};

@@ -161,3 +161,24 @@ TEST(maps_mark_files_that_have_code)
 	for (size_t i = 2; i < m.vma.n; i++)
 		CHECK(!m.vma.v[i].has_code);
 }
+
+TEST(maps_device_memory_is_no_file)
+{
+	static const struct {
+		const char *name;
+		bool device;
+	} t[] = {
+		{ "socket:[12345]", true },	 { "anon_inode:[perf_event]", true },
+		{ "anon_inode:bpf-map", true },	 { "/dmabuf:gpu", true },
+		{ "/tmp/socket:[1]", false },	 { "(unreachable)/a", false },
+		{ "/memfd:x (deleted)", false }, { "", false },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct vma v = { .start = 4096, .end = 8192, .inode = 1, .name = t[i].name };
+
+		CHECK_INT(vma_is_device(&v), t[i].device);
+		v.inode = 0;
+		CHECK(!vma_is_device(&v));
+	}
+}

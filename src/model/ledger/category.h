@@ -28,9 +28,11 @@
 	X(NATIVE_MALLOC_RETAINED, "native/malloc/retained", "freed, kept by malloc")               \
 	X(NATIVE_STACKS, "native/stacks", "main stack, C threads")                                 \
 	X(NATIVE_MMAP, "native/mmap", "anonymous mappings")                                        \
+	X(NATIVE_COPIES, "native/copies", "private copies of file pages")                          \
 	X(LIBS, "libs", "shared libraries, loader, TLS")                                           \
 	X(FILES, "files", "mapped files")                                                          \
 	X(SHM, "shm", "shared memory, memfd, tmpfs")                                               \
+	X(DEVICE, "device", "kernel memory: rings, drivers")                                       \
 	X(OBSERVER, "observer", "left by our own probes")                                          \
 	X(UNKNOWN, "unknown", "no rule claims it")
 
