@@ -84,7 +84,17 @@ static int on_sample(void *ctx, uint64_t now)
 	w->sample.at_ns = now + (uint64_t)(w->a->o.interval * 1e9);
 	if (outlet_full(&w->outlet))
 		return 0;
-	r = watch_put_sample(w, now);
+	r = fold_flush(&w->fold, &w->text, now, &w->outlet.out);
+	if (!r)
+		r = watch_put_sample(w, now);
+	return r ? r : outlet_flush(&w->outlet);
+}
+
+static int on_folded(void *ctx, uint64_t now)
+{
+	struct watch *w = ctx;
+	int r = fold_flush(&w->fold, &w->text, now, &w->outlet.out);
+
 	return r ? r : outlet_flush(&w->outlet);
 }
 
@@ -131,6 +141,7 @@ static int on_ring(void *ctx, struct loop_budget *budget)
 		r = book_losses(w);
 	if (w->ended)
 		end(w, "exit");
+	w->folded.at_ns = fold_due(&w->fold);
 	if (!r)
 		r = outlet_flush(&w->outlet);
 	return r ? r : b.spent;
@@ -207,6 +218,8 @@ static int wait_open(struct watch *w, struct err *e)
 		r = loop_add_timer(&w->loop, &w->deadline);
 	if (!r)
 		r = loop_add_timer(&w->loop, &w->stuck);
+	if (!r)
+		r = loop_add_timer(&w->loop, &w->folded);
 	return r ? r : loop_add_stream(&w->loop, &w->ring);
 }
 
@@ -291,6 +304,8 @@ static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
 	if (!r)
 		r = stream(w);
 	if (!r)
+		r = fold_flush(&w->fold, &w->text, mono_ns(), &w->outlet.out);
+	if (!r)
 		r = watch_put_end(w);
 	if (!r && !w->a->no_report && !w->abandoned)
 		r = watch_report(w, e);
@@ -300,6 +315,7 @@ static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
 
 static void watch_free(struct watch *w)
 {
+	fold_free(&w->fold);
 	outlet_close(&w->outlet);
 	loop_close(&w->loop);
 	close_fd(&w->signals.fd);
@@ -326,6 +342,8 @@ int watch_process(struct memsrc *m, const struct watch_opts *o, struct watch_res
 	w.sample = (struct loop_timer){ 0, on_sample, &w };
 	w.deadline = (struct loop_timer){ 0, on_deadline, &w };
 	w.stuck = (struct loop_timer){ 0, on_stuck, &w };
+	w.folded = (struct loop_timer){ 0, on_folded, &w };
+	w.folds = !o->o.json && !o->each && !o->gctrace;
 	w.ring = (struct loop_stream){ .fd = -1,
 				       .every_ns = EV_POLL_MS * (uint64_t)MS,
 				       .items = BATCH,

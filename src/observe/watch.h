@@ -13,6 +13,7 @@ struct watch_opts {
 	bool no_report;
 	bool pss;     /* in reports */
 	bool gctrace; /* GC cycles only, as the runtime prints them */
+	bool each;    /* event has its line, in text too; else as fold.h has it */
 	bool live;    /* print what is known to be mapped at the end */
 };
 

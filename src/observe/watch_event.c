@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "observe/watch_impl.h"
 
@@ -21,6 +22,10 @@ static int note_lost(struct watch *w, const struct event *e)
 	w->lost.v[e->cpu] = e->lost;
 	if (!n)
 		return 0;
+	if (w->folds) {
+		fold_lost(&w->fold, n, mono_ns());
+		return 0;
+	}
 	return w->a->o.json ? watch_json_lost(&w->text.seen.clock, e, n, &w->outlet.out)
 			    : watch_text_lost(&w->text, e, n, &w->outlet.out);
 }
@@ -96,8 +101,22 @@ static int put_program(struct watch *w, const struct program *t, const struct ev
 		.no_gc = t->go.bin && w->a->o.groups & EV_GC ? t->no_gc : "",
 	};
 
+	/* of children as many as there is room for: there may be thousands */
+	if (w->folds && e->tgid != (uint32_t)memsrc_pid(w->t.m) && !fold_direct(&w->fold))
+		return 0;
+	if (w->folds && fold_flush(&w->fold, &w->text, mono_ns(), &w->outlet.out))
+		return -ENOMEM;
 	return w->a->o.json ? watch_json_exec(&w->text.seen.clock, &x, &w->outlet.out)
 			    : watch_text_exec(&w->text, &x, &w->outlet.out);
+}
+
+static int put_line(struct watch *w, const struct event *e, const struct frame *frames, size_t n)
+{
+	if (w->a->o.json)
+		return watch_json_event(&w->text.seen, e, frames, n, &w->outlet.out);
+	if (w->folds)
+		return fold_event(&w->fold, &w->text, e, frames, n, mono_ns(), &w->outlet.out);
+	return watch_text_event(&w->text, e, frames, n, &w->outlet.out);
 }
 
 /* `t` may be NULL: nothing is known of the process. */
@@ -110,8 +129,7 @@ static int put_event(struct watch *w, const struct event *e, const struct progra
 	if (t && t->names)
 		n = symbolizer_event(t->names, e, frames);
 	if (!r)
-		r = w->a->o.json ? watch_json_event(&w->text.seen, e, frames, n, &w->outlet.out)
-				 : watch_text_event(&w->text, e, frames, n, &w->outlet.out);
+		r = put_line(w, e, frames, n);
 	if (!r && event_kind(e) == KIND_EXEC && t)
 		r = put_program(w, t, e);
 	return r;

@@ -7,6 +7,7 @@
 #define RSSCOPE_OBSERVE_WATCH_IMPL_H
 
 #include "observe/bracket.h"
+#include "observe/fold.h"
 #include "observe/follow.h"
 #include "observe/outlet.h"
 #include "observe/sample.h"
@@ -22,12 +23,14 @@ struct watch {
 	struct memsrc *own; /* of what the target has become by an exec; t.m is it then */
 	struct ev *ev;
 	struct watch_text text;
+	bool folds; /* text for people, bounded */
+	struct fold fold;
 	struct sampler sampler;
 	struct bracket bracket;
 	struct loop loop;
 	struct outlet outlet;
 	struct loop_fd signals, pidfd;
-	struct loop_timer sample, deadline, stuck;
+	struct loop_timer sample, deadline, stuck, folded;
 	struct loop_stream ring;
 	uint64_t losses_ns;   /* when they were booked last */
 	uint64_t patience_ns; /* for a reader that takes nothing, after the end */

@@ -140,6 +140,24 @@ int watch_text_event(struct watch_text *w, const struct event *e, const struct f
 int watch_text_sample(struct watch_text *w, const struct watch_sample *s, struct text *out);
 /* `n` events of that CPU are missing between its last event and this one. */
 int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, struct text *out);
+
+/* Calls of one stack, told together. */
+struct watch_calls {
+	int kind;    /* enum event_kind */
+	int error;   /* errno of all of them, 0: they worked */
+	uint64_t ns; /* CLOCK_MONOTONIC */
+	uint64_t count, bytes;
+	const char *caller; /* as watch_text_by gives it; may be NULL */
+};
+int watch_text_calls(struct watch_text *w, const struct watch_calls *c, struct text *out);
+/* The caller alone, as at the end of a call's line. */
+int watch_text_by(const struct watch_text *w, const struct frame *f, size_t n, struct text *out);
+/* "  (96 more)" and the end of the line. */
+int watch_text_more(uint64_t n, struct text *out);
+/* Events that have no line of their own; events that are lost, on whichever CPU. */
+int watch_text_rest(struct watch_text *w, uint64_t now_ns, uint64_t n, uint64_t bytes,
+		    struct text *out);
+int watch_text_gap(struct watch_text *w, uint64_t now_ns, uint64_t n, struct text *out);
 int watch_text_exec(struct watch_text *w, const struct watch_exec *x, struct text *out);
 int watch_text_child(struct watch_text *w, const struct watch_child *c, struct text *out);
 int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out);

@@ -246,6 +246,78 @@ int watch_text_event(struct watch_text *w, const struct event *e, const struct f
 	return r ? r : text_add(out, "\n", 1);
 }
 
+/* ---- events that are told together */
+
+/* "5,151" */
+static const char *grouped(char buf[32], uint64_t n)
+{
+	char digits[24];
+	size_t k = snprintf(digits, sizeof(digits), "%" PRIu64, n), at = 0;
+
+	for (size_t i = 0; i < k; i++) {
+		if (i && !((k - i) % 3))
+			buf[at++] = ',';
+		buf[at++] = digits[i];
+	}
+	buf[at] = 0;
+	return buf;
+}
+
+int watch_text_calls(struct watch_text *w, const struct watch_calls *c, struct text *out)
+{
+	const char *error = c->error ? strerrorname_np(c->error) : NULL;
+	char n[32], bytes[32];
+	int r = begin(w, c->ns, event_kind_name(c->kind), out);
+
+	if (!r && c->bytes)
+		r = text_printf(out, "%10s in %s calls",
+				watch_text_size(w, bytes, sizeof(bytes), c->bytes),
+				grouped(n, c->count));
+	else if (!r)
+		r = text_printf(out, "%10s %s calls", "", grouped(n, c->count));
+	if (!r && c->error)
+		r = text_printf(out, "  failed: %s", error ? error : "?");
+	if (!r && c->caller)
+		r = text_printf(out, "%s", c->caller);
+	return r ? r : text_add(out, "\n", 1);
+}
+
+int watch_text_by(const struct watch_text *w, const struct frame *f, size_t n, struct text *out)
+{
+	return watch_text_caller(w, f, n, out);
+}
+
+int watch_text_more(uint64_t n, struct text *out)
+{
+	char buf[32];
+
+	return text_printf(out, "  (%s more)\n", grouped(buf, n));
+}
+
+int watch_text_rest(struct watch_text *w, uint64_t now_ns, uint64_t n, uint64_t bytes,
+		    struct text *out)
+{
+	char count[32], size[32];
+	int r;
+
+	w->pid = 0;
+	r = begin(w, now_ns, "others", out);
+	if (!r)
+		r = text_printf(out, "%10s in %s events",
+				watch_text_size(w, size, sizeof(size), bytes), grouped(count, n));
+	return r ? r : text_printf(out, " (--events LIST shows each)\n");
+}
+
+int watch_text_gap(struct watch_text *w, uint64_t now_ns, uint64_t n, struct text *out)
+{
+	char count[32];
+	int r;
+
+	w->pid = 0;
+	r = begin(w, now_ns, "lost", out);
+	return r ? r : text_printf(out, "%10s  events are missing here\n", grouped(count, n));
+}
+
 /* ---- the rest of the stream */
 
 int watch_text_start(struct watch_text *w, const struct watch_start *s, struct text *out)

@@ -48,7 +48,7 @@ equal "callers of others" "$(events gc 'select(.trigger != "forced") | .caller /
 
 # Text of the same: a line each, none too wide.
 start gcloop -auto -cycles 10 -depth 16
-watch "$TPID" --no-report --no-mappings
+watch "$TPID" --no-report --events gc,rss,threads
 ask go
 close_stdin
 watched

@@ -50,6 +50,19 @@ equal "exit after SIGINT" $RC 0
 few_lines "$WOUT"
 equal "why" "$(events end .why)" signal
 
+# For people: ten lines a second or so of hundreds of thousands of events; each when they are asked for.
+watch "$TPID" --no-report --duration 2
+watched
+before_end "text is bounded"
+equal "exit of watch for people" $RC 0
+seconds=$(sed -nE 's/^watched for ([0-9]+)\..*/\1/p' "$WOUT")
+between "lines for people" 3 "$(wc -l <"$WOUT")" $((10 * (seconds + 2)))
+grep -qE ' munmap .* [0-9,]+,[0-9]{3} calls  failed: EINVAL' "$WOUT" || fail "calls of one stack are no line: $(head -n 5 "$WOUT")"
+watch "$TPID" --no-report --duration 1 --events mappings
+watched
+[ "$(grep -c ' munmap ' "$WOUT")" -gt 1000 ] || fail "--events does not give each"
+rm -f "$WOUT"
+
 # Nobody reads: the pipe is full at once. A deadline passes; a signal then ends it without what could
 # not be written.
 mkfifo "$TMP/pipe"

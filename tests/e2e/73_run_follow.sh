@@ -58,4 +58,35 @@ equal "children without --follow" "$(events report '.reports[0].run | has("child
 equal "forks told without --follow" "$(events fork .followed | sort -u)" false
 equal "events of others" "$(jq -r "select(.tid and .type != \"fork\") | .pid" "$WOUT" | sort -u | wc -l)" 1
 equal "reports without --follow" "$(events report '.reports[0].target.comm' | sort -u)" sh
+# Asked twice: each report of a child is one of its own.
+cat >"$TMP/keeper" <<'END'
+$T/run -mib 8 -ms 60000 >/dev/null 2>&1 &
+echo $! >$TMP/pid
+wait
+END
+rm -f "$TMP/pid"
+"$RSSCOPE" run --follow --json -o "$TMP/asked" -- sh "$TMP/keeper" 2>"$TMP/err" &
+RUN=$!
+CHILDREN+=("$RUN")
+asked() { # FILTER: of each report of the child
+	jq -r "select(.reports) | .reports[] | select(.target.pid == $LEFT) | $1" "$TMP/asked"
+}
+for ((i = 0; i < 100; i++)); do
+	[ -s "$TMP/pid" ] && [ "$(cat "/proc/$(cat "$TMP/pid")/comm")" = run ] && break
+	sleep 0.1
+done
+LEFT=$(cat "$TMP/pid")
+CHILDREN+=("$LEFT")
+for n in 1 2; do
+	kill -USR1 "$RUN"
+	for ((i = 0; i < 100; i++)); do
+		[ "$(asked .time | wc -l)" -ge $n ] && break
+		sleep 0.1
+	done
+done
+equal "reports of the child" "$(asked .time | wc -l)" 2
+equal "their times" "$(asked .time | sort -u | wc -l)" 2
+equal "their costs" "$(asked .cost.wall_ns | sort -u | wc -l)" 2
+stop "$LEFT"
+wait "$RUN"
 finish "children of a shell under run"
