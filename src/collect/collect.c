@@ -436,7 +436,7 @@ int collect_once(struct memsrc *m, struct go_cache *c, const struct collect_opts
 
 	if (e)
 		*e = (struct err){ 0 };
-	r = session_open(m, c, &s, e);
+	r = session_open(m, NULL, c, &s, e);
 	if (r) {
 		report_init(out);
 		r = explain(m, r, e);

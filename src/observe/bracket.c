@@ -19,7 +19,7 @@ void bracket_first(struct bracket *b, pid_t pid, struct go_cache *c)
 	int r = memsrc_open_live(pid, &b->m, &e);
 
 	if (!r)
-		r = session_open(b->m, c, &b->session, &e);
+		r = session_open(b->m, NULL, c, &b->session, &e);
 	if (!r) {
 		r = collect_report(&b->session, &co, &b->first, &e);
 		if (r)

@@ -33,7 +33,7 @@ static int keep_open(struct run_snapshot *s)
 	close_session(s);
 	r = memsrc_open_live(s->pid, &s->m, &s->err);
 	if (!r)
-		r = session_open(s->m, s->cache, &s->session, &s->err);
+		r = session_open(s->m, NULL, s->cache, &s->session, &s->err);
 	if (r)
 		close_session(s);
 	return r;

@@ -321,7 +321,7 @@ static int open_files(struct session *s, struct err *e)
 
 	if (r)
 		return r;
-	if (files_open_exe(s->m, NULL, &s->maps, s->id.exe, &s->bin, &s->bias, &s->no_bin))
+	if (files_open_exe(s->m, s->shelf, &s->maps, s->id.exe, &s->bin, &s->bias, &s->no_bin))
 		s->bin = NULL;
 	r = libs_add(&s->libs, s->m, &s->maps, s->id.exe);
 	if (!r)
@@ -331,12 +331,13 @@ static int open_files(struct session *s, struct err *e)
 	return r;
 }
 
-int session_open(struct memsrc *m, struct go_cache *c, struct session *s, struct err *e)
+int session_open(struct memsrc *m, struct shelf *shelf, struct go_cache *c, struct session *s,
+		 struct err *e)
 {
 	uint64_t wall = mono_ns(), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int r;
 
-	*s = (struct session){ .m = m, .cache = c };
+	*s = (struct session){ .m = m, .cache = c, .shelf = shelf, .libs.shelf = shelf };
 	r = read_identity(s, e);
 	if (!r)
 		r = open_files(s, e);
@@ -349,7 +350,7 @@ int session_open(struct memsrc *m, struct go_cache *c, struct session *s, struct
 
 void session_close(struct session *s)
 {
-	bin_close(s->bin);
+	shelf_put(s->shelf, s->bin, s->m);
 	libs_free(&s->libs);
 	maps_free(&s->maps);
 	vec_free(&s->tmpfs);

@@ -45,6 +45,7 @@ struct session_go {
 struct session {
 	struct memsrc *m;	/* borrowed */
 	struct go_cache *cache; /* borrowed, may be NULL */
+	struct shelf *shelf;	/* likewise; NULL: binaries of its own */
 	struct session_identity id;
 	struct bin *bin; /* the executable; NULL: no_bin tells why */
 	uint64_t bias;
@@ -63,10 +64,13 @@ struct session {
 };
 
 /*
- * Opens a session of the process behind m, which outlives it. 0; -ESRCH: it has ended; -EACCES,
- * -EPERM, other -errno. Parts that are not to be had are no failure. session_close in any case.
+ * Opens a session of the process behind m, which outlives it, with its binaries on a shelf that
+ * other sessions share (NULL: on one of its own), which outlives it, too. 0; -ESRCH: it has ended;
+ * -EACCES, -EPERM, other -errno. Parts that are not to be had are no failure. session_close in any
+ * case.
  */
-int session_open(struct memsrc *m, struct go_cache *c, struct session *s, struct err *e);
+int session_open(struct memsrc *m, struct shelf *shelf, struct go_cache *c, struct session *s,
+		 struct err *e);
 void session_close(struct session *s); /* safe on a zeroed struct, and twice */
 
 /* Before each snapshot: forgets what was cached of memory, and looks again for runtimes that were
