@@ -46,7 +46,7 @@ static const char *moment(char *buf, size_t n, uint64_t unix_ns)
 	struct tm tm;
 
 	if (!unix_ns || !gmtime_r(&s, &tm) || !strftime(buf, n, "%Y-%m-%d\1%H:%M:%S\1UTC", &tm))
-		snprintf(buf, n, "at a time not known");
+		snprintf(buf, n, "time unknown");
 	return buf;
 }
 
@@ -93,7 +93,7 @@ static void put_notes(struct text_page *p, const struct diff *d)
 	if (n < d->notes.n) {
 		struct para a = { .p = p, .label = "", .color = TEXT_YELLOW };
 
-		para_add(&a, "and %zu more, which --json names", d->notes.n - n);
+		para_add(&a, "and %zu more in --json", d->notes.n - n);
 		para_end(&a);
 	}
 }
@@ -190,7 +190,7 @@ static void put_category(struct text_page *p, const struct columns *c, const str
 {
 	put_figures(p, c, &x->s.resident, d->growth);
 	page_put(p, TEXT_BOLD, "%s", category_name(x->cat));
-	page_put(p, TEXT_DIM, "%s\n", x->merged ? " (with all below it)" : "");
+	page_put(p, TEXT_DIM, "%s\n", x->merged ? " (all rows together)" : "");
 	for (unsigned int k = 0; k < rows; k++) {
 		const struct diff_row *r = &d->rows.v[x->row + k];
 
@@ -218,7 +218,7 @@ static void put_table(struct text_page *p, const struct diff *d, unsigned int li
 	}
 	if (plan.cats < d->cats.n) {
 		put_figures(p, &c, &rest, d->growth);
-		page_put(p, TEXT_DIM, "%zu more, little changed\n", d->cats.n - plan.cats);
+		page_put(p, TEXT_DIM, "%zu more with little change\n", d->cats.n - plan.cats);
 	}
 	put_figures(p, &c, &d->scanned, d->growth);
 	page_put(p, TEXT_BOLD, "RSS\n");
@@ -228,7 +228,7 @@ static void put_table(struct text_page *p, const struct diff *d, unsigned int li
 
 static void put_metrics(struct text_page *p, const struct diff *d)
 {
-	struct para a = { .p = p, .label = "Go's books" };
+	struct para a = { .p = p, .label = "Go metrics" };
 	unsigned int shown = 0;
 	char b[32], name[80];
 
@@ -312,7 +312,7 @@ static void put_items(struct text_page *p, const char *label, const diff_items *
 /* Who asked for what has become more, or less. */
 static void put_origins(struct text_page *p, const struct diff *d)
 {
-	struct para a = { .p = p, .label = "asked for by" };
+	struct para a = { .p = p, .label = "origin" };
 	char b[32], name[ORIGIN_TEXT];
 	unsigned int shown = 0;
 

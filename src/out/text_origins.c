@@ -125,7 +125,7 @@ void text_origins(struct text_page *p, size_t most)
 	}
 	n = join(g, n);
 	for (size_t i = 0; i < n && i < most; i++) {
-		struct para a = { .p = p, .label = i ? "" : "asked for by" };
+		struct para a = { .p = p, .label = i ? "" : "origins" };
 
 		if (g[i].one_line)
 			text_origin_chain(p, g[i].o, true, g[i].chain);

@@ -104,7 +104,7 @@ static void put_head(struct text_page *p, const struct columns *c)
 
 	page_put(p, TEXT_DIM, "%*s%6s%*s", w, "resident", "%", w, "virtual");
 	if (c->books)
-		page_put(p, TEXT_DIM, "%*s", w, "Go's books");
+		page_put(p, TEXT_DIM, "%*s", w, "Go metrics");
 	if (c->pss)
 		page_put(p, TEXT_DIM, "%*s", w, "PSS");
 	page_put(p, TEXT_PLAIN, "\n");

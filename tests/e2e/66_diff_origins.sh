@@ -27,5 +27,5 @@ equal "of the goroutine" "$(of main.mapAnon 'map(select(.resident.a == 0))[0] | 
 equal "notes" "$(jq -r '[.notes[] | select(.id == "origins")] | length' "$TMP/out")" 0
 equal "the way back" "$("$RSSCOPE" diff "$TMP/b.json" "$TMP/a.json" --json | jq -c '[.origins[].resident.delta] | map(0 - .)')" "$(jq -c '[.origins[].resident.delta]' "$TMP/out")"
 rs diff "$TMP/a.json" "$TMP/b.json"
-tr -s ' \n' ' ' <"$TMP/out" | LC_ALL=C grep -qE 'asked for by main.mapAnon main.go:[0-9]+ [^ ]+ main.main.func1: \+9.0 MiB of \+9.0 MiB mapped, main.mapAnon main.go:[0-9]+ [^ ]+ main.main: \+6.0 MiB of \+6.0 MiB' || fail "not in text: $(grep -A2 'asked for by' "$TMP/out")"
+tr -s ' \n' ' ' <"$TMP/out" | LC_ALL=C grep -qE 'origin main.mapAnon main.go:[0-9]+ [^ ]+ main.main.func1: \+9.0 MiB of \+9.0 MiB mapped, main.mapAnon main.go:[0-9]+ [^ ]+ main.main: \+6.0 MiB of \+6.0 MiB' || fail "not in text: $(grep -A2 '^origin' "$TMP/out")"
 finish "growth by stack, to the byte"

@@ -19,7 +19,7 @@ watched_rounds() { # ARG…: three rounds, each answered before the next, then t
 }
 watched_rounds --json
 report='select(.type == "report") | .reports[0]'
-own="$report | .origins[] | select(.stack[.caller].func // \"\" | startswith(\"main.\"))"
+own="$report | .origins[] | select(.stack[.caller].func // \"\" | startswith(\"main.\") and . != \"main.main\")"
 equal "bytes by function" "$(jq -cS -n "[inputs | $own | {key: .stack[.caller].func, value: .bytes}] | group_by(.key) | map({key: .[0].key, value: map(.value) | add}) | from_entries" "$WOUT")" \
 	"$(jq -cS . "$TMP/truth")"
 equal "resident" "$(jq -n "[inputs | $own | .resident] | add" "$WOUT")" $((rounds * 43 * MIB))
@@ -31,7 +31,7 @@ stop "$TPID"
 # The same for people: a line a function, with who called it.
 start_program "$T/mappings"
 LC_ALL=C watched_rounds --bytes
-sed -n '/^asked for by/,/^[^ ]/p' "$WOUT" | sed 's/^asked for by//' >"$TMP/lines"
+sed -n '/^origins/,/^[^ ]/p' "$WOUT" | sed 's/^origins//' >"$TMP/lines"
 for f in reserveAndCommit punchHole growMove shrink; do
 	grep -qE "^ *main\.$f main\.go(:[0-9]+)? <- main\.main: [0-9]+ of $(jq ".[\"main.$f\"]" "$TMP/truth") mapped" "$TMP/lines" ||
 		fail "$f is not a line of its own: $(cat "$TMP/lines")"

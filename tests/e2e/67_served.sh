@@ -66,6 +66,7 @@ rm -f "$WOUT"
 # Nobody reads: the pipe is full at once. A deadline passes; a signal then ends it without what could
 # not be written.
 mkfifo "$TMP/pipe"
+# shellcheck disable=SC2217 # held open, not read
 sleep 1000 <"$TMP/pipe" &
 CHILDREN+=($!)
 "$RSSCOPE" watch "$TPID" --json --duration 5 >"$TMP/pipe" 2>"$TMP/err" {STDIN_FD}>&- {TRUTH_FD}<&- &

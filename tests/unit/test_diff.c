@@ -504,7 +504,7 @@ TEST(diff_text_with_many_notes_is_one_screen)
 		REQUIRE(!text_diff(&d, &(struct text_style){ .width = width }, "before.json",
 				   "after.json", &t));
 		check_fits(&t, width);
-		CHECK(strstr(t.p, "more, which --json names"));
+		CHECK(strstr(t.p, "more in --json"));
 		CHECK(strstr(t.p, "go/heap/objects"));
 		diff_free(&d);
 		report_free(&a);

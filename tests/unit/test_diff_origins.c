@@ -139,7 +139,7 @@ TEST(diff_of_origins)
 	CHECK_INT(delta_of(&of(&d, "main.same", 0)->resident), 0);
 	CHECK(!has_note(&d, "origins"));
 	REQUIRE(!text_diff(&d, &s, "a", "b", &t));
-	CHECK(strstr(t.p, "asked for by"));
+	CHECK(strstr(t.p, "origin"));
 	CHECK(strstr(t.p, "main.load x.go:41 <- main.run: +60.0 MiB of +72.0 MiB mapped"));
 	CHECK(!strstr(t.p, "main.same "));
 	check_json(&d);

@@ -508,7 +508,7 @@ TEST(finding_limit_too_small)
 	make(&r, &x);
 	f = look(&r, "limit-too-small");
 	check_whole(f);
-	CHECK(advises(f, "outside of the Go heap"));
+	CHECK(advises(f, "outside the Go heap"));
 	report_free(&r);
 }
 

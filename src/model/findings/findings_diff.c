@@ -26,7 +26,7 @@ static void show_limit(struct finding_build *b, const struct diff *d, uint64_t g
 	finding_evidence(b, "headroom", UNIT_BYTES, room, "b: cgroup.headroom");
 	finding_evidence(b, "limit reached in", UNIT_SECONDS,
 			 (double)room / grown * (d->interval_ns / 1e9),
-			 "headroom / growth * seconds between the looks");
+			 "headroom / growth * seconds between the snapshots");
 }
 
 int rule_go_heap_leak(const struct diff *d, finding_vec *out)
@@ -47,8 +47,8 @@ int rule_go_heap_leak(const struct diff *d, finding_vec *out)
 		return 0;
 	finding_begin(&f, "go-heap-leak", SEV_WARNING);
 	finding_say(&f,
-		    "What the GC leaves alive grew by %s to %s, over %" PRIu64 " cycles in %s: "
-		    "objects pile up.",
+		    "The live heap grew by %s to %s, over %" PRIu64 " GC cycles in %s: objects "
+		    "accumulate.",
 		    text_bytes(grown, sizeof(grown), more), text_bytes(to, sizeof(to), b->live.v),
 		    cycles, findings_time(time, sizeof(time), d->interval_ns));
 	finding_evidence(&f, "live before", UNIT_BYTES, a->live.v, "a: go.gc.live");
@@ -58,9 +58,10 @@ int rule_go_heap_leak(const struct diff *d, finding_vec *out)
 			 "b: time - a: time");
 	show_limit(&f, d, more);
 	finding_advise(&f, "take a heap profile now and one later; go tool pprof "
-			   "-sample_index=inuse_space -diff_base FIRST SECOND names who allocates "
-			   "what stays");
-	finding_advise(&f, "look a third time: a cache that fills stops growing, a leak does not");
+			   "-sample_index=inuse_space -diff_base FIRST SECOND shows what allocates "
+			   "the memory that stays");
+	finding_advise(&f,
+		       "take a third snapshot: a cache that fills stops growing, a leak does not");
 	return finding_end(&f, out);
 }
 
@@ -95,8 +96,8 @@ int rule_goroutine_leak(const struct diff *d, finding_vec *out)
 		return 0;
 	finding_begin(&f, "goroutine-leak", SEV_WARNING);
 	finding_say(&f,
-		    "Goroutines grew from %" PRIu64 " to %" PRIu64 " in %s, and the new ones wait; "
-		    "stacks take %s.",
+		    "Goroutines grew from %" PRIu64 " to %" PRIu64 " in %s, and the new ones are "
+		    "waiting; stacks take %s.",
 		    a, b, findings_time(time, sizeof(time), d->interval_ns),
 		    text_bytes(size, sizeof(size), stacks));
 	finding_evidence(&f, "goroutines before", UNIT_COUNT, a, "a: go.goroutines.total");
@@ -106,9 +107,9 @@ int rule_goroutine_leak(const struct diff *d, finding_vec *out)
 	finding_evidence(&f, "stacks now", UNIT_BYTES, stacks, "b: ledger: go/stacks");
 	finding_evidence(&f, "seconds", UNIT_SECONDS, d->interval_ns / 1000000000,
 			 "b: time - a: time");
-	finding_advise(&f, "read /debug/pprof/goroutine?debug=1, or send SIGQUIT where the end of "
-			   "the process is all right: many with one stack wait for the same thing");
-	finding_advise(&f, "look for channels that nobody reads or closes, contexts that are not "
-			   "cancelled, requests without a time limit");
+	finding_advise(&f, "read /debug/pprof/goroutine?debug=1, or send SIGQUIT if the process "
+			   "may end: many with the same stack wait for the same thing");
+	finding_advise(&f, "look for channels that nobody reads or closes, contexts that are never "
+			   "cancelled, requests without a timeout");
 	return finding_end(&f, out);
 }

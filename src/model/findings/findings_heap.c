@@ -24,26 +24,25 @@ int rule_heap_retained(const struct report *r, const struct outlook *o, finding_
 	finding_begin(&b, "heap-retained", SEV_WARNING);
 	finding_say(
 		&b,
-		"The Go runtime keeps %s resident that is free, left from a peak: the heap does "
-		"not need it at the GC's goal.",
+		"The Go runtime keeps %s of free memory resident, left from a peak: the heap will "
+		"not need it at the GC goal.",
 		text_bytes(a, sizeof(a), idle));
 	finding_evidence(&b, "free", UNIT_BYTES, o->kept, "ledger: go/heap/free");
 	finding_evidence(&b, "heap", UNIT_BYTES, o->heap, "ledger: go/heap");
 	finding_evidence_opt(&b, "goal", UNIT_BYTES, o->goal, "go.gc.goal");
 	finding_evidence_opt(&b, "live", UNIT_BYTES, o->live, "ledger: go/heap/live");
 	finding_evidence(&b, "idle at goal", UNIT_BYTES, idle,
-			 "free, as far as the heap is above what it needs at the goal");
+			 "free memory beyond what the heap needs at the goal");
 	finding_evidence(&b, "RSS", UNIT_BYTES, r->rss.scanned, "rss.scanned");
-	finding_advise(&b,
-		       "wait: the background scavenger returns it in minutes, at 1 %% of a CPU");
-	finding_advise(&b,
-		       "or call debug.FreeOSMemory() after the peak: at once, with a collection");
+	finding_advise(
+		&b, "wait: the background scavenger returns it within minutes, at 1 %% of a CPU");
+	finding_advise(&b, "or call debug.FreeOSMemory() after the peak: immediate, runs a GC");
 	if (minor >= 19 && !r->go.memory_limit.has && o->limit.has)
-		finding_advise(&b, "or set GOMEMLIMIT: then memory is returned as soon as the "
-				   "limit is near");
+		finding_advise(&b, "or set GOMEMLIMIT: memory is then returned as the limit "
+				   "comes near");
 	if (minor >= 12 && minor <= 15)
 		finding_advise(&b, "or set GODEBUG=madvdontneed=1: Go 1.12 to 1.15 return memory "
-				   "with MADV_FREE, and the kernel takes it only when it is short");
+				   "with MADV_FREE, which the kernel reclaims only under pressure");
 	return finding_end(&b, out);
 }
 
@@ -59,7 +58,7 @@ int rule_thp_bloat(const struct report *r, const struct outlook *o, finding_vec 
 		return 0;
 	finding_begin(&b, "thp-bloat", SEV_WARNING);
 	finding_say(&b,
-		    "Huge pages hold %s resident that the Go runtime has given back to the kernel.",
+		    "Huge pages keep %s resident that the Go runtime has returned to the kernel.",
 		    text_bytes(a, sizeof(a), huge));
 	finding_evidence(&b, "released, huge", UNIT_BYTES, huge, "ledger: go/heap/released, huge");
 	finding_evidence(&b, "released, resident", UNIT_BYTES, c[CAT_GO_HEAP_RELEASED].resident,

@@ -56,13 +56,13 @@ static void advise(struct finding_build *b, const struct report *r, const struct
 
 	if (minor >= 19 && fitting_memlimit(o, &memlimit))
 		finding_advise(b,
-			       "set GOMEMLIMIT=%" PRIu64 "MiB: the limit less what is not Go's and "
-			       "%d %%; the collector then runs earlier when memory is short",
+			       "set GOMEMLIMIT=%" PRIu64 "MiB (the limit minus non-Go memory minus "
+			       "%d %%): the GC then runs earlier when memory is short",
 			       memlimit / MIB_BYTES, RESERVE_PERCENT);
 	if (o->charge_at_goal.has && fitting_gogc(r, o, &gogc))
-		finding_advise(b,
-			       "%sset GOGC=%" PRId64 " (now %" PRId64 "): more cycles, less room",
-			       b->f.advice.n ? "or " : "", gogc, r->go.gogc);
+		finding_advise(
+			b, "%sset GOGC=%" PRId64 " (now %" PRId64 "): more GC cycles, less memory",
+			b->f.advice.n ? "or " : "", gogc, r->go.gogc);
 	if (o->charge_at_goal.has)
 		finding_advise(b, "%sraise the memory limit to %" PRIu64 " MiB",
 			       b->f.advice.n ? "or " : "",
@@ -137,7 +137,7 @@ int rule_gc_headroom_over_limit(const struct report *r, const struct outlook *o,
 	finding_begin(&b, "gc-headroom-over-limit", SEV_CRITICAL);
 	finding_say(
 		&b,
-		"When the heap reaches the GC's goal of %s, the cgroup is charged %s: more than "
+		"When the heap reaches the GC goal of %s, the cgroup's charge of %s will exceed "
 		"its memory limit of %s.",
 		text_bytes(s.a, sizeof(s.a), o->goal.v),
 		text_bytes(s.b, sizeof(s.b), o->charge_at_goal.v),
@@ -158,11 +158,12 @@ int rule_gomemlimit_missing(const struct report *r, const struct outlook *o, fin
 	    !fitting_memlimit(o, &memlimit))
 		return 0;
 	finding_begin(&b, "gomemlimit-missing", SEV_WARNING);
-	finding_say(&b,
-		    "GOMEMLIMIT is not set, so the GC does not know of the memory limit of %s, and "
-		    "its goal leads to %s.",
-		    text_bytes(s.a, sizeof(s.a), o->limit.v),
-		    text_bytes(s.b, sizeof(s.b), o->charge_at_goal.v));
+	finding_say(
+		&b,
+		"GOMEMLIMIT is not set, so the GC ignores the memory limit of %s; its goal leads "
+		"to a charge of %s.",
+		text_bytes(s.a, sizeof(s.a), o->limit.v),
+		text_bytes(s.b, sizeof(s.b), o->charge_at_goal.v));
 	return conclude(&b, r, o, out);
 }
 
@@ -179,23 +180,23 @@ int rule_limit_too_small(const struct report *r, const struct outlook *o, findin
 			  r->go.has_gogc && r->go.gogc > 0 && r->go.gogc < 1000 ? r->go.gogc : 100);
 	want = o->floor.v + room;
 	finding_begin(&b, "limit-too-small", SEV_CRITICAL);
-	finding_say(&b,
-		    "Live objects and what the GC can't free take %s of the memory limit of %s: no "
-		    "setting of the GC helps.",
-		    text_bytes(s.a, sizeof(s.a), o->floor.v),
-		    text_bytes(s.b, sizeof(s.b), o->limit.v));
+	finding_say(
+		&b,
+		"Live objects and memory that the GC cannot free take %s of the memory limit of "
+		"%s: no GC setting helps.",
+		text_bytes(s.a, sizeof(s.a), o->floor.v), text_bytes(s.b, sizeof(s.b), o->limit.v));
 	show(&b, r, o);
 	finding_evidence(&b, "live", UNIT_BYTES, o->live.v, "ledger: go/heap/live");
 	finding_evidence(&b, "not heap", UNIT_BYTES, other,
 			 "usage - reclaimable - ledger: go/heap");
-	finding_advise(&b, "raise the memory limit to %" PRIu64 " MiB: as above, and room for GOGC",
+	finding_advise(&b, "raise the memory limit to %" PRIu64 " MiB: the same plus room for GOGC",
 		       mib_up(want + percent_of(want, RESERVE_PERCENT)));
 	if (other > o->live.v)
-		finding_advise(&b, "or hold less outside of the Go heap: the largest rows of the "
-				   "ledger, and of the cgroup, name it");
+		finding_advise(&b, "or use less memory outside the Go heap: see the largest rows "
+				   "of the ledger and of the cgroup");
 	else
 		finding_advise(&b, "or keep fewer objects alive: go tool pprof "
-				   "-sample_index=inuse_space on a heap profile names who holds "
+				   "-sample_index=inuse_space on a heap profile shows what holds "
 				   "them");
 	return finding_end(&b, out);
 }

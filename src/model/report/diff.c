@@ -321,14 +321,14 @@ static int note_process(struct diff *d)
 {
 	if (d->process == DIFF_UNKNOWN)
 		return note(d, "process",
-			    "whether A and B are one process is not known: no pid, start time or "
-			    "boot id in one of them");
+			    "cannot tell whether A and B are the same process: PID, start time or "
+			    "boot id missing");
 	if (d->process == DIFF_SAME)
 		return 0;
-	return note(d, "process", "two processes, not one at two times: pid %d in A, pid %d in B%s",
+	return note(d, "process", "different processes: pid %d in A, pid %d in B%s",
 		    d->a->target.pid, d->b->target.pid,
 		    d->a->target.pid != d->b->target.pid ? ""
-		    : d->host == DIFF_OTHER		 ? " of another boot"
+		    : d->host == DIFF_OTHER		 ? ", from another boot"
 							 : ", started at another time");
 }
 
@@ -338,7 +338,7 @@ static int note_host(struct diff *d)
 	int rc = 0;
 
 	if (d->host == DIFF_OTHER)
-		rc = note(d, "host", "different hosts, or boots of one: boot id %s in A, %s in B",
+		rc = note(d, "host", "different hosts or boots: boot id %s in A, %s in B",
 			  a->host.boot_id, b->host.boot_id);
 	if (!rc)
 		rc = note_other(d, "kernel", "different kernels", a->host.kernel, b->host.kernel);
@@ -346,8 +346,8 @@ static int note_host(struct diff *d)
 		rc = note_other(d, "arch", "different machines", a->host.arch, b->host.arch);
 	if (!rc && a->host.page_size && b->host.page_size && a->host.page_size != b->host.page_size)
 		rc = note(d, "page-size",
-			  "different page sizes: %u bytes in A, %u in B; the same memory takes "
-			  "different room",
+			  "different page sizes: %u bytes in A, %u in B; sizes are "
+			  "not comparable",
 			  a->host.page_size, b->host.page_size);
 	return rc;
 }
@@ -360,7 +360,7 @@ static int note_program(struct diff *d)
 	if (!rc && same_text(a->build_id, b->build_id) != DIFF_OTHER)
 		rc = note_other(d, "program", "different programs", a->exe, b->exe);
 	if (!rc)
-		rc = note_other(d, "go-version", "different releases of Go", a->go_version,
+		rc = note_other(d, "go-version", "different Go releases", a->go_version,
 				b->go_version);
 	return rc;
 }
@@ -373,7 +373,7 @@ static int note_looks(struct diff *d)
 	int rc = 0;
 
 	if (d->has_interval && d->interval_ns < 0)
-		rc = note(d, "order", "B was taken before A, by %.1f s", d->interval_ns / -1e9);
+		rc = note(d, "order", "B was taken %.1f s before A", d->interval_ns / -1e9);
 	for (int i = 0; i < 2 && !rc; i++)
 		if (r[i]->partial)
 			rc = note(d, partial[i],
@@ -383,8 +383,8 @@ static int note_looks(struct diff *d)
 	for (int i = 0; i < 2 && !rc; i++)
 		if (!r[i]->go.known && r[!i]->go.known)
 			rc = note(d, books[i],
-				  "the Go runtime's books are missing in %c: its heap stands there "
-				  "under other categories",
+				  "no Go runtime data in %c: its heap is under other categories "
+				  "there",
 				  "AB"[i]);
 	return rc;
 }
@@ -398,8 +398,7 @@ static int note_origins(struct diff *d)
 	    (!strcmp(d->a->rss.observed_by, first) && !strcmp(d->b->rss.observed_by, first)))
 		return 0;
 	return note(d, "origins",
-		    "mappings are counted by who asked for them since each watch began; what was "
-		    "there before is not among them");
+		    "origins cover mappings made since each watch started, not earlier ones");
 }
 
 static int note_noise(struct diff *d)
@@ -409,7 +408,7 @@ static int note_noise(struct diff *d)
 
 	return moving > growth && moving > d->scanned.a / 1000
 		       ? note(d, "uncertainty",
-			      "more bytes changed hands during the looks than the RSS grew between "
+			      "more bytes changed owner during the snapshots than RSS grew between "
 			      "them")
 		       : 0;
 }
