@@ -61,6 +61,8 @@ struct session {
 	bool tmpfs_known;
 	uint64_t snapshots;	  /* begun */
 	uint64_t wall_ns, cpu_ns; /* what opening cost */
+	char usage[1100];	  /* key of its cgroup's usage; "" none, or not looked for */
+	bool usage_known;
 };
 
 /*
@@ -87,6 +89,23 @@ void session_end(struct session *s, const struct maps *maps);
 
 /* Devices of tmpfs mounts that the target sees, read once. 0 or -ENOMEM. */
 int session_find_tmpfs(struct session *s);
+
+/* Counters alone, as one moment has them: no ledger, no lists. */
+struct session_counters {
+	uint64_t at_ns; /* CLOCK_MONOTONIC, before the first was read */
+	bool has_rss, has_usage;
+	uint64_t rss;	/* bytes, of statm: on kernels where it lags, so does this */
+	uint64_t usage; /* bytes, of its memory cgroup */
+	struct go_metrics go[GO_FILES_MAX]; /* as s->go; no names where it could not be read */
+};
+
+/*
+ * Reads them through descriptors that are open. The cgroup is looked for once: a process that moves
+ * to another is found there by the next session. 0; -ESRCH; -ENOMEM. session_counters_free in any
+ * case.
+ */
+int session_tick(struct session *s, struct session_counters *out);
+void session_counters_free(struct session_counters *c);
 
 /* The first runtime that is open, or NULL. */
 const struct session_go *session_main_go(const struct session *s);

@@ -26,8 +26,8 @@ struct handle *handle_new(enum memsrc_kind kind)
 		return NULL;
 	h->kind = kind;
 	h->page_size = sysconf(_SC_PAGESIZE);
-	h->opener = h->file = h->proc_fd = h->pidfd = h->mem = h->pagemap.fd = h->pagemap.kflags =
-		-1;
+	h->usage = h->opener = h->file = h->proc_fd = h->pidfd = h->mem = h->pagemap.fd =
+		h->pagemap.kflags = -1;
 	for (int i = 0; i < HELD_COUNT; i++)
 		h->held[i] = -1;
 	return h;
@@ -54,6 +54,8 @@ void handle_close(struct handle *h)
 	close_fd(&h->proc_fd);
 	close_fd(&h->pidfd);
 	close_fd(&h->file);
+	close_fd(&h->usage);
+	free(h->usage_path);
 	free(h->path);
 	free(h);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
@@ -86,6 +87,18 @@ static bool is_tame(const char *path)
 	return true;
 }
 
+/* A text of one line, which comes whole: it needs no second read to see its end. */
+static int read_line_fd(int fd, struct text *out)
+{
+	char line[256];
+	ssize_t n = pread(fd, line, sizeof(line), 0);
+
+	if (n < 0)
+		return -errno;
+	return n < (ssize_t)sizeof(line) ? text_add(out, line, n)
+					 : text_read_fd(fd, HANDLE_TEXT_MAX, out);
+}
+
 static int proc_text(struct handle *h, const char *name, struct text *out)
 {
 	int rc;
@@ -93,7 +106,10 @@ static int proc_text(struct handle *h, const char *name, struct text *out)
 	for (int i = 0; i < HELD_COUNT; i++)
 		if (!strcmp(name, held_names[i])) {
 			rc = handle_held(h, i);
-			return rc < 0 ? rc : text_read_fd(rc, HANDLE_TEXT_MAX, out);
+			if (rc < 0)
+				return rc;
+			return i == HELD_STATM ? read_line_fd(rc, out)
+					       : text_read_fd(rc, HANDLE_TEXT_MAX, out);
 		}
 	if (!is_tame(name))
 		return -EINVAL;
@@ -105,7 +121,7 @@ static int proc_text(struct handle *h, const char *name, struct text *out)
 }
 
 /* Only files of the cgroup file systems: the path comes from the target's own /proc/PID/cgroup. */
-static int cgroup_text(const char *path, struct text *out)
+static int open_cgroup(const char *path, int *fd)
 {
 	_close_ int dir = -1;
 	char parent[4096];
@@ -122,7 +138,43 @@ static int cgroup_text(const char *path, struct text *out)
 	if (fstatfs(dir, &fs) ||
 	    (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC))
 		return -EPERM;
-	return text_read_at(dir, base + 1, HANDLE_TEXT_MAX, out);
+	*fd = openat(dir, base + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return *fd < 0 ? -errno : 0;
+}
+
+/* What is read again and again: the number that grows. */
+static bool is_usage(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	return !strcmp(base, "/memory.current") || !strcmp(base, "/memory.usage_in_bytes");
+}
+
+static int cgroup_text(struct handle *h, const char *path, struct text *out)
+{
+	_close_ int fd = -1;
+	size_t before = out->n;
+	int rc;
+
+	if (h->usage >= 0 && !strcmp(h->usage_path, path)) {
+		rc = read_line_fd(h->usage, out);
+		if (!rc)
+			return 0;
+		out->n = before; /* the cgroup is gone, another may have its name */
+	}
+	rc = open_cgroup(path, &fd);
+	if (!rc)
+		rc = text_read_fd(fd, HANDLE_TEXT_MAX, out);
+	if (rc || !is_usage(path))
+		return rc;
+	close_fd(&h->usage);
+	free(h->usage_path);
+	h->usage_path = strdup(path);
+	if (h->usage_path) {
+		h->usage = fd;
+		fd = -1;
+	}
+	return 0;
 }
 
 static int host_text(struct handle *h, const char *name, struct text *out)
@@ -170,7 +222,7 @@ int handle_text(struct handle *h, const char *key, struct text *out)
 	else if (!strncmp(key, "proc/", 5))
 		rc = proc_text(h, key + 5, out);
 	else if (!strncmp(key, "cgroup/", 7))
-		rc = cgroup_text(key + 6, out);
+		rc = cgroup_text(h, key + 6, out);
 	else if (!strncmp(key, "host/", 5))
 		rc = host_text(h, key + 5, out);
 	return rc ? rc : text_add(out, "", 0);

@@ -51,6 +51,11 @@ static void live_flush(struct memsrc *m)
 	livemem_flush(&live_of(m)->mem);
 }
 
+static void live_again(struct memsrc *m)
+{
+	livemem_again(&live_of(m)->mem);
+}
+
 static int live_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		      range_vec *out)
 {
@@ -89,6 +94,7 @@ static const struct memsrc_ops live_ops = {
 	.heads = live_heads,
 	.gather = live_gather,
 	.flush = live_flush,
+	.again = live_again,
 	.pages = live_pages,
 	.pages_how = live_pages_how,
 	.file = live_file,

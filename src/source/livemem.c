@@ -19,6 +19,9 @@ enum {
 	PRESENCES = 1024,
 	PRESENCE_PAGES = 64,
 	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
+	SHORT_RUN = 16384,
+	KNOWN_PAGES = 4,   /* a structure; larger reads look their pages up again */
+	AGAIN_LINES = 512, /* what was cached beyond that is read when it is wanted */
 };
 
 void livemem_init(struct livemem *l, struct handle *h)
@@ -159,7 +162,8 @@ static ssize_t copy_runs(struct livemem *l, const struct iovec *local, const str
 {
 	ssize_t r;
 
-	if (!l->h->by_procmem) {
+	/* One short run costs less through the fd, which is bound to the mm: see fetch_line(). */
+	if (!l->h->by_procmem && (n > 1 || local[0].iov_len > SHORT_RUN)) {
 		r = process_vm_readv(l->h->pid, local, n, remote, n, 0);
 		/* It goes by the PID, which names the process as long as the memory is there. */
 		if (r >= 0 || errno == EFAULT)
@@ -245,13 +249,31 @@ int runs_add(struct livemem *l, struct runs *r, uint64_t addr, uint8_t *buf, siz
 	return 0;
 }
 
+/* The same of n pages from what small reads have found out; false: not of all of them. */
+static bool lookup_known(struct livemem *l, uint64_t vpn, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t group = (vpn + i) / PRESENCE_PAGES;
+		uint64_t bit = 1ULL << ((vpn + i) % PRESENCE_PAGES);
+		const struct livemem_presence *p = &l->presence[group % PRESENCES];
+
+		if (p->tag != group + 1)
+			return false;
+		l->entries[i] =
+			(p->present & bit ? PM_PRESENT : 0) | (p->elsewhere & bit ? PM_SWAP : 0);
+	}
+	return true;
+}
+
 /* Entries of the pages of [addr, addr + len); those beyond the address space count as absent. */
 static int lookup(struct livemem *l, uint64_t addr, size_t len, size_t *pages)
 {
 	uint64_t vpn = addr / l->page_size;
 	size_t n = (addr + len - 1) / l->page_size - vpn + 1;
-	long got = pagemap_present(l->pagemap, vpn, l->entries, n);
+	long got = n;
 
+	if (n > KNOWN_PAGES || !lookup_known(l, vpn, n))
+		got = pagemap_present(l->pagemap, vpn, l->entries, n);
 	if (got < 0)
 		got = 0;
 	if (!got && !pagemap_has_mm(l->pagemap))
@@ -311,6 +333,17 @@ static int read_large(struct livemem *l, bool untouched, uint64_t addr, uint8_t 
 	return rc;
 }
 
+static void set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n)
+{
+	struct livemem_presence *p = &l->presence[group % PRESENCES];
+
+	*p = (struct livemem_presence){ .tag = group + 1 };
+	for (long i = 0; i < n && i < PRESENCE_PAGES; i++) {
+		p->present |= (uint64_t) !!(entry[i] & PM_PRESENT) << i;
+		p->elsewhere |= (uint64_t) !!(entry[i] & (PM_SWAP | PM_GUARD)) << i;
+	}
+}
+
 int livemem_page(struct livemem *l, uint64_t addr)
 {
 	uint64_t page = addr / l->page_size, group = page / PRESENCE_PAGES, bit;
@@ -323,12 +356,7 @@ int livemem_page(struct livemem *l, uint64_t addr)
 
 		if (got <= 0 && !pagemap_has_mm(l->pagemap))
 			return -ESRCH;
-		p->tag = group + 1;
-		p->present = p->elsewhere = 0;
-		for (long i = 0; i < got; i++) {
-			p->present |= (uint64_t) !!(entry[i] & PM_PRESENT) << i;
-			p->elsewhere |= (uint64_t) !!(entry[i] & (PM_SWAP | PM_GUARD)) << i;
-		}
+		set_presence(l, group, entry, got);
 	}
 	bit = 1ULL << (page % PRESENCE_PAGES);
 	return p->present & bit ? PAGE_THERE : p->elsewhere & bit ? PAGE_ELSEWHERE : PAGE_ABSENT;
@@ -457,4 +485,85 @@ int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, si
 		len -= n;
 	}
 	return rc;
+}
+
+/* ---- the same once more */
+
+struct again {
+	uint64_t line[AGAIN_LINES];
+	size_t n;
+};
+
+static int by_line(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Reads lines [from, to) of a, which are present, into the slots of the same numbers. */
+static void read_lines(struct livemem *l, const struct again *a, size_t from, size_t to)
+{
+	struct iovec local = { l->lines + from * LINE, (to - from) * LINE };
+	struct iovec remote[IOVS];
+	ssize_t got;
+
+	for (size_t i = from; i < to; i++)
+		remote[i - from] = (struct iovec){ (void *)(uintptr_t)(a->line[i] * LINE), LINE };
+	got = process_vm_readv(l->h->pid, &local, 1, remote, to - from, 0);
+	if (got > 0 && !pagemap_has_mm(l->pagemap))
+		got = 0; /* the PID may be another process's */
+	for (size_t i = from; got >= LINE; i++, got -= LINE) {
+		l->line_tag[i] = a->line[i] + 1;
+		*slot_of(l, a->line[i]) = i;
+	}
+}
+
+static uint64_t group_of(const struct livemem *l, uint64_t line)
+{
+	return line * LINE / l->page_size / PRESENCE_PAGES;
+}
+
+/* Which pages of the lines are present; groups that are near each other by one system call. */
+static void look_ahead(struct livemem *l, const struct again *a)
+{
+	enum { NEAR = 48, GROUPS = WINDOW_PAGES / PRESENCE_PAGES };
+
+	for (size_t i = 0, j; i < a->n; i = j) {
+		uint64_t first = group_of(l, a->line[i]), last = first;
+		long got;
+
+		for (j = i + 1; j < a->n; j++) {
+			uint64_t g = group_of(l, a->line[j]);
+
+			if (g - last > NEAR || g - first >= GROUPS)
+				break;
+			last = g;
+		}
+		got = pagemap_entries(l->pagemap, first * PRESENCE_PAGES, l->entries,
+				      (last - first + 1) * PRESENCE_PAGES);
+		for (uint64_t g = first; g <= last && got > 0; g++, got -= PRESENCE_PAGES)
+			set_presence(l, g, l->entries + (g - first) * PRESENCE_PAGES, got);
+	}
+}
+
+void livemem_again(struct livemem *l)
+{
+	struct again a = { .n = 0 };
+	size_t there = 0;
+
+	for (size_t i = 0; l->entries && i < LINES && a.n < AGAIN_LINES; i++)
+		if (l->line_tag[i])
+			a.line[a.n++] = l->line_tag[i] - 1;
+	livemem_flush(l);
+	if (!a.n || l->h->by_procmem)
+		return;
+	qsort(a.line, a.n, sizeof(*a.line), by_line);
+	look_ahead(l, &a);
+	for (size_t i = 0; i < a.n; i++)
+		if (livemem_page(l, a.line[i] * LINE) == PAGE_THERE)
+			a.line[there++] = a.line[i];
+	for (size_t i = 0; i < there; i += IOVS)
+		read_lines(l, &a, i, there - i < IOVS ? there : i + IOVS);
+	l->line_next = there;
 }

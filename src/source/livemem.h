@@ -52,6 +52,8 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
 		   void *buf, bool *bad, range_vec *holes);
 void livemem_flush(struct livemem *l);
+/* A flush, after which the lines that were cached are there again as they are now: read at once. */
+void livemem_again(struct livemem *l);
 
 /* The VMA at addr by the cached maps, or NULL; lives until the next flush. */
 const struct vma *livemem_vma(struct livemem *l, uint64_t addr);

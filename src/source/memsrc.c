@@ -314,12 +314,23 @@ void memsrc_flush(struct memsrc *m)
 		m->ops->flush(m);
 }
 
+void memsrc_again(struct memsrc *m)
+{
+	if (!m->ops->again || m->tee) {
+		memsrc_flush(m);
+		return;
+	}
+	for (int i = 0; i < PASS_COUNT; i++)
+		m->epoch[i].stale = true;
+	m->ops->again(m);
+}
+
 void memsrc_renew(struct memsrc *m)
 {
 	for (size_t i = 0; i < m->notes.n; i++)
 		free(m->notes.v[i].name);
 	m->notes.n = 0;
-	memsrc_flush(m);
+	memsrc_again(m);
 }
 
 int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out)

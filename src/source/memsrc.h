@@ -147,6 +147,10 @@ static inline int memsrc_u64(struct memsrc *m, enum memsrc_pass pass, uint64_t a
  * retry of a torn read. */
 void memsrc_flush(struct memsrc *m);
 
+/* memsrc_flush for who is about to read the same again: live, what was cached is read at once, with
+ * a few system calls, as it is now. */
+void memsrc_again(struct memsrc *m);
+
 /* Between two snapshots: reads are fresh, and what was noted of the last one is forgotten. */
 void memsrc_renew(struct memsrc *m);
 
