@@ -68,7 +68,8 @@ $(E2E_BIN): $(OUTPUT)/tests/%: tests/e2e/%.c $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS)
 
-check-e2e: $(PROG) targets $(E2E_BIN)
+targets: $(E2E_BIN)
+check-e2e: $(PROG) targets
 	$(Q)bash tests/e2e/run.sh $(OUTPUT) $(E2E)
 
 demo:

@@ -57,7 +57,7 @@ grep -q 'CAP_.*not started' "$TMP/err" || fail "without privilege: $(cat "$TMP/e
 [ -e "$started" ] && fail "without privilege the command was started"
 "$RSSCOPE" run --no-mappings -o /dev/full -- "$short" 64 1 exit 5 2>"$TMP/err"
 equal "status with a report that can't be written" $? 5
-grep -q 'could not be written' "$TMP/err" || fail "a full disk goes unmentioned"
+grep -q 'cannot write the report' "$TMP/err" || fail "a full disk goes unmentioned"
 
 # ---- what the command gets is what it gets without us
 head -c 300000 /dev/urandom >"$TMP/bytes"

@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || memsrc_open_live(atoi(argv[1]), &m, &e))
 		return 1;
 	mark("OPEN\n");
-	if (session_open(m, NULL, &s, &e))
+	if (session_open(m, NULL, NULL, &s, &e))
 		return 1;
 	mark("COLD\n");
 	cold = snapshot(&s);
