@@ -2,7 +2,7 @@
 /*
  * What doctor finds out, a row a feature. Checks add rows; a new one is a function of type
  * doctor_fn and a line in the table of doctor.c. Checks look only at this process and at the
- * system, and change nothing.
+ * system, and at a child of our own, and change nothing.
  */
 #ifndef RSSCOPE_DOCTOR_DOCTOR_H
 #define RSSCOPE_DOCTOR_DOCTOR_H

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "doctor/doctor.h"
 #include "event/ev.h"
+#include "event/place.h"
 
 #define NO_PROBES "no probes: watch and run do not work, report does"
 #define NO_CALLS  "watch cannot trace mapping calls"
@@ -71,6 +72,32 @@ static int check_lockdown(struct doctor *d)
 	return 0;
 }
 
+/* Tried on a child of ours; whatever it gives, no probe of ours goes there. */
+static int check_nops(struct doctor *d)
+{
+	enum { CALLS = 2000 };
+	struct doctor_row *row;
+	uint32_t wrong = 0;
+	int r = place_try_nop(CALLS, &wrong);
+
+	if (doctor_add(d, "watch", "uprobes on 5-byte NOPs", &row))
+		return -ENOMEM;
+	if (r == -ENOTSUP)
+		doctor_say(row->found, "not applicable on this architecture");
+	else if (!r && !wrong)
+		doctor_say(row->found, "harmless in %d calls of a child; not used", CALLS);
+	if (r == -ENOTSUP || (!r && !wrong))
+		return 0;
+	row->state = DOCTOR_FALLBACK;
+	if (r)
+		doctor_say(row->found, "cannot be tried: %s", strerror(-r));
+	else
+		doctor_say(row->found, "corrupt the red zone on this kernel: %u of %d calls", wrong,
+			   CALLS);
+	doctor_say(row->instead, "never used: probes go to function entries that are no NOP");
+	return 0;
+}
+
 int doctor_probes(struct doctor *d)
 {
 	struct ev_features f = { 0 };
@@ -78,5 +105,7 @@ int doctor_probes(struct doctor *d)
 
 	for (int i = 0; i < EVF_COUNT && !rc; i++)
 		rc = add_feature(d, &f, i);
+	if (!rc)
+		rc = check_nops(d);
 	return rc ? rc : check_lockdown(d);
 }

@@ -8,6 +8,7 @@
 #include <bpf/btf.h>
 
 #include "base/log.h"
+#include "event/place.h"
 
 struct row {
 	const char *name, *target;
@@ -253,6 +254,11 @@ int plan_attach_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const stru
 			continue;
 		n++;
 		if (!p->row[i].chosen || !gc_place(i, gc))
+			continue;
+		r = place_check(gc->path, gc_place(i, gc), e);
+		if (r && table[i].required)
+			return r;
+		if (r)
 			continue;
 		*link = attach_gc(i, obj, pid, gc);
 		r = *link ? 0 : -errno;
