@@ -152,7 +152,10 @@ static int add_rules(scmp_filter_ctx c)
 	/* The kernel takes the lower half of the command. */
 	for (size_t i = 0; i < ARRAY_LEN(ioctls) && !rc; i++)
 		rc = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				      SCMP_A1_32(SCMP_CMP_EQ, ioctls[i]));
+				      (struct scmp_arg_cmp){ .arg = 1,
+							     .op = SCMP_CMP_MASKED_EQ,
+							     .datum_a = UINT32_MAX,
+							     .datum_b = ioctls[i] });
 	return rc;
 }
 

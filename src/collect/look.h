@@ -14,7 +14,7 @@
 /* One Go runtime of the process: what was read of it. */
 struct look_go {
 	struct session_go *s;
-	char path[24]; /* where its books stand in the report: "go", "runtimes[1]" */
+	char path[40]; /* where its books stand in the report: "go", "runtimes[1]" */
 	size_t index;  /* of these; 0: the main one */
 	struct go_heap heap, again;
 	struct go_sums sums;	/* the runtime's own, before heap was read */

@@ -104,10 +104,18 @@ static const char *yama_hint(char *buf, size_t n)
 	return buf;
 }
 
+static int no_descriptors(int rc, pid_t pid, const char *what, struct err *e)
+{
+	return err_set(e, rc, "cannot open %s of PID %d: %s; raise ulimit -n", what, (int)pid,
+		       strerror(-rc));
+}
+
 static int not_permitted(int rc, pid_t pid, const char *what, struct err *e)
 {
 	char hint[64];
 
+	if (rc == -EMFILE || rc == -ENFILE)
+		return no_descriptors(rc, pid, what, e);
 	return err_set(e, rc,
 		       "cannot read %s of PID %d: %s%s; run as root, or give rsscope "
 		       "CAP_SYS_PTRACE (in containers too: --cap-add SYS_PTRACE)",
@@ -138,6 +146,8 @@ static int check_procfs(struct err *e)
 
 static int no_such_pid(const struct handle *h, int rc, struct err *e)
 {
+	if (rc == -EMFILE || rc == -ENFILE)
+		return no_descriptors(rc, h->pid, "/proc", e);
 	/* hidepid=2 hides processes of others; a pidfd does not care */
 	if (h->pidfd >= 0)
 		return err_set(e, -EACCES,

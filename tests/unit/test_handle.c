@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,6 +149,32 @@ static void call_execve(struct child *c)
 {
 	wait_byte(c->go);
 	execl("/bin/sleep", "sleep", "1000", NULL);
+}
+
+/* As many descriptors as are open: what is short is told, and it is no capability. */
+TEST(handle_of_a_process_without_descriptors)
+{
+	struct rlimit was, few;
+	int first;
+
+	REQUIRE(!getrlimit(RLIMIT_NOFILE, &was));
+	first = dup(0);
+	REQUIRE(first >= 0);
+	close(first);
+	for (int room = 1; room <= 4; room++) {
+		struct memsrc *m = NULL;
+		struct err e = { 0 };
+
+		few = (struct rlimit){ .rlim_cur = first + room, .rlim_max = was.rlim_max };
+		REQUIRE(!setrlimit(RLIMIT_NOFILE, &few));
+		if (memsrc_open_live(getpid(), &m, &e)) {
+			CHECK_INT(e.code, -EMFILE);
+			CHECK(strstr(e.text, "ulimit -n"));
+			CHECK(!strstr(e.text, "CAP_"));
+		}
+		memsrc_close(m);
+		REQUIRE(!setrlimit(RLIMIT_NOFILE, &was));
+	}
 }
 
 TEST(handle_exec)
