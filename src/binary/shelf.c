@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "binary/internal.h"
@@ -27,13 +28,23 @@ struct shelf {
 	uint64_t shared;
 };
 
+/* A shelf is not alone: a quarter of what may be open is its own at most. */
+static unsigned int within_limit(unsigned int fds)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur / 4 >= fds)
+		return fds;
+	return l.rlim_cur / 4 ? l.rlim_cur / 4 : 1;
+}
+
 int shelf_create(unsigned int fds, struct shelf **out)
 {
 	struct shelf *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
-	s->pool.max = fds ? fds : SHELF_FDS;
+	s->pool.max = within_limit(fds ? fds : SHELF_FDS);
 	*out = s;
 	return 0;
 }

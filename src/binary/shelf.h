@@ -41,7 +41,8 @@ struct shelf_opener {
 	bool fixed; /* the same path is the same file always, though another inode: a capture's */
 };
 
-/* fds: descriptors at most, 0: SHELF_FDS. 0 or -ENOMEM. */
+/* fds: descriptors at most, 0: SHELF_FDS; never more than a quarter of RLIMIT_NOFILE. 0 or -ENOMEM.
+ */
 int shelf_create(unsigned int fds, struct shelf **out);
 void shelf_destroy(struct shelf *s); /* NULL-safe; all references end with it */
 

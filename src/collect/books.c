@@ -155,7 +155,7 @@ static uint64_t high_water(const struct look *k, uint64_t hwm)
 static int read_mem_available(struct look *k)
 {
 	_text_ struct text t = { 0 };
-	uint64_t kib;
+	uint64_t bytes;
 	int r = memsrc_text(k->m, "host/meminfo", 0, &t);
 
 	if (r == -ENOENT) /* a core, or a capture that did not save it */
@@ -163,8 +163,8 @@ static int read_mem_available(struct look *k)
 	if (r)
 		return report_missing(k->r, "kernel.mem_available", "", "meminfo: %s",
 				      strerror(-r));
-	if (t.p && text_field_u64(t.p, "MemAvailable:", &kib) && kib <= UINT64_MAX / 1024)
-		k->r->kernel.mem_available = OPT(kib * 1024);
+	if (t.p && text_field_u64(t.p, "MemAvailable:", &bytes))
+		k->r->kernel.mem_available = OPT(bytes);
 	return 0;
 }
 

@@ -13,7 +13,7 @@ mount -t tmpfs -o mode=755 none /run || skip no-mount "cannot mount a /run of ou
 
 entries() { ls -A $D 2>/dev/null | wc -l; }
 # All that does not tell of this very look: times, cost, what a busy cgroup is charged.
-gist() { jq -S 'del(.time, .reports[].time) | .reports[] | del(.cost, .cgroup, .findings, .host.boot_id)' "$1"; }
+gist() { jq -S 'del(.time, .reports[].time) | .reports[] | del(.cost, .cgroup, .findings, .host.boot_id, .kernel.mem_available) | .verdict |= sub("; [^;]*$"; "")' "$1"; }
 look() { # NAME PID [ARG…]: the report's gist in $TMP/NAME, messages in $TMP/NAME.err
 	"$RSSCOPE" report -v --json --pid "${@:2}" >"$TMP/$1.json" 2>"$TMP/$1.err"
 	RC=$?

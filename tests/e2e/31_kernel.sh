@@ -17,6 +17,11 @@ equal "threads" "$(q .kernel.threads)" "$threads"
 size=$(q .kernel.kernel_stack_size)
 equal "kernel stack size" "$size" 16384
 equal "kernel stacks" "$(q .kernel.kernel_stacks)" $((threads * size))
+# What the host can still give stands where no limit does; it moves with all that runs here.
+available() { awk '/^MemAvailable:/ { printf "%.0f\n", $2 * 1024 }' /proc/meminfo; }
+if [ "$(q '.cgroup.effective_limit // "none"')" = none ]; then
+	between "memory available" $(($(available) / 2)) "$(q .kernel.mem_available)" $(($(available) * 2))
+fi
 
 memory=$(mounted cgroup memory)
 if [ -n "$memory" ]; then

@@ -7,7 +7,7 @@ need_go
 need_tool jq
 reader=$OUTPUT/tests/unprivileged
 
-gist() { jq -S 'del(.time, .version, .reports[].time) | .reports[] | del(.cost, .cgroup, .findings, .host.boot_id)' "$1"; }
+gist() { jq -S 'del(.time, .version, .reports[].time) | .reports[] | del(.cost, .cgroup, .findings, .host.boot_id, .kernel.mem_available) | .verdict |= sub("; [^;]*$"; "")' "$1"; }
 rows() { jq -S '.reports[0].cgroup | [paths | map(tostring) | join(".")]' "$1"; }
 
 for f in fixture-pure-stripped fixture-cgo; do

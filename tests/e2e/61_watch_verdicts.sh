@@ -23,7 +23,7 @@ watched_step() { # NAME WANT…: one step while it is watched
 }
 watched_step cache go-heap-leak
 watched_step leak go-heap-leak
-equal "its verdict" "$(events report '.reports[0].verdict | test("^What the GC leaves alive grew by 4[0-9]\\.[0-9] MiB to 7[0-9]\\.[0-9] MiB, over 1[2-9] cycles")')" true
+equal "its verdict" "$(events report '.reports[0].verdict | test("^The live heap grew by 4[0-9]\\.[0-9] MiB to 7[0-9]\\.[0-9] MiB, over 1[2-9] GC cycles")')" true
 watched_step filled
 watched_step churn
 watched_step goroutines goroutine-leak
@@ -35,5 +35,5 @@ watch "$TPID" --no-mappings --interval 0
 ask step
 kill -INT "$WPID"
 watched
-grep -q '^Goroutines grew from .* and the new ones wait' "$WOUT" || fail "no verdict in text"
+grep -q '^Goroutines grew from .* and the new ones are waiting' "$WOUT" || fail "no verdict in text"
 finish "$passed scenarios"
