@@ -10,7 +10,9 @@ need_tool jq
 
 rounds=3
 start_program "$T/mappings"
+execed() { until [[ $(readlink "/proc/$TPID/exe") == */mappings ]]; do sleep 0.01; done; } # not the shell any more
 watched_rounds() { # ARG…: three rounds, each answered before the next, then the report
+	execed
 	watch "$TPID" "$@"
 	for ((i = 0; i < rounds; i++)); do ask round; done
 	kill -INT "$WPID"
