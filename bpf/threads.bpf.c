@@ -37,13 +37,11 @@ static __always_inline void rss_of_child(__u32 tgid, const struct rsc_target *t,
 static __always_inline bool put_child(struct rsc_target *t, __u32 parent, __u32 child, bool shares)
 {
 	struct rsc_region all = { .tgid = child, .region = RSC_REGION_ALL };
-	struct rsc_tally fresh = {};
 	__u64 none = 0;
 	struct rsc_target *c;
 
 	if (put_elem(&targets, &child, t, BPF_ANY))
 		return false;
-	put_elem(&tally, &child, &fresh, BPF_ANY);
 	c = bpf_map_lookup_elem(&targets, &child);
 	if (!c)
 		return false;
@@ -74,6 +72,7 @@ static __always_inline __u16 follow(struct rsc_target *t, __u32 parent, __u32 ch
 	bool shares = BPF_CORE_READ(task, mm) == BPF_CORE_READ(current, mm);
 	__u16 flags = RSC_F_NEW_PROCESS | (shares ? RSC_F_SHARES_MM : 0);
 	bool full, wanted = t->groups & RSC_FOLLOW;
+	struct rsc_tally fresh = {};
 	__u32 zero = 0;
 	__u64 *n = bpf_map_lookup_elem(&followed, &zero);
 
@@ -86,9 +85,12 @@ static __always_inline __u16 follow(struct rsc_target *t, __u32 parent, __u32 ch
 			count_one(RSC_N_UNFOLLOWED);
 		return flags;
 	}
-	rss_of_child(child, t, shares, task);
 	__sync_fetch_and_add(n, 1);
-	return wanted ? flags | RSC_F_FOLLOWED : flags;
+	if (!wanted) /* its calls are its parent's, and user space never drops it */
+		return flags;
+	put_elem(&tally, &child, &fresh, BPF_ANY);
+	rss_of_child(child, t, shares, task);
+	return flags | RSC_F_FOLLOWED;
 }
 
 /* It has ended, or is watched no more. */

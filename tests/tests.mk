@@ -107,6 +107,7 @@ targets: $(MANY)
 check-many: $(MANY)
 	$(Q)$(MANY) maps 200 1000
 	$(Q)$(MANY) probes 20 50
+	$(Q)$(MANY) vforks 1000
 	$(Q)$(MANY) storm 2000
 
 -include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d

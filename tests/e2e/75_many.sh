@@ -8,7 +8,7 @@ need_probes
 many=$OUTPUT/tests/tools/many
 [ -x "$many" ] || die "no $many: make targets"
 
-for form in "maps 100 101" "probes 20 5" "storm 500"; do
+for form in "maps 100 101" "probes 20 5" "vforks 100" "storm 500"; do
 	# shellcheck disable=SC2086 # words
 	timeout 300 "$many" $form >"$TMP/said" 2>"$TMP/err"
 	equal "many $form: exit" $? 0

@@ -3,6 +3,7 @@
  * many maps N ROUNDS    N targets on one BPF object, added and dropped ROUNDS times; in every 50th
  *                       round each makes mappings of a size that only it has
  * many probes N ROUNDS  the same with probes of GC cycles: the cycle's number is the target's own
+ * many vforks N         a target that nobody follows starts N programs, as Go's os/exec does
  * many storm CALLS      one target calls as fast as it can from two threads, four make CALLS calls
  *                       at their leisure: of these none is lost
  *
@@ -41,7 +42,7 @@ __attribute__((noinline)) static void gc_stand_in(void)
 struct child {
 	pid_t pid;
 	int go, done; /* pipes */
-	unsigned long mmaps, cycles, others, wrong;
+	unsigned long mmaps, cycles, others, forks, wrong;
 };
 static struct child child[MAX];
 static size_t nchildren;
@@ -57,6 +58,18 @@ static void map_once(size_t bytes)
 
 	if (p != MAP_FAILED)
 		munmap(p, bytes);
+}
+
+/* A child in its parent's memory, until its exec or its end. */
+static void vfork_once(void)
+{
+	pid_t p = vfork();
+
+	if (!p)
+		execl("/bin/true", "true", NULL);
+	if (!p)
+		_exit(1);
+	waitpid(p, NULL, 0);
 }
 
 static void *storm(void *arg)
@@ -80,6 +93,8 @@ static void child_main(size_t i, int go, int done)
 			storm(NULL);
 		if (c == 'm')
 			map_once(bytes_of(i));
+		if (c == 'v')
+			vfork_once();
 		if (c == 'g')
 			gc_stand_in();
 		if (write(done, &c, 1) != 1)
@@ -132,6 +147,10 @@ static int on_event(void *ctx, const struct event *e)
 {
 	size_t i = 0;
 
+	if (event_kind(e) == KIND_FORK) { /* it is told of the new process */
+		child[0].forks++;
+		return 0;
+	}
 	while (i < nchildren && (uint32_t)child[i].pid != e->tgid)
 		i++;
 	if (i == nchildren) {
@@ -308,6 +327,37 @@ static int come_and_go(char what, size_t n, long rounds)
 	return bad;
 }
 
+/* ---- children that are nobody's targets */
+
+static int vforks(long n)
+{
+	struct ev_target like = { .groups = EV_MAPPINGS | EV_RSS | EV_THREADS };
+	struct ev_options o = { .groups = like.groups };
+	unsigned long strangers = 0;
+	struct err e = { 0 };
+	struct ev *s = NULL;
+	int bad = 0;
+
+	if (start_children(1) || ev_open(&o, &s, &e) || add_all(s, &like)) {
+		printf("opening: %s\n", e.text);
+		stop_children();
+		return 1;
+	}
+	for (long i = 0; i < n; i++) {
+		order(0, 'v');
+		ev_poll(s, 0, on_event, &strangers);
+	}
+	ev_drop(s, child[0].pid);
+	if (child[0].forks != (unsigned long)n)
+		bad += fail("forks seen", child[0].forks, n);
+	if (map_entries())
+		bad += fail("entries left in maps", map_entries(), 0);
+	printf("%ld programs started by a target\n", n);
+	stop_children();
+	ev_close(s);
+	return bad;
+}
+
 /* ---- a storm */
 
 static int storm_beside(long calls)
@@ -363,6 +413,8 @@ int main(int argc, char **argv)
 		return come_and_go('m', n, rounds) != 0;
 	if (argc > 3 && !strcmp(argv[1], "probes") && n <= MAX)
 		return come_and_go('g', n, rounds) != 0;
+	if (argc > 2 && !strcmp(argv[1], "vforks"))
+		return vforks(n) != 0;
 	if (argc > 2 && !strcmp(argv[1], "storm"))
 		return storm_beside(n) != 0;
 	return 2;
