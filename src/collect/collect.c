@@ -395,8 +395,7 @@ static int explain(struct memsrc *m, int r, struct err *e)
 	if (r && e && !e->text[0])
 		err_set(e, r, "looking at process %d: %s", memsrc_pid(m), strerror(-r));
 	if (r && memsrc_alive(m) == -ESRCH)
-		r = err_set(e, -ESRCH, "process %d went away while it was looked at",
-			    memsrc_pid(m));
+		r = err_set(e, -ESRCH, "process %d exited during the snapshot", memsrc_pid(m));
 	return r;
 }
 

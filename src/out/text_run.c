@@ -94,7 +94,7 @@ void page_run(struct text_page *p)
 	put_counters(&a, p, r);
 	put_events(&a, r);
 	if (r->followed.has && r->followed_ended.has)
-		para_add(&a, ", followed %" PRIu64 " children, %" PRIu64 " of which ended",
+		para_add(&a, ", followed %" PRIu64 " children, %" PRIu64 " of which exited",
 			 r->followed.v, r->followed_ended.v);
 	para_end(&a);
 	if (!r->ledger_age_ns.has)

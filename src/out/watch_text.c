@@ -107,7 +107,7 @@ static int put_gc(struct watch_text *w, const struct event_gc *g, const struct f
 	gc_track_next(&w->seen.gc, g, &c);
 	trigger = gc_trigger_name(c.trigger);
 	if (!g->have)
-		r = text_printf(out, "%10s  a cycle; its figures are not known yet", "");
+		r = text_printf(out, "%10s  GC cycle, figures not available yet", "");
 	if (gc_has(g, GCV_CYCLE))
 		r = text_printf(out, "%10" PRIu64, g->v[GCV_CYCLE]);
 	if (!r && trigger)
@@ -194,12 +194,12 @@ static int put_task(const struct watch_text *w, const struct event *e, struct te
 	case KIND_FORK:
 		return text_printf(out, "  a process, forked by %" PRIu32, e->task.by_tid);
 	case KIND_THREAD_EXIT:
-		return text_printf(out, "  ended");
+		return text_printf(out, "  exited");
 	case KIND_EXIT:
 		if (e->task.exit_code & 0x7f)
 			return text_printf(out, "  the process was killed by signal %" PRIu32,
 					   e->task.exit_code & 0x7f);
-		return text_printf(out, "  the process ended with status %" PRIu32,
+		return text_printf(out, "  the process exited with status %" PRIu32,
 				   e->task.exit_code >> 8 & 0xff);
 	default:
 		return text_printf(out, "  called exec");
@@ -315,7 +315,7 @@ int watch_text_gap(struct watch_text *w, uint64_t now_ns, uint64_t n, struct tex
 
 	w->pid = 0;
 	r = begin(w, now_ns, "lost", out);
-	return r ? r : text_printf(out, "%10s  events are missing here\n", grouped(count, n));
+	return r ? r : text_printf(out, "%10s  events lost here\n", grouped(count, n));
 }
 
 /* ---- the rest of the stream */
@@ -336,8 +336,8 @@ int watch_text_start(struct watch_text *w, const struct watch_start *s, struct t
 		r = text_printf(out, " with %zu probes", attached);
 	if (!r && s->has_tax)
 		r = text_printf(out,
-				"; while they are there, each system call of any process takes "
-				"%.0f ns longer, a mapping call %.0f ns, give or take %.0f ns "
+				"; overhead for every process on this host: %.0f ns per system "
+				"call, %.0f ns per mapping call, +/- %.0f ns "
 				"(--no-mappings: none)",
 				s->tax_ns, s->mapping_tax_ns, s->tax_noise_ns);
 	if (!r)
@@ -375,7 +375,7 @@ static int put_limit(const struct watch_text *w, const struct watch_limit *l, ui
 	if (!r && l->rate.has)
 		r = text_printf(out, "  +%s/s", watch_text_size(w, a, sizeof(a), l->rate.v));
 	if (!r && l->seconds.has)
-		r = text_printf(out, ": there in %s", until(b, l->seconds.v));
+		r = text_printf(out, ": reached in %s", until(b, l->seconds.v));
 	return r ? r : text_add(out, "\n", 1);
 }
 
@@ -392,7 +392,7 @@ int watch_text_exec(struct watch_text *w, const struct watch_exec *x, struct tex
 	if (!r && x->go_version && *x->go_version)
 		r = text_printf(out, " (%s)", x->go_version);
 	if (!r && x->no_gc && *x->no_gc)
-		r = text_printf(out, "; its GC cycles are not watched: %s", x->no_gc);
+		r = text_printf(out, "; GC cycles not watched: %s", x->no_gc);
 	return r ? r : text_add(out, "\n", 1);
 }
 
@@ -421,8 +421,8 @@ int watch_text_lost(struct watch_text *w, const struct event *e, uint32_t n, str
 	int r = begin(w, e->exit_ns, "lost", out);
 
 	return r ? r
-		 : text_printf(out, "%10" PRIu32 "  events of CPU %" PRIu32 " are missing here\n",
-			       n, e->cpu);
+		 : text_printf(out, "%10" PRIu32 "  events of CPU %" PRIu32 " lost here\n", n,
+			       e->cpu);
 }
 
 static int put_mappings(const struct watch_text *w, const struct watch_mappings *m,
@@ -430,23 +430,21 @@ static int put_mappings(const struct watch_text *w, const struct watch_mappings 
 {
 	char live[32], unknown[32], settled[32], grown[32];
 	int r = text_printf(out,
-			    "mappings made meanwhile and still there: %" PRIu64 " ranges, %s, by "
-			    "%" PRIu64 " call stacks; %" PRIu64 " unmappings came after what they "
-			    "made room for",
+			    "mappings made and still live: %" PRIu64 " ranges, %s, from %" PRIu64
+			    " call stacks; reordered munmaps: %" PRIu64,
 			    m->ranges, watch_text_size(w, live, sizeof(live), m->bytes), m->stacks,
 			    m->reordered);
 
 	if (!r && m->ambiguous)
-		r = text_printf(out, ", the order of %" PRIu64 " calls is not known", m->ambiguous);
+		r = text_printf(out, ", ambiguous order: %" PRIu64 " calls", m->ambiguous);
 	if (!r && m->unknown)
-		r = text_printf(out, ", of %s nothing is known for the lost calls",
+		r = text_printf(out, ", %s unknown because of lost calls",
 				watch_text_size(w, unknown, sizeof(unknown), m->unknown));
 	if (!r && m->settled)
-		r = text_printf(out, ", %s decided by what is mapped now",
+		r = text_printf(out, ", %s settled by the mappings at the end",
 				watch_text_size(w, settled, sizeof(settled), m->settled));
 	if (!r && m->grown + m->kernel)
-		r = text_printf(out,
-				", %s came without a call (stacks that grew, the kernel's own)",
+		r = text_printf(out, ", %s mapped without a call (stack growth, the kernel itself)",
 				watch_text_size(w, grown, sizeof(grown), m->grown + m->kernel));
 	return r ? r : text_add(out, "\n", 1);
 }
@@ -505,7 +503,8 @@ int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text 
 	if (!r && e->failed)
 		r = text_printf(out, ", %" PRIu64 " of the calls failed", e->failed);
 	if (!r && e->followed)
-		r = text_printf(out, ", of %" PRIu64 " children too, %" PRIu64 " of which ended",
+		r = text_printf(out,
+				", including %" PRIu64 " children, %" PRIu64 " of which exited",
 				e->followed, e->children_ended);
 	if (!r)
 		r = text_printf(out, "; lost: %" PRIu64, e->lost);

@@ -314,7 +314,7 @@ int handle_reopen(struct handle *h, struct err *e)
 	if (h->kind != MEMSRC_LIVE)
 		return 0;
 	if (h->received)
-		return err_set(e, -ENOTSUP, "PID %d has called execve: open it anew", (int)h->pid);
+		return err_set(e, -ENOTSUP, "PID %d has called execve; open it again", (int)h->pid);
 	next = *h;
 	next.pagemap.fd = next.pagemap.kflags = next.mem = -1;
 	next.held[HELD_MAPS] = next.held[HELD_ROLLUP] = -1;

@@ -22,7 +22,7 @@ for n in 1000 200000; do
 	own=$(truth .heap_alloc)
 	# It allocates a little more when it says so; the garbage among them may be swept meanwhile.
 	between "unswept $n: objects" $((256 * n)) "$(objects)" $((own + 64 * 1024))
-	equal "unswept $n: objects of which that is not known" "$(q '[.ledger[] | select(.category == "go/heap/objects")] | length')" 0
+	equal "unswept $n: objects neither live nor dead" "$(q '[.ledger[] | select(.category == "go/heap/objects")] | length')" 0
 	equal "unswept $n: bitmaps that could not be read" "$(q '[.missing[] | select(.path | startswith("ledger[go/heap"))] | length')" 0
 	between "unswept $n: live" $((256 * n)) "$(resident go/heap/live)" "$(objects)"
 	equal "unswept $n: sum" "$(ledger_sum)" "$(rollup "$TPID" Rss)"

@@ -51,7 +51,7 @@ stop "$LEFT"
 rs run --follow -- sh "$TMP/shell"
 LEFT=$(cat "$TMP/pid")
 CHILDREN+=("$LEFT")
-grep -q 'followed [4-8] children, [3-7] of which ended' <(tr -s ' \n' ' ' <"$TMP/err") || fail "children as text: $(head -n 8 "$TMP/err")"
+grep -q 'followed [4-8] children, [3-7] of which exited' <(tr -s ' \n' ' ' <"$TMP/err") || fail "children as text: $(head -n 8 "$TMP/err")"
 stop "$LEFT"
 once
 equal "children without --follow" "$(events report '.reports[0].run | has("children_followed")' | tail -n 1)" false

@@ -164,7 +164,7 @@ TEST(fold_counts_threads_and_keeps_the_end_of_the_process)
 	}
 	fold_lost(&f, 1234, SECOND + 700);
 	CHECK(!fold_flush(&f, &w, 2 * SECOND, &out));
-	CHECK(count(&out, "\n") <= 11 && count(&out, "the process ended with status 0") == 1);
-	CHECK(count(&out, "1,234  events are missing") == 1);
+	CHECK(count(&out, "\n") <= 11 && count(&out, "the process exited with status 0") == 1);
+	CHECK(count(&out, "1,234  events lost here") == 1);
 	fold_free(&f);
 }

@@ -298,7 +298,7 @@ TEST(watch_lines_for_people)
 	check_sample(line.p);
 	CHECK(strstr(u.p, "84.0 MiB  (anon 70.0, file 14.0, shm 0.0 MiB)  12 threads (+2 -1), 340 "
 			  "events\n"));
-	CHECK(strstr(u.p, "128.0 of 512.0 MiB, 25%, cgroup  +1.0 MiB/s: there in 6 min\n"));
+	CHECK(strstr(u.p, "128.0 of 512.0 MiB, 25%, cgroup  +1.0 MiB/s: reached in 6 min\n"));
 }
 
 /* One figure a second. */
