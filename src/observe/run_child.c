@@ -138,12 +138,12 @@ int run_find_program(const char *name)
 
 	if (strchr(name, '/'))
 		return open_program(name);
-	for (const char *p = path ? path : "/bin:/usr/bin"; *p; p += strcspn(p, ":")) {
+	/* as execvp: an empty entry is the working directory */
+	for (const char *p = path ? path : "/bin:/usr/bin", *next; p; p = next) {
 		_free_ char *file = NULL;
-		int n, fd;
+		int n = strcspn(p, ":"), fd;
 
-		p += *p == ':' && p != path;
-		n = strcspn(p, ":");
+		next = p[n] ? p + n + 1 : NULL;
 		if (asprintf(&file, "%.*s%s%s", n, p, n ? "/" : "./", name) < 0)
 			return -1;
 		fd = open_program(file);
