@@ -50,6 +50,7 @@ struct search {
 	uint64_t pclntab;
 	uint64_t bss, ebss; /* zeroed variables that hold pointers */
 	const char *why;    /* what the last layout failed on; "" */
+	uint64_t steps;	    /* along lists, of this look; see search_step */
 
 	/* When the binary is known: only these words are looked at, sorted. */
 	const struct go_facts *known;
@@ -84,6 +85,17 @@ static inline int search_refuse(struct search *s, const char *why)
 {
 	s->why = why;
 	return -ENOENT;
+}
+
+/*
+ * Before the i-th step along a list: whether to take it. Each word of the program's variables may
+ * begin a list, and a list may lead back into itself: what all of them take together is bounded.
+ */
+static inline bool search_step(struct search *s, uint64_t i)
+{
+	enum { SHORT = 16, STEPS = 8 * MAX_LIST };
+
+	return i < SHORT || (i < MAX_LIST && s->steps++ < STEPS);
 }
 
 /* When several places match, none is taken: a wrong address is worse than none. */

@@ -19,7 +19,7 @@ static bool chain_covers(struct search *s, uint64_t head, uint64_t next_off, uin
 
 	*hits = 0;
 	for (i = 0; at; i++) {
-		if (i == MAX_LIST || at % memsrc_page_size(s->rt->m) ||
+		if (!search_step(s, i) || at % memsrc_page_size(s->rt->m) ||
 		    !search_readable(s, at, size))
 			return false;
 		for (unsigned int k = 0; k < nwant; k++)
@@ -70,8 +70,8 @@ static bool are_bits_used(struct search *s, uint64_t at, const uint64_t *bits, u
 	uint64_t size = s->rt->l->f[GO_CONST_GCBITSCHUNK], next = s->rt->l->f[GO_GCBITSARENA_NEXT];
 	uint64_t used;
 
-	for (unsigned int i = 0; at && i < MAX_LIST; i++) {
-		if (rd_u64(s->rt, PASS_DISCOVER, at, &used))
+	for (unsigned int i = 0; at; i++) {
+		if (!search_step(s, i) || rd_u64(s->rt, PASS_DISCOVER, at, &used))
 			return false;
 		for (unsigned int k = 0; k < n; k++)
 			if (bits[k] >= at && bits[k] < at + size && bits[k] - at >= next + 8 + used)
@@ -295,7 +295,7 @@ static void look_allm(struct search *s, uint64_t addr, const uint64_t w[4])
 	if (addr < s->bss || addr >= s->ebss)
 		return;
 	for (; at; n++) {
-		if (n == MAX_LIST || at % 8 || !search_readable(s, at, l->f[GO_SIZE_M]) ||
+		if (!search_step(s, n) || at % 8 || !search_readable(s, at, l->f[GO_SIZE_M]) ||
 		    rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_M_G0], &g0) || !g0 || g0 % 8 ||
 		    rd_u64(s->rt, PASS_DISCOVER, g0 + l->f[GO_G_M], &back) || back != at ||
 		    rd_u64(s->rt, PASS_DISCOVER, at + l->f[GO_M_PROCID], &procid) || procid >> 32 ||
@@ -443,6 +443,7 @@ int find_vars(struct search *s)
 
 	s->allp.n = s->allm.n = s->allgs.n = s->chunks.n = s->gcbits.n = 0;
 	g->gccontroller = g->buckhash = 0;
+	s->steps = 0;
 	sums_sample(s);
 	s->numgc = 0;
 	rd(s->rt, PASS_DISCOVER, g->memstats + s->rt->l->f[GO_MSTATS_NUMGC], &s->numgc, 4);
