@@ -64,11 +64,15 @@ static inline bool bit(const uint8_t *bits, unsigned int i)
 static int chunk_add(struct go_heap *h, const uint8_t d[128], uint64_t base, uint64_t lo,
 		     uint64_t hi)
 {
+	/* 64 GiB of which every other page is free: what tells of more is no heap of Go's */
+	enum { RUNS_MAX = 1 << 22 };
 	static const uint8_t none[64];
 	static const uint8_t full[64] = { [0 ... 63] = 0xff };
 
 	if (!memcmp(d, full, 64) && !memcmp(d + 64, none, 64))
 		return 0;
+	if (h->pages.n > RUNS_MAX)
+		return -EINVAL;
 	if (base >= lo && base + CHUNK_BYTES <= hi && !memcmp(d, none, 64) &&
 	    !memcmp(d + 64, none, 64))
 		return range_append(&h->pages, base, base + CHUNK_BYTES, GO_PAGES_FREE);

@@ -11,6 +11,7 @@
 
 #include "base/sort.h"
 #include "goruntime/rd.h"
+#include "goruntime/spans.h"
 
 enum {
 	MAX_ARENAS = 1 << 22,
@@ -162,20 +163,17 @@ static int mspans_read(const struct go_runtime *rt, go_region_vec *out)
 	const struct go_layout *l = rt->l;
 	_free_ uint64_t *ptr = NULL;
 	struct go_slice s;
+	size_t n;
 	int r = rd_slice(rt, PASS_BOOKS, rt->g.mheap + l->f[GO_MHEAP_ALLSPANS], &s);
 
 	if (r)
 		return r;
 	r = put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_ALLSPANS);
-	if (r || s.len > (1 << 26))
-		return r ? r : -EINVAL;
-	ptr = malloc(s.len * 8 + 8);
-	if (!ptr)
-		return -ENOMEM;
-	r = rd(rt, PASS_BOOKS, s.ptr, ptr, s.len * 8);
-	if (r && r != -ENODATA)
+	if (!r)
+		r = spans_table(rt, PASS_BOOKS, &s, &ptr, &n);
+	if (r)
 		return r;
-	for (uint64_t i = 0; i < s.len; i++)
+	for (size_t i = 0; i < n; i++)
 		if (ptr[i] && put(out, ptr[i], ptr[i] + l->f[GO_SIZE_MSPAN], GO_REGION_MSPAN))
 			return -ENOMEM;
 	return 0;

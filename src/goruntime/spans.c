@@ -95,22 +95,49 @@ static struct go_span_key key_of(const struct go_span *s)
 
 /* ---- the table */
 
-/* The mspans' addresses, in *ptr, which the caller frees. */
+static bool is_zero(const uint64_t *p, size_t n)
+{
+	return !n || (!p[0] && !memcmp(p, p + 1, (n - 1) * 8));
+}
+
+int spans_table(const struct go_runtime *rt, enum memsrc_pass pass, const struct go_slice *all,
+		uint64_t **ptr, size_t *n)
+{
+	enum { STEP = 1 << 16 };
+	uint64_t *p = NULL;
+
+	*n = 0;
+	if (all->len > MAX_SPANS)
+		return -EINVAL;
+	for (size_t at = 0; at < all->len || !p; at += STEP) {
+		size_t k = all->len - at < STEP ? all->len - at : STEP;
+		uint64_t *more = realloc(p, (at + k) * 8 + 8);
+		int r;
+
+		if (!more) {
+			free(p);
+			return -ENOMEM;
+		}
+		p = more;
+		r = k ? rd(rt, pass, all->ptr + at * 8, p + at, k * 8) : 0;
+		if (r && r != -ENODATA) {
+			free(p);
+			return r;
+		}
+		if (k == STEP && is_zero(p + at, k))
+			break;
+		*n = at + k;
+	}
+	*ptr = p;
+	return 0;
+}
+
 static int table_read(const struct go_runtime *rt, enum memsrc_pass pass, uint64_t **ptr, size_t *n)
 {
 	struct go_slice all;
 	int r = rd_slice(rt, pass, rt->g.mheap + rt->l->f[GO_MHEAP_ALLSPANS], &all);
 
-	if (r)
-		return r;
-	if (all.len > MAX_SPANS)
-		return -EINVAL;
-	*ptr = malloc(all.len * 8 + 8);
-	if (!*ptr)
-		return -ENOMEM;
-	*n = all.len;
-	r = rd(rt, pass, all.ptr, *ptr, all.len * 8);
-	return r == -ENODATA ? 0 : r;
+	return r ? r : spans_table(rt, pass, &all, ptr, n);
 }
 
 struct walk {

@@ -4,11 +4,18 @@
 #define RSSCOPE_GORUNTIME_SPANS_H
 
 #include "goruntime/goruntime.h"
+#include "goruntime/rd.h"
 
 static inline uint64_t span_end(const struct go_span *s)
 {
 	return s->start + (uint64_t)s->npages * GO_PAGE_SIZE;
 }
+
+/* The mspans' addresses that `all`, allspans, holds: *ptr, which the caller frees, *n of them.
+ * Memory follows what is there: a long stretch of zeros, which is no part of any table, ends it.
+ * Parts that are not resident are zeros. 0, -errno of a read, -EINVAL, -ENOMEM. */
+int spans_table(const struct go_runtime *rt, enum memsrc_pass pass, const struct go_slice *all,
+		uint64_t **ptr, size_t *n);
 
 /* Fills h->spans, h->keys, h->nspans, h->bad. 0, -errno of a read, -EINVAL, -ENOMEM. */
 int spans_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *h);

@@ -293,6 +293,24 @@ TEST(spans_read_in_runs)
 	target_free(t);
 }
 
+/* Memory follows the table, not the length that the target states. */
+TEST(spans_of_a_table_that_is_not_there)
+{
+	struct target *t = target_new(MOST, 5);
+	struct go_runtime rt = runtime_of(t);
+	uint64_t len = 1 << 26;
+	struct go_heap h;
+
+	memcpy(t->mheap + t->l->f[GO_MHEAP_ALLSPANS] + 8, &len, 8);
+	memcpy(t->mheap + t->l->f[GO_MHEAP_ALLSPANS] + 16, &len, 8);
+	REQUIRE(!go_heap_read(&rt, PASS_SPANS, &h, NULL));
+	CHECK(h.spans.n > MOST / 2 && h.spans.n <= MOST);
+	CHECK(h.keys.n < 1 << 17);
+	CHECK(t->bytes < 4 << 20);
+	go_heap_free(&h);
+	target_free(t);
+}
+
 /* A size times a number that comes to little only because 64 bits are all there is. */
 TEST(spans_of_an_impossible_size)
 {
