@@ -241,10 +241,10 @@ static int name_closed_libs(struct look *k)
 	for (size_t j = 0; j < n && !r; j++)
 		r = count[j] == 1
 			    ? report_missing(k->r, "ledger[libs]", lib_needs(why[j]->error),
-					     "zeroed variables of a library: %s", why[j]->why.text)
+					     "zeroed variables of a library: %s", why[j]->why)
 			    : report_missing(k->r, "ledger[libs]", lib_needs(why[j]->error),
 					     "zeroed variables of %zu libraries, %s the first: %s",
-					     count[j], why[j]->name, why[j]->why.text);
+					     count[j], why[j]->name, why[j]->why);
 	return r;
 }
 

@@ -122,17 +122,20 @@ static bool is_there(const struct libs *l, size_t n, const struct vma *v)
 static int add_lib(struct libs *l, struct memsrc *m, const struct vma *low)
 {
 	struct lib x = { .name = strdup(low->name), .start = low->start, .end = low->end };
-
 	struct shelf_opener o = files_opener(m, low->name, low->start, low->end, true);
+	struct err why = { 0 };
 
 	if (!x.name)
 		return -ENOMEM;
-	x.error = open_file(m, l->shelf, &o, &x.bin, &x.why);
+	x.error = open_file(m, l->shelf, &o, &x.bin, &why);
 	if (!x.error)
 		x.bias = bin_bias(x.bin, low->start, low->offset);
-	if (vec_push(&l->v, x)) {
+	else
+		x.why = strdup(why.text);
+	if ((x.error && !x.why) || vec_push(&l->v, x)) {
 		shelf_put(l->shelf, x.bin, m);
 		free(x.name);
+		free(x.why);
 		return -ENOMEM;
 	}
 	return 0;
@@ -170,6 +173,7 @@ void libs_free(struct libs *l)
 	for (size_t i = 0; i < l->v.n; i++) {
 		shelf_put(l->shelf, l->v.v[i].bin, l->m);
 		free(l->v.v[i].name);
+		free(l->v.v[i].why);
 	}
 	vec_free(&l->v);
 	shelf_destroy(l->own);

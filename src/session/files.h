@@ -18,7 +18,7 @@ struct lib {
 	struct bin *bin;     /* NULL: can't be opened, `why` tells */
 	uint64_t bias;
 	int error; /* then: -errno */
-	struct err why;
+	char *why; /* then: in words; owned */
 };
 
 /* Many files: their descriptors are the shelf's, so that they are bounded. */

@@ -243,6 +243,7 @@ void session_end(struct session *s, const struct maps *maps)
 			forget_go(s, l);
 		shelf_put(s->libs.shelf, l->bin, s->m);
 		free(l->name);
+		free(l->why);
 	}
 	if (maps->vma.n)
 		s->libs.v.n = n;
