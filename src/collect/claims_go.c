@@ -291,12 +291,15 @@ static void post_uncertain(struct look *k, const range_vec *diff)
 
 			if (!(g->flags & PAGE_PRESENT) || (g->flags & PAGE_ZERO))
 				continue;
-			for (; a < z; a += page) {
-				uint64_t n = z - a < page ? z - a : page;
-				enum category c = l->rows.v[ledger_owner(&k->ledger, a)].cat;
+			for (uint64_t end; a < z; a = end) {
+				uint32_t row = ledger_owner_to(&k->ledger, a, &end);
 
-				l->cat[c].uncertainty += n;
-				l->uncertainty += n;
+				/* a page is its first byte's; all of it, where another begins in it
+				 */
+				end = end < z ? a + (end - a + page - 1) / page * page : z;
+				end = end < z ? end : z;
+				l->cat[l->rows.v[row].cat].uncertainty += end - a;
+				l->uncertainty += end - a;
 			}
 		}
 	}

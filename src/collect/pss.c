@@ -38,7 +38,6 @@ static bool maps_whole(enum category c)
 static void post(struct look *k, const struct line *m, uint64_t pss, bool poisoned[CAT_COUNT])
 {
 	struct ledger *l = &k->r->ledger;
-	uint64_t page = memsrc_page_size(k->m);
 	uint32_t row = ledger_owner(&k->ledger, m->start);
 	enum category c = l->rows.v[row].cat;
 	bool seen[CAT_COUNT] = { [0] = false };
@@ -50,10 +49,9 @@ static void post(struct look *k, const struct line *m, uint64_t pss, bool poison
 		uint64_t a = g->start > m->start ? g->start : m->start;
 		uint64_t z = g->end < m->end ? g->end : m->end;
 
-		for (; a < z && (g->flags & PAGE_PRESENT); a += page) {
-			row = ledger_owner(&k->ledger, a);
+		for (uint64_t end; a < z && (g->flags & PAGE_PRESENT); a = end) {
+			row = ledger_owner_to(&k->ledger, a, &end);
 			seen[l->rows.v[row].cat] = true;
-			seen[l->rows.v[ledger_owner(&k->ledger, a + page - 1)].cat] = true;
 		}
 	}
 	for (int i = 0; i < CAT_COUNT; i++) {

@@ -67,6 +67,14 @@ static bool ends_with(const char *s, const char *tail)
 	return n >= t && !strcmp(s + n - t, tail);
 }
 
+/* User space ends at 2^56 at most (x86-64 with five levels; arm64 2^52); beyond, the kernel shows a
+ * page of its own on x86-64. Who passes over a mapping's addresses never comes near 2^64. */
+static bool is_user(const struct vma *v)
+{
+	return v->end <= 1ULL << 56 ||
+	       (v->start >= 0xffffffffff600000 && v->end <= 0xffffffffff601000);
+}
+
 /* One line, already cut off at its newline. The name stays where it is. */
 static bool parse_line(const char *p, struct vma *v)
 {
@@ -87,7 +95,7 @@ static bool parse_line(const char *p, struct vma *v)
 	v->dev_minor = minor;
 	v->name = p;
 	v->deleted = v->inode && ends_with(p, " (deleted)");
-	return v->start < v->end && major <= UINT32_MAX && minor <= UINT32_MAX;
+	return v->start < v->end && is_user(v) && major <= UINT32_MAX && minor <= UINT32_MAX;
 }
 
 /* The kernel looks up one mapping at a time (m_next in fs/proc/task_mmu.c): one that has grown

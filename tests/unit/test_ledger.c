@@ -376,6 +376,15 @@ TEST(ledger_owner_is_who_was_posted)
 			if (ledger_owner(&m.b, c.base + i) != (k < 0 ? 0 : c.claim[k].row + 1))
 				SEED_FAILED(seed, "ledger_owner differs from the oracle");
 		}
+		/* and by stretches: each has one owner, and they come to an end */
+		for (uint64_t a = c.base, end; a < c.base + SPACE; a = end) {
+			uint32_t row = ledger_owner_to(&m.b, a, &end);
+
+			REQUIRE(end > a);
+			for (uint64_t i = a; i < end && i < c.base + SPACE; i++)
+				if (ledger_owner(&m.b, i) != row)
+					SEED_FAILED(seed, "a stretch has two owners");
+		}
 		made_free(&m);
 	}
 }

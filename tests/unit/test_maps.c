@@ -102,6 +102,10 @@ TEST(maps_refused)
 		{ "400000-500000 r-xp 0 100000000:0 1\n", "line 1" },
 		{ "400000-10000000000000000 r-xp 0 0:0 1\n", "line 1" },
 		{ "-500000 r-xp 0 0:0 1\n", "line 1" },
+		/* no address of user space: who adds to it may come out at 0 */
+		{ "fffffffff8000000-fffffffffffff000 rw-p 0 0:0 0\n", "line 1" },
+		{ "400000-100000000001000 rw-p 0 0:0 0\n", "line 1" },
+		{ "400000-ffffffffff601000 --xp 0 0:0 0 [vsyscall]\n", "line 1" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -111,8 +111,9 @@ int ledger_claim(struct ledger_builder *b, enum claim_level level, uint64_t star
 					   .seq = v->n });
 }
 
-uint32_t ledger_owner(const struct ledger_builder *b, uint64_t addr)
+uint32_t ledger_owner_to(const struct ledger_builder *b, uint64_t addr, uint64_t *end)
 {
+	*end = UINT64_MAX;
 	for (int lv = LEVEL_COUNT - 1; lv >= 0; lv--) {
 		const claim_vec *v = &b->claims[lv];
 		size_t lo = 0, hi = v->n;
@@ -125,8 +126,20 @@ uint32_t ledger_owner(const struct ledger_builder *b, uint64_t addr)
 			else
 				lo = mid + 1;
 		}
-		if (lo < v->n && v->v[lo].start <= addr)
+		if (lo == v->n)
+			continue;
+		if (v->v[lo].start <= addr) {
+			*end = v->v[lo].end < *end ? v->v[lo].end : *end;
 			return v->v[lo].row;
+		}
+		*end = v->v[lo].start < *end ? v->v[lo].start : *end;
 	}
 	return b->unknown_row;
+}
+
+uint32_t ledger_owner(const struct ledger_builder *b, uint64_t addr)
+{
+	uint64_t end;
+
+	return ledger_owner_to(b, addr, &end);
 }

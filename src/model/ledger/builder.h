@@ -92,5 +92,8 @@ int ledger_sweep(struct ledger_builder *b, const struct ledger_input *in);
 
 /* The owner of one byte after the sweep: its row index (unknown_row when unclaimed). */
 uint32_t ledger_owner(const struct ledger_builder *b, uint64_t addr);
+/* Likewise, and *end is where another claim begins or this one ends, above addr: for who passes
+ * over stretches whose length a file tells. */
+uint32_t ledger_owner_to(const struct ledger_builder *b, uint64_t addr, uint64_t *end);
 
 #endif
