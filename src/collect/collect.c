@@ -287,15 +287,6 @@ static int read_maps(struct look *k, struct err *e)
 	return r ? r : read_metrics(k, known);
 }
 
-/* What follows is read anew. In a warm snapshot most of it is what was read before. */
-static void fresh(struct look *k)
-{
-	if (k->s->snapshots > 1)
-		memsrc_again(k->m);
-	else
-		memsrc_flush(k->m);
-}
-
 /* Everything between and after the brackets. */
 static int look_memory(struct look *k, struct err *e)
 {
@@ -303,7 +294,7 @@ static int look_memory(struct look *k, struct err *e)
 	struct maps maps_after = { 0 };
 	int r;
 
-	fresh(k);
+	memsrc_again(k->m, READER_SNAPSHOT);
 	k->rss_counted = proc_rss_counted(memsrc_texts(k->m));
 	r = read_counters(k, 0, &before);
 	if (!r)
@@ -316,7 +307,7 @@ static int look_memory(struct look *k, struct err *e)
 		r = read_pages(k);
 	if (!r)
 		r = read_counters(k, 1, &after);
-	fresh(k);
+	memsrc_again(k->m, READER_SECOND);
 	if (!r)
 		r = maps_read(memsrc_texts(k->m), 2, &maps_after, e);
 	if (!r)

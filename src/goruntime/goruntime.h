@@ -120,6 +120,14 @@ struct go_metrics {
 int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e);
 void go_metrics_free(struct go_metrics *g);
 
+/*
+ * The counters alone: those of go_metrics_read that need no walk over goroutines or threads, so
+ * that the cost does not grow with these. Left out, also in `absent`: /gc/stack/starting-size, and
+ * in programs with C the threads and calls. The goroutines' number is as the runtime itself counts,
+ * without the check against their states.
+ */
+int go_counters_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e);
+
 /* ---- the heap: spans and pages */
 
 enum go_span_kind { GO_SPAN_OBJECTS, GO_SPAN_STACK, GO_SPAN_MANUAL, GO_SPAN_USERARENA };

@@ -310,7 +310,8 @@ int go_sums_read(const struct go_runtime *rt, struct go_sums *out)
 	return s.bad ? -EAGAIN : 0;
 }
 
-int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e)
+static int read_metrics(const struct go_runtime *rt, bool walk, struct go_metrics *out,
+			struct err *e)
 {
 	_cleanup_(snap_free) struct snap s = { 0 };
 	int r;
@@ -320,12 +321,22 @@ int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct 
 	if (r)
 		return err_set(e, r, "the runtime's figures: reading memstats: %s", strerror(-r));
 	out->sums = sums_of(&s);
-	r = put_classes(out, &s) | metrics_put_gc(out, rt, &s) | metrics_put_sched(out, rt);
+	r = put_classes(out, &s) | metrics_put_gc(out, rt, &s) | metrics_put_sched(out, rt, walk);
 	if (r) {
 		go_metrics_free(out);
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	return 0;
+}
+
+int go_metrics_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e)
+{
+	return read_metrics(rt, true, out, e);
+}
+
+int go_counters_read(const struct go_runtime *rt, struct go_metrics *out, struct err *e)
+{
+	return read_metrics(rt, false, out, e);
 }
 
 void go_metrics_free(struct go_metrics *g)

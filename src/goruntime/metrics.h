@@ -54,7 +54,8 @@ int metrics_old_sums(const struct go_runtime *rt, struct snap *s);
  */
 bool metrics_gc_agrees(const struct go_runtime *rt, const struct snap *s);
 int metrics_put_gc(struct go_metrics *g, const struct go_runtime *rt, const struct snap *s);
-/* metrics_sched.c: goroutines, threads, the limiter, CPU classes. Unreadable ones are left out. */
-int metrics_put_sched(struct go_metrics *g, const struct go_runtime *rt);
+/* metrics_sched.c: goroutines, threads, the limiter, CPU classes. Unreadable ones are left out.
+ * walk: false for go_counters_read. */
+int metrics_put_sched(struct go_metrics *g, const struct go_runtime *rt, bool walk);
 
 #endif

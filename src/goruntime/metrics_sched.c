@@ -28,6 +28,7 @@ struct sched {
 	uint64_t nps, free_gs, created, running, runnable, outside;
 	uint64_t ngs, alive, insyscall; /* by the goroutines' own states */
 	uint64_t unborn;		/* those that no go statement made */
+	bool walk;			/* over goroutines and Ms; else their numbers alone */
 	bool bad_ms, bad_calls, bad_ps;
 	bool odd; /* a queue that can't be so, if all was read at one moment */
 };
@@ -64,7 +65,7 @@ static void read_ms(struct sched *s)
 	s->nms = s->extra = s->ncgocall = 0;
 	s->bad_ms = !s->rt->g.allm || rd_u64(s->rt, PASS_BOOKS, s->rt->g.allm, &m);
 	s->bad_calls = s->bad_ms;
-	for (; m && s->nms < MAX_MS && !s->bad_ms; s->nms++) {
+	for (; s->walk && m && s->nms < MAX_MS && !s->bad_ms; s->nms++) {
 		extra = at_uint(s, m, GO_M_ISEXTRA, 1, &s->bad_ms);
 		s->bad_ms |= extra > s->rt->cgo; /* a bool; only C makes them */
 		s->extra += extra;
@@ -153,8 +154,12 @@ static int read_gs(struct sched *s)
 
 	s->ngs = s->alive = s->insyscall = s->unborn = 0;
 	if (!s->rt->g.allgs || rd_slice(s->rt, PASS_BOOKS, s->rt->g.allgs, &all) ||
-	    all.len > MAX_GS)
+	    (s->walk && all.len > MAX_GS))
 		return -ENOENT;
+	if (!s->walk) {
+		s->ngs = all.len;
+		return 0;
+	}
 	ptr = calloc(all.len + 1, 8);
 	if (!ptr)
 		return -ENOMEM;
@@ -203,9 +208,11 @@ static bool do_extras_agree(const struct sched *s)
  */
 static bool does_count_agree(const struct sched *s, uint64_t all)
 {
-	if (s->odd || !do_extras_agree(s) ||
+	if (s->odd || (s->walk && !do_extras_agree(s)) ||
 	    (go_has(s->l, GO_SCHED_NGSYSCALLNOP) && s->outside + s->runnable + s->running > all))
 		return false;
+	if (!s->walk)
+		return true;
 	return all >= s->alive && all - s->alive <= s->unborn &&
 	       (!go_has(s->l, GO_SCHED_NGSYSCALLNOP) || s->outside == s->insyscall);
 }
@@ -276,6 +283,8 @@ static int put_threads(struct go_metrics *g, struct sched *s)
 	bool bad = s->bad_ms || !sched;
 	int r = 0;
 
+	if (!s->walk && s->rt->cgo) /* which threads C made each M tells */
+		return 0;
 	made = bad ? 0 : at_uint(s, sched, GO_SCHED_MNEXT, 8, &bad);
 	dead = bad ? 0 : at_uint(s, sched, GO_SCHED_NMFREED, 8, &bad);
 	if (bad || made < dead + s->extra || (s->ngs && !do_extras_agree(s))) {
@@ -442,9 +451,9 @@ static int put_cpu(struct go_metrics *g, struct sched *s)
 	return r;
 }
 
-int metrics_put_sched(struct go_metrics *g, const struct go_runtime *rt)
+int metrics_put_sched(struct go_metrics *g, const struct go_runtime *rt, bool walk)
 {
-	struct sched s = { .rt = rt, .l = rt->l };
+	struct sched s = { .rt = rt, .l = rt->l, .walk = walk };
 	int r = 0;
 
 	read_ms(&s);
@@ -454,7 +463,8 @@ int metrics_put_sched(struct go_metrics *g, const struct go_runtime *rt)
 	r |= put_goroutines(g, &s);
 	r |= put_threads(g, &s);
 	r |= put_limiter(g, &s);
-	r |= put_starting_size(g, &s);
+	if (walk)
+		r |= put_starting_size(g, &s);
 	r |= put_finals(g, &s);
 	return r | put_cpu(g, &s);
 }

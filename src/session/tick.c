@@ -44,11 +44,11 @@ int session_tick(struct session *s, struct session_counters *out)
 	out->has_rss = !r;
 	out->rss = r ? 0 : rss.rss;
 	read_usage(s, out);
-	memsrc_again(s->m);
+	memsrc_again(s->m, READER_COUNTERS);
 	for (size_t i = 0; i < s->ngo; i++) {
 		if (!s->go[i].open)
 			continue;
-		r = go_metrics_read(&s->go[i].rt, &out->go[i], NULL);
+		r = go_counters_read(&s->go[i].rt, &out->go[i], NULL);
 		if (r == -ESRCH || r == -ENOMEM)
 			return r;
 	}

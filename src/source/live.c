@@ -51,9 +51,9 @@ static void live_flush(struct memsrc *m)
 	livemem_flush(&live_of(m)->mem);
 }
 
-static void live_again(struct memsrc *m)
+static void live_again(struct memsrc *m, enum memsrc_reader who)
 {
-	livemem_again(&live_of(m)->mem);
+	livemem_again(&live_of(m)->mem, who);
 }
 
 static int live_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,

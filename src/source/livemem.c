@@ -12,21 +12,20 @@
 #include "source/memsrc_impl.h"
 
 enum {
-	LINE = 1024, /* divides every page size */
-	AHEAD = 4,   /* lines read at once when the one before is known: within a page */
-	LINES = 2048,
+	AHEAD = 4, /* lines read at once when the one before is known: within a page */
 	HASH_BITS = 12,
+	WAYS = 4,
 	PRESENCES = 1024,
-	PRESENCE_PAGES = 64,
-	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
 	SHORT_RUN = 16384,
-	KNOWN_PAGES = 4,   /* a structure; larger reads look their pages up again */
-	AGAIN_LINES = 512, /* what was cached beyond that is read when it is wanted */
+	KNOWN_PAGES = 4,     /* a structure; larger reads look their pages up again */
+	MEDIUM = 128 * LINE, /* what is larger is never cached */
 };
 
 void livemem_init(struct livemem *l, struct handle *h)
 {
-	*l = (struct livemem){ .h = h, .pagemap = &h->pagemap, .page_size = h->page_size };
+	*l = (struct livemem){
+		.h = h, .pagemap = &h->pagemap, .page_size = h->page_size, .reader = -1
+	};
 }
 
 /* With the first read: a snapshot of counters needs none of it. */
@@ -37,9 +36,11 @@ int livemem_make_caches(struct livemem *l)
 	l->presence = calloc(PRESENCES, sizeof(*l->presence));
 	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
 	l->line_slot = calloc(1 << HASH_BITS, sizeof(*l->line_slot));
+	l->line_used = calloc(LINES, sizeof(*l->line_used));
 	l->lines = malloc((size_t)LINES * LINE);
 	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
-	if (!l->presence || !l->line_tag || !l->line_slot || !l->lines || !l->entries) {
+	if (!l->presence || !l->line_tag || !l->line_slot || !l->line_used || !l->lines ||
+	    !l->entries) {
 		livemem_deinit(l);
 		return -ENOMEM;
 	}
@@ -50,14 +51,19 @@ void livemem_deinit(struct livemem *l)
 {
 	maps_free(&l->maps);
 	vec_free(&l->userfault);
+	for (int i = 0; i < READER_COUNT; i++)
+		vec_free(&l->wanted[i]);
+	l->line_next = l->line_end = 0;
 	free(l->presence);
 	free(l->line_tag);
 	free(l->line_slot);
+	free(l->line_used);
 	free(l->lines);
 	free(l->entries);
 	l->presence = NULL;
 	l->line_tag = NULL;
 	l->line_slot = NULL;
+	l->line_used = NULL;
 	l->lines = NULL;
 	l->entries = NULL;
 }
@@ -65,8 +71,10 @@ void livemem_deinit(struct livemem *l)
 void livemem_flush(struct livemem *l)
 {
 	if (l->entries) {
+		livemem_remember(l);
 		memset(l->presence, 0, PRESENCES * sizeof(*l->presence));
-		memset(l->line_tag, 0, LINES * sizeof(*l->line_tag));
+		memset(l->line_tag, 0, l->line_end * sizeof(*l->line_tag));
+		l->line_next = l->line_end = 0;
 	}
 	maps_free(&l->maps);
 	l->maps_known = false;
@@ -333,7 +341,7 @@ static int read_large(struct livemem *l, bool untouched, uint64_t addr, uint8_t 
 	return rc;
 }
 
-static void set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n)
+void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n)
 {
 	struct livemem_presence *p = &l->presence[group % PRESENCES];
 
@@ -356,23 +364,83 @@ int livemem_page(struct livemem *l, uint64_t addr)
 
 		if (got <= 0 && !pagemap_has_mm(l->pagemap))
 			return -ESRCH;
-		set_presence(l, group, entry, got);
+		livemem_set_presence(l, group, entry, got);
 	}
 	bit = 1ULL << (page % PRESENCE_PAGES);
 	return p->present & bit ? PAGE_THERE : p->elsewhere & bit ? PAGE_ELSEWHERE : PAGE_ABSENT;
 }
 
-static uint16_t *slot_of(const struct livemem *l, uint64_t line)
+/* Where the places begin that a line may have in line_slot: WAYS of them. */
+static uint32_t places_of(uint64_t line)
 {
-	return &l->line_slot[line * 0x9e3779b97f4a7c15ULL >> (64 - HASH_BITS)];
+	return (line * 0x9e3779b97f4a7c15ULL >> (64 - HASH_BITS)) & ~(uint32_t)(WAYS - 1);
+}
+
+/* The slot of a cached line, or LINES. */
+static size_t slot_of(const struct livemem *l, uint64_t line)
+{
+	const uint16_t *place = l->line_slot + places_of(line);
+
+	for (int i = 0; i < WAYS; i++)
+		if (l->line_tag[place[i]] == line + 1)
+			return place[i];
+	return LINES;
 }
 
 /* The cached line, or NULL. */
 static const uint8_t *find_line(const struct livemem *l, uint64_t line)
 {
-	size_t slot = *slot_of(l, line);
+	size_t slot = slot_of(l, line);
 
-	return l->line_tag[slot] == line + 1 ? l->lines + slot * LINE : NULL;
+	if (slot == LINES)
+		return NULL;
+	l->line_used[slot] = true;
+	return l->lines + slot * LINE;
+}
+
+size_t livemem_slots(struct livemem *l, size_t n)
+{
+	size_t slot = l->line_next + n > LINES ? 0 : l->line_next;
+
+	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
+	l->line_next = slot + n;
+	l->line_end = l->line_next > l->line_end ? l->line_next : l->line_end;
+	return slot;
+}
+
+void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used)
+{
+	uint32_t at = places_of(line);
+	int i = 0;
+
+	/* a place that leads to no line of these places; the last one is taken from another */
+	while (i < WAYS - 1 && l->line_tag[l->line_slot[at + i]] &&
+	       places_of(l->line_tag[l->line_slot[at + i]] - 1) == at)
+		i++;
+	l->line_slot[at + i] = slot;
+	l->line_tag[slot] = line + 1;
+	l->line_used[slot] = used;
+}
+
+bool livemem_cached(struct livemem *l, uint64_t addr, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	if (!l->entries || addr + len < addr)
+		return false;
+	while (len) {
+		size_t n = LINE - addr % LINE;
+		const uint8_t *line = find_line(l, addr / LINE);
+
+		n = n < len ? n : len;
+		if (!line)
+			return false;
+		memcpy(p, line + addr % LINE, n);
+		addr += n;
+		p += n;
+		len -= n;
+	}
+	return true;
 }
 
 /*
@@ -385,23 +453,15 @@ static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
 	size_t n = 1, slot;
 	ssize_t got;
 
-	if (line && find_line(l, line - 1))
+	if (line && slot_of(l, line - 1) != LINES)
 		n = AHEAD - line % AHEAD;
-	if (l->line_next + n > LINES)
-		l->line_next = 0;
-	slot = l->line_next;
-	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
+	slot = livemem_slots(l, n);
 	/* The fd is bound to the mm: for one line it costs half of process_vm_readv, after which
 	 * the PID has to be checked. */
 	got = pread(l->h->mem, l->lines + slot * LINE, n * LINE, line * LINE);
-	for (size_t i = 0; got >= (ssize_t)((i + 1) * LINE); i++) {
-		l->line_tag[slot + i] = line + i + 1;
-		*slot_of(l, line + i) = slot + i;
-	}
-	if (got < LINE)
-		return NULL;
-	l->line_next += n;
-	return l->lines + slot * LINE;
+	for (size_t i = 0; got >= (ssize_t)((i + 1) * LINE); i++)
+		livemem_put_line(l, slot + i, line + i, !i);
+	return got < LINE ? NULL : l->lines + slot * LINE;
 }
 
 /* The part [addr, addr + len) of one line, through the cache. */
@@ -464,6 +524,34 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 	return 0;
 }
 
+/* Reads into the cache what is present as a whole. 1: done; 0: it is not; -errno. */
+static int read_medium(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len)
+{
+	uint64_t from = addr - addr % LINE, to = addr + len + LINE - 1 - (addr + len - 1) % LINE;
+	size_t n = (to - from) / LINE, pages, slot;
+	range_vec holes = { 0 };
+	struct runs one = { .n = 0 };
+	int rc = to > from ? lookup(l, from, to - from, &pages) : 0;
+
+	if (rc || to < from)
+		return rc;
+	for (size_t i = 0; i < pages; i++)
+		if (!(l->entries[i] & PM_PRESENT))
+			return 0;
+	slot = livemem_slots(l, n);
+	rc = runs_add(l, &one, from, l->lines + slot * LINE, to - from, &holes);
+	if (!rc)
+		rc = runs_flush(l, &one, &holes);
+	if (!rc && !holes.n) {
+		for (size_t i = 0; i < n; i++)
+			livemem_put_line(l, slot + i, from / LINE + i, true);
+		memcpy(buf, l->lines + slot * LINE + (addr - from), len);
+		rc = 1;
+	}
+	vec_free(&holes);
+	return rc;
+}
+
 int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, size_t len,
 		 range_vec *holes)
 {
@@ -472,8 +560,14 @@ int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, si
 
 	if (rc)
 		return rc;
-	if (len > AHEAD * LINE)
+	if (len > AHEAD * LINE) {
+		if (len <= MEDIUM && l->reader >= 0 && !l->h->by_procmem) {
+			rc = livemem_cached(l, addr, p, len) ? 1 : read_medium(l, addr, p, len);
+			if (rc)
+				return rc < 0 ? rc : 0;
+		}
 		return read_large(l, untouched, addr, p, len, holes);
+	}
 	while (len && !rc) {
 		size_t n = LINE - addr % LINE;
 
@@ -485,85 +579,4 @@ int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, si
 		len -= n;
 	}
 	return rc;
-}
-
-/* ---- the same once more */
-
-struct again {
-	uint64_t line[AGAIN_LINES];
-	size_t n;
-};
-
-static int by_line(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Reads lines [from, to) of a, which are present, into the slots of the same numbers. */
-static void read_lines(struct livemem *l, const struct again *a, size_t from, size_t to)
-{
-	struct iovec local = { l->lines + from * LINE, (to - from) * LINE };
-	struct iovec remote[IOVS];
-	ssize_t got;
-
-	for (size_t i = from; i < to; i++)
-		remote[i - from] = (struct iovec){ (void *)(uintptr_t)(a->line[i] * LINE), LINE };
-	got = process_vm_readv(l->h->pid, &local, 1, remote, to - from, 0);
-	if (got > 0 && !pagemap_has_mm(l->pagemap))
-		got = 0; /* the PID may be another process's */
-	for (size_t i = from; got >= LINE; i++, got -= LINE) {
-		l->line_tag[i] = a->line[i] + 1;
-		*slot_of(l, a->line[i]) = i;
-	}
-}
-
-static uint64_t group_of(const struct livemem *l, uint64_t line)
-{
-	return line * LINE / l->page_size / PRESENCE_PAGES;
-}
-
-/* Which pages of the lines are present; groups that are near each other by one system call. */
-static void look_ahead(struct livemem *l, const struct again *a)
-{
-	enum { NEAR = 48, GROUPS = WINDOW_PAGES / PRESENCE_PAGES };
-
-	for (size_t i = 0, j; i < a->n; i = j) {
-		uint64_t first = group_of(l, a->line[i]), last = first;
-		long got;
-
-		for (j = i + 1; j < a->n; j++) {
-			uint64_t g = group_of(l, a->line[j]);
-
-			if (g - last > NEAR || g - first >= GROUPS)
-				break;
-			last = g;
-		}
-		got = pagemap_entries(l->pagemap, first * PRESENCE_PAGES, l->entries,
-				      (last - first + 1) * PRESENCE_PAGES);
-		for (uint64_t g = first; g <= last && got > 0; g++, got -= PRESENCE_PAGES)
-			set_presence(l, g, l->entries + (g - first) * PRESENCE_PAGES, got);
-	}
-}
-
-void livemem_again(struct livemem *l)
-{
-	struct again a = { .n = 0 };
-	size_t there = 0;
-
-	for (size_t i = 0; l->entries && i < LINES && a.n < AGAIN_LINES; i++)
-		if (l->line_tag[i])
-			a.line[a.n++] = l->line_tag[i] - 1;
-	livemem_flush(l);
-	if (!a.n || l->h->by_procmem)
-		return;
-	qsort(a.line, a.n, sizeof(*a.line), by_line);
-	look_ahead(l, &a);
-	for (size_t i = 0; i < a.n; i++)
-		if (livemem_page(l, a.line[i] * LINE) == PAGE_THERE)
-			a.line[there++] = a.line[i];
-	for (size_t i = 0; i < there; i += IOVS)
-		read_lines(l, &a, i, there - i < IOVS ? there : i + IOVS);
-	l->line_next = there;
 }

@@ -13,8 +13,10 @@
 #include <sys/types.h>
 
 #include "base/range.h"
+#include "base/vec.h"
 #include "proc/maps.h"
 #include "source/handle.h"
+#include "source/memsrc.h"
 #include "source/pagemap.h"
 
 struct livemem_presence {	     /* 64 pages */
@@ -30,9 +32,13 @@ struct livemem {
 	struct livemem_presence *presence;
 	uint64_t *line_tag; /* address / LINE, + 1; 0: empty */
 	uint8_t *lines;
-	uint16_t *line_slot; /* where a line may be, by hash; its tag decides */
-	size_t line_next;    /* the slot to fill next, round and round */
-	struct maps maps;    /* to tell absent from unmapped; read when first needed */
+	uint16_t *line_slot;		    /* where a line may be, by hash; its tag decides */
+	bool *line_used;		    /* somebody has asked for it */
+	size_t line_next;		    /* the slot to fill next, round and round */
+	size_t line_end;		    /* slots from here on are empty */
+	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
+	int reader;	  /* enum memsrc_reader; -1: nobody's reads are remembered */
+	struct maps maps; /* to tell absent from unmapped; read when first needed */
 	bool maps_known;
 	range_vec userfault; /* ranges that others fill; read when first needed */
 	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
@@ -52,8 +58,8 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
 		   void *buf, bool *bad, range_vec *holes);
 void livemem_flush(struct livemem *l);
-/* A flush, after which the lines that were cached are there again as they are now: read at once. */
-void livemem_again(struct livemem *l);
+/* As memsrc_again. */
+void livemem_again(struct livemem *l, enum memsrc_reader who);
 
 /* The VMA at addr by the cached maps, or NULL; lives until the next flush. */
 const struct vma *livemem_vma(struct livemem *l, uint64_t addr);

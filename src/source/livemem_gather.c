@@ -15,6 +15,7 @@ enum {
 	GATHER = 1 << INDEX_BITS, /* items put in order at once */
 	GATHER_GAP = 2048, /* bytes: copying those is faster than a copy more; less than a page */
 	SCRATCH = 256 << 10,
+	FEW = 64,
 };
 
 struct item {
@@ -154,16 +155,17 @@ static void gather_sort(const uint64_t *addr, size_t n, size_t first, uint64_t *
 	}
 }
 
-int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
-		   void *buf, bool *bad, range_vec *holes)
+static int gather_all(struct livemem *l, bool untouched, const uint64_t *addr, size_t n,
+		      size_t each, void *buf, bool *bad, range_vec *holes)
 {
-	_free_ struct item *item = malloc(GATHER * sizeof(*item));
-	_free_ uint64_t *key = malloc(2 * GATHER * sizeof(*key));
-	_free_ uint8_t *scratch = malloc(SCRATCH);
+	size_t most = n < GATHER ? n : GATHER, spread = most * (each + GATHER_GAP);
+	_free_ struct item *item = malloc(most * sizeof(*item));
+	_free_ uint64_t *key = malloc(2 * most * sizeof(*key));
+	_free_ uint8_t *scratch = malloc(spread < SCRATCH ? spread : SCRATCH);
 	struct gather g = {
 		.l = l, .scratch = scratch, .each = each, .buf = buf, .bad = bad, .holes = holes
 	};
-	int rc = item && key && scratch ? livemem_make_caches(l) : -ENOMEM;
+	int rc = item && key && scratch ? 0 : -ENOMEM;
 
 	memset(buf, 0, n * each);
 	for (size_t at = 0, k; at < n && !rc; at += k) {
@@ -173,4 +175,45 @@ int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size
 	}
 	vec_free(&g.lost);
 	return rc;
+}
+
+/* Few of them may be cached, or will be for who reads them once more. */
+static int gather_few(struct livemem *l, bool untouched, const uint64_t *addr, size_t n,
+		      size_t each, uint8_t *buf, bool *bad, range_vec *holes)
+{
+	size_t index[FEW], left = 0;
+	uint64_t rest[FEW];
+	bool rest_bad[FEW];
+	_free_ uint8_t *got = NULL;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		bad[i] = false;
+		if (livemem_cached(l, addr[i], buf + i * each, each))
+			continue;
+		rest[left] = addr[i];
+		index[left++] = i;
+		livemem_want(l, addr[i], each);
+	}
+	if (!left)
+		return 0;
+	got = malloc(left * each);
+	rc = got ? gather_all(l, untouched, rest, left, each, got, rest_bad, holes) : -ENOMEM;
+	for (size_t i = 0; i < left && !rc; i++) {
+		memcpy(buf + index[i] * each, got + i * each, each);
+		bad[index[i]] = rest_bad[i];
+	}
+	return rc;
+}
+
+int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
+		   void *buf, bool *bad, range_vec *holes)
+{
+	if (!n)
+		return 0;
+	if (livemem_make_caches(l))
+		return -ENOMEM;
+	return n <= FEW && l->reader >= 0
+		       ? gather_few(l, untouched, addr, n, each, buf, bad, holes)
+		       : gather_all(l, untouched, addr, n, each, buf, bad, holes);
 }

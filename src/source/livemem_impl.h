@@ -29,4 +29,26 @@ int livemem_page(struct livemem *l, uint64_t addr);
 /* Needed before anything is read. 0 or -ENOMEM. */
 int livemem_make_caches(struct livemem *l);
 
+enum {
+	LINE = 1024, /* divides every page size */
+	LINES = 2048,
+	PRESENCE_PAGES = 64,
+	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
+};
+
+void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n);
+
+/* Slots for n lines that follow each other; what was there is forgotten. */
+size_t livemem_slots(struct livemem *l, size_t n);
+/* A line has been read into its slot. used: it was asked for. */
+void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used);
+
+/* Copies what is cached whole; false: it is not. */
+bool livemem_cached(struct livemem *l, uint64_t addr, void *buf, size_t len);
+
+/* livemem_again.c: before lines are forgotten, those that the reader has asked for are noted for
+ * his next time; the same of bytes that he has read past the cache. */
+void livemem_remember(struct livemem *l);
+void livemem_want(struct livemem *l, uint64_t addr, size_t len);
+
 #endif

@@ -314,7 +314,7 @@ void memsrc_flush(struct memsrc *m)
 		m->ops->flush(m);
 }
 
-void memsrc_again(struct memsrc *m)
+void memsrc_again(struct memsrc *m, enum memsrc_reader who)
 {
 	if (!m->ops->again || m->tee) {
 		memsrc_flush(m);
@@ -322,7 +322,7 @@ void memsrc_again(struct memsrc *m)
 	}
 	for (int i = 0; i < PASS_COUNT; i++)
 		m->epoch[i].stale = true;
-	m->ops->again(m);
+	m->ops->again(m, who);
 }
 
 void memsrc_renew(struct memsrc *m)
@@ -330,7 +330,7 @@ void memsrc_renew(struct memsrc *m)
 	for (size_t i = 0; i < m->notes.n; i++)
 		free(m->notes.v[i].name);
 	m->notes.n = 0;
-	memsrc_again(m);
+	memsrc_flush(m);
 }
 
 int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out)

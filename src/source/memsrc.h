@@ -147,9 +147,18 @@ static inline int memsrc_u64(struct memsrc *m, enum memsrc_pass pass, uint64_t a
  * retry of a torn read. */
 void memsrc_flush(struct memsrc *m);
 
-/* memsrc_flush for who is about to read the same again: live, what was cached is read at once, with
- * a few system calls, as it is now. */
-void memsrc_again(struct memsrc *m);
+/*
+ * memsrc_flush for one who is about to read what he has read before. Live, that is remembered for
+ * each of these from one call to the next (up to a bound), and read at once, with a few system
+ * calls, as it is now.
+ */
+enum memsrc_reader {
+	READER_COUNTERS,
+	READER_SNAPSHOT,
+	READER_SECOND, /* of the same snapshot */
+	READER_COUNT
+};
+void memsrc_again(struct memsrc *m, enum memsrc_reader who);
 
 /* Between two snapshots: reads are fresh, and what was noted of the last one is forgotten. */
 void memsrc_renew(struct memsrc *m);

@@ -42,7 +42,8 @@ struct memsrc_ops {
 	int (*gather)(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
 		      size_t each, void *buf, bool *bad, range_vec *holes);
 	void (*flush)(struct memsrc *m);
-	void (*again)(struct memsrc *m); /* as memsrc_again; NULL: flush does */
+	/* as memsrc_again; NULL: flush does */
+	void (*again)(struct memsrc *m, enum memsrc_reader who);
 	int (*pages)(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		     range_vec *out);
 	const char *(*pages_how)(const struct memsrc *m);
