@@ -40,6 +40,15 @@ int file_open_regular(int dirfd, const char *path, uint64_t resolve, struct stat
 	return fd < 0 ? -errno : fd;
 }
 
+int file_open_within(int dirfd, const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+				.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS };
+	int fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
 ssize_t file_read_some(int fd, uint64_t off, void *buf, size_t n)
 {
 	size_t done = 0;

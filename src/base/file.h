@@ -14,6 +14,10 @@
  * closes, and *st; -ENOTSUP no regular file, else -errno. */
 int file_open_regular(int dirfd, const char *path, uint64_t resolve, struct stat *st);
 
+/* Opens for reading what lies in the file system that dirfd is in, also above it ("../x"), through
+ * no symbolic link. The descriptor, or -errno; -ENOSYS before Linux 5.6. */
+int file_open_within(int dirfd, const char *path);
+
 /* As many of n bytes as there are: their number, or -errno of pread. */
 ssize_t file_read_some(int fd, uint64_t off, void *buf, size_t n);
 

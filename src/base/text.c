@@ -63,27 +63,39 @@ void text_free(struct text *t)
 	*t = (struct text){ 0 };
 }
 
-int text_read_fd(int fd, size_t max, struct text *out)
+static int read_fd(int fd, size_t max, bool short_ends, struct text *out)
 {
 	size_t start = out->n;
 
 	for (;;) {
+		size_t room;
 		ssize_t r;
 
 		if (out->n - start > max)
 			return -EFBIG;
 		if (reserve(out, 16384))
 			return -ENOMEM;
-		r = pread(fd, out->p + out->n, out->cap - out->n - 1, out->n - start);
+		room = out->cap - out->n - 1;
+		r = pread(fd, out->p + out->n, room, out->n - start);
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r < 0)
 			return -errno;
 		out->n += r;
 		out->p[out->n] = 0;
-		if (!r)
-			return 0;
+		if (!r || (short_ends && (size_t)r < room))
+			return out->n - start > max ? -EFBIG : 0;
 	}
+}
+
+int text_read_fd(int fd, size_t max, struct text *out)
+{
+	return read_fd(fd, max, false, out);
+}
+
+int text_read_whole(int fd, size_t max, struct text *out)
+{
+	return read_fd(fd, max, true, out);
 }
 
 int text_read_at(int dirfd, const char *path, size_t max, struct text *out)

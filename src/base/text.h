@@ -28,6 +28,10 @@ int text_read_at(int dirfd, const char *path, size_t max, struct text *out);
  * is read again so. */
 int text_read_fd(int fd, size_t max, struct text *out);
 
+/* The same of a file that gives all it has to one read that is large enough, as those that the
+ * kernel makes with single_open() do: a short read is its end. */
+int text_read_whole(int fd, size_t max, struct text *out);
+
 /* The number behind `key` at the start of a line ("VmRSS:\t  12 kB"), times 1024 when the line
  * ends in kB. false when there is no such line or no number. */
 bool text_field_u64(const char *text, const char *key, uint64_t *out);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel's texts of a process, of cgroups, of the host. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -8,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "proc/rss.h"
 #include "source/handle_impl.h"
 #include "source/userfault.h"
@@ -37,27 +38,33 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
+/* As getdents64(2) writes it. */
+struct dirent64 {
+	uint64_t ino, off;
+	uint16_t len;
+	uint8_t type;
+	char name[];
+};
 
 static int list_tasks(int proc_fd, struct text *out)
 {
-	int fd = openat(proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-	_cleanup_(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_close_ int fd = openat(proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_Alignas(8) char buf[16 << 10];
 	VEC(long) tid = { 0 };
-	struct dirent *d;
+	long n = fd < 0 ? -1 : 1;
+	int rc = 0;
 
-	if (!dir) {
-		rc = -errno;
-		close_fd(&fd);
-		return rc;
+	while (!rc && n > 0 && tid.n < HANDLE_TASKS_MAX) {
+		n = syscall(SYS_getdents64, fd, buf, sizeof(buf));
+		for (long i = 0; i < n && !rc; i += ((struct dirent64 *)(buf + i))->len) {
+			const struct dirent64 *d = (struct dirent64 *)(buf + i);
+
+			if (d->name[0] >= '0' && d->name[0] <= '9')
+				rc = vec_push(&tid, strtol(d->name, NULL, 10));
+		}
 	}
-	while (!rc && tid.n < HANDLE_TASKS_MAX && (d = readdir(dir)))
-		if (d->d_name[0] >= '0' && d->d_name[0] <= '9')
-			rc = vec_push(&tid, strtol(d->d_name, NULL, 10));
+	if (n < 0)
+		rc = -errno;
 	if (tid.n)
 		qsort(tid.v, tid.n, sizeof(*tid.v), by_number);
 	for (size_t i = 0; i < tid.n && !rc; i++)
@@ -87,29 +94,34 @@ static bool is_tame(const char *path)
 	return true;
 }
 
-/* A text of one line, which comes whole: it needs no second read to see its end. */
-static int read_line_fd(int fd, struct text *out)
+/* Files of a process that come in pieces, mapping by mapping: only an empty read is their end. */
+static bool is_in_pieces(const char *name)
 {
-	char line[256];
-	ssize_t n = pread(fd, line, sizeof(line), 0);
+	static const char *const in_pieces[] = { "maps", "smaps", "mountinfo", "cmdline" };
 
-	if (n < 0)
+	for (size_t i = 0; i < ARRAY_LEN(in_pieces); i++)
+		if (!strcmp(name, in_pieces[i]))
+			return true;
+	return false;
+}
+
+static int read_open(int fd, bool in_pieces, struct text *out)
+{
+	if (fd < 0)
 		return -errno;
-	return n < (ssize_t)sizeof(line) ? text_add(out, line, n)
-					 : text_read_fd(fd, HANDLE_TEXT_MAX, out);
+	return in_pieces ? text_read_fd(fd, HANDLE_TEXT_MAX, out)
+			 : text_read_whole(fd, HANDLE_TEXT_MAX, out);
 }
 
 static int proc_text(struct handle *h, const char *name, struct text *out)
 {
-	int rc;
+	_close_ int fd = -1;
 
 	for (int i = 0; i < HELD_COUNT; i++)
 		if (!strcmp(name, held_names[i])) {
-			rc = handle_held(h, i);
-			if (rc < 0)
-				return rc;
-			return i == HELD_STATM ? read_line_fd(rc, out)
-					       : text_read_fd(rc, HANDLE_TEXT_MAX, out);
+			int rc = handle_held(h, i);
+
+			return rc < 0 ? rc : read_open(rc, i == HELD_MAPS, out);
 		}
 	if (!is_tame(name))
 		return -EINVAL;
@@ -117,64 +129,84 @@ static int proc_text(struct handle *h, const char *name, struct text *out)
 		return read_link(h->proc_fd, name, out);
 	if (!strcmp(name, "task"))
 		return list_tasks(h->proc_fd, out);
-	return text_read_at(h->proc_fd, name, HANDLE_TEXT_MAX, out);
+	fd = openat(h->proc_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return read_open(fd, is_in_pieces(name), out);
 }
 
-/* Only files of the cgroup file systems: the path comes from the target's own /proc/PID/cgroup. */
-static int open_cgroup(const char *path, int *fd)
+/* Only folders of the cgroup file systems: the path comes from the target's own /proc/PID/cgroup.
+ */
+static int open_cgroup(const char *dir)
 {
-	_close_ int dir = -1;
-	char parent[4096];
-	const char *base = strrchr(path, '/');
+	_close_ int fd = open(*dir ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct statfs fs;
+	int out;
 
-	if (*path != '/' || !base[1] || !is_tame(path + 1) ||
-	    (size_t)(base - path) >= sizeof(parent))
-		return -EINVAL;
-	snprintf(parent, sizeof(parent), "%.*s", (int)(base - path), path);
-	dir = open(parent[0] ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
+	if (fd < 0)
 		return -errno;
-	if (fstatfs(dir, &fs) ||
+	if (fstatfs(fd, &fs) ||
 	    (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC))
 		return -EPERM;
-	*fd = openat(dir, base + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return *fd < 0 ? -errno : 0;
+	out = fd;
+	fd = -1;
+	return out;
 }
 
-/* What is read again and again: the number that grows. */
-static bool is_usage(const char *path)
+/* A file of the folder that is kept open, or of one above it in the same mount. */
+static int open_near(const struct handle *h, const char *dir, const char *base)
 {
-	const char *base = strrchr(path, '/');
+	const char *kept = h->cgroup_path;
+	size_t n = strlen(dir), used = 0;
+	char up[4096] = "";
 
-	return !strcmp(base, "/memory.current") || !strcmp(base, "/memory.usage_in_bytes");
+	if (h->cgroup < 0 || !n || strncmp(kept, dir, n) || (kept[n] && kept[n] != '/'))
+		return -ENOENT;
+	for (const char *p = kept + n; *p && used + 4 < sizeof(up); p++)
+		if (*p == '/')
+			used += snprintf(up + used, sizeof(up) - used, "../");
+	if (used + strlen(base) >= sizeof(up))
+		return -ENAMETOOLONG;
+	strcpy(up + used, base);
+	return used ? file_open_within(h->cgroup, up)
+		    : openat(h->cgroup, up, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+/* The folder stays open for its other files. */
+static void keep_cgroup(struct handle *h, const char *dir, int *fd)
+{
+	char *path = strdup(dir);
+
+	if (!path)
+		return;
+	close_fd(&h->cgroup);
+	free(h->cgroup_path);
+	h->cgroup_path = path;
+	h->cgroup = *fd;
+	*fd = -1;
 }
 
 static int cgroup_text(struct handle *h, const char *path, struct text *out)
 {
-	_close_ int fd = -1;
+	_close_ int near = -1, at = -1, fd = -1;
+	const char *base = strrchr(path, '/');
 	size_t before = out->n;
+	char dir[4096];
 	int rc;
 
-	if (h->usage >= 0 && !strcmp(h->usage_path, path)) {
-		rc = read_line_fd(h->usage, out);
-		if (!rc)
-			return 0;
-		out->n = before; /* the cgroup is gone, another may have its name */
-	}
-	rc = open_cgroup(path, &fd);
+	if (*path != '/' || !base[1] || !is_tame(path + 1) || (size_t)(base - path) >= sizeof(dir))
+		return -EINVAL;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(base - path), path);
+	near = open_near(h, dir, base + 1);
+	if (near >= 0 && !text_read_whole(near, HANDLE_TEXT_MAX, out))
+		return 0;
+	out->n = before; /* the cgroup may be gone, and another have its name */
+	at = open_cgroup(dir);
+	if (at < 0)
+		return at;
+	fd = openat(at, base + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	rc = read_open(fd, false, out);
 	if (!rc)
-		rc = text_read_fd(fd, HANDLE_TEXT_MAX, out);
-	if (rc || !is_usage(path))
-		return rc;
-	close_fd(&h->usage);
-	free(h->usage_path);
-	h->usage_path = strdup(path);
-	if (h->usage_path) {
-		h->usage = fd;
-		fd = -1;
-	}
-	return 0;
+		keep_cgroup(h, dir, &at);
+	return rc;
 }
 
 static int host_text(struct handle *h, const char *name, struct text *out)
@@ -189,6 +221,7 @@ static int host_text(struct handle *h, const char *name, struct text *out)
 		{ "thp_size", "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size" },
 		{ "userfaultfd", "/sys/kernel/slab/userfaultfd_ctx_cache/objects" },
 	};
+	_close_ int fd = -1;
 	struct utsname u;
 
 	if (!strcmp(name, "page_size"))
@@ -198,8 +231,10 @@ static int host_text(struct handle *h, const char *name, struct text *out)
 	if (!strcmp(name, "uname"))
 		return uname(&u) ? -errno : text_printf(out, "%s\n%s\n", u.release, u.machine);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (!strcmp(name, files[i].name))
-			return text_read_at(AT_FDCWD, files[i].path, HANDLE_TEXT_MAX, out);
+		if (!strcmp(name, files[i].name)) {
+			fd = open(files[i].path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+			return read_open(fd, is_in_pieces(name), out);
+		}
 	return -ENOENT;
 }
 

@@ -171,3 +171,44 @@ TEST(keys_are_sorted_above_their_index)
 	}
 	CHECK(sort_keys(key, key + N, 0, INDEX_BITS, 0) != NULL);
 }
+
+TEST(text_whole_is_the_whole)
+{
+	_text_ struct text in_pieces = { 0 }, whole = { 0 }, small = { 0 };
+	_close_ int file = open(test_dir(), O_RDWR | O_TMPFILE, 0600);
+	_close_ int kernel = open("/proc/self/limits", O_RDONLY);
+	enum { N = 100000 };
+	char *p = malloc(N);
+
+	REQUIRE(file >= 0 && kernel >= 0 && p);
+	for (int i = 0; i < N; i++)
+		p[i] = 'a' + i % 26;
+	REQUIRE(write(file, p, N) == N);
+	CHECK_INT(text_read_whole(file, N, &whole), 0);
+	CHECK(whole.n == N && !memcmp(whole.p, p, N) && !whole.p[N]);
+	CHECK_INT(text_read_whole(file, N - 1, &small), -EFBIG);
+	free(p);
+	text_free(&whole);
+	CHECK_INT(text_read_whole(kernel, 1 << 20, &whole), 0);
+	CHECK_INT(text_read_fd(kernel, 1 << 20, &in_pieces), 0);
+	CHECK(whole.n > 100 && !strcmp(whole.p, in_pieces.p));
+}
+
+TEST(file_within_stays_in_its_file_system)
+{
+	_close_ int proc = open("/proc/self", O_RDONLY | O_DIRECTORY), dir = -1, fd = -1;
+	char path[256];
+
+	REQUIRE(proc >= 0);
+	fd = file_open_within(proc, "../uptime");
+	if (fd == -ENOSYS)
+		SKIP("openat2 is not there");
+	CHECK(fd >= 0);
+	CHECK_INT(file_open_within(proc, "../../etc/passwd"), -EXDEV);
+	snprintf(path, sizeof(path), "%s/link", test_dir());
+	REQUIRE(!symlink("/proc/uptime", path));
+	dir = open(test_dir(), O_RDONLY | O_DIRECTORY);
+	CHECK_INT(file_open_within(dir, "link"), -ELOOP);
+	CHECK_INT(file_open_within(dir, "none"), -ENOENT);
+	unlink(path);
+}
