@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "collect/look.h"
 #include "collect/pss.h"
+#include "collect/repeated.h"
 #include "model/findings/findings.h"
 #include "proc/rss.h"
 
@@ -195,6 +196,21 @@ static int sweep(struct look *k)
 	return r;
 }
 
+/* A core says neither which pages are a file's nor from which device. */
+static int note_distinct(struct look *k)
+{
+	uint64_t repeated;
+	int r;
+
+	if (memsrc_kind(k->m) == MEMSRC_CORE)
+		return report_missing_always(k->r, "rss.distinct", "the process, or a capture",
+					     "a core does not say which pages are a file's");
+	r = repeated_bytes(&k->maps, &k->pages, &repeated);
+	if (!r && repeated <= k->r->rss.scanned)
+		k->r->rss.distinct = OPT(k->r->rss.scanned - repeated);
+	return r;
+}
+
 static void hide_vma(struct maps *m, uint64_t addr)
 {
 	const struct vma *v = addr ? maps_find(m, addr) : NULL;
@@ -257,6 +273,8 @@ static int build_ledger(struct look *k, const struct maps *after)
 		r = look_claim_native(k);
 	if (!r)
 		r = sweep(k);
+	if (!r)
+		r = note_distinct(k);
 	if (!r)
 		r = look_uncertainty(k, after);
 	for (size_t i = 0; i < k->ngo && !r; i++)

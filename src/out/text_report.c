@@ -68,6 +68,15 @@ static void put_target(struct text_page *p)
 	}
 }
 
+/* Whether files that are mapped several times make up so much of RSS that it is to be said. */
+static bool is_repeated(const struct report *r)
+{
+	const uint64_t beyond = r->rss.scanned - r->rss.distinct.v;
+
+	return r->rss.distinct.has && r->rss.distinct.v < r->rss.scanned && beyond >= 1 << 20 &&
+	       beyond >= r->rss.scanned / 100;
+}
+
 static void put_rss(struct text_page *p)
 {
 	const struct report *r = p->r;
@@ -77,6 +86,8 @@ static void put_rss(struct text_page *p)
 	if (r->no_ledger)
 		return;
 	para_add(&a, "%s scanned", page_keep(p, b, r->rss.scanned));
+	if (is_repeated(r))
+		para_add(&a, ", %s distinct", page_keep(p, b, r->rss.distinct.v));
 	if (r->rss.before.has)
 		para_add(&a, ", %s before", page_keep(p, b, r->rss.before.v));
 	if (r->rss.after.has)

@@ -176,6 +176,7 @@ void sample_full(struct report *r)
 	r->rss.after = OPT(r->rss.scanned + KIB(128));
 	r->rss.high_water = OPT(MIB(512));
 	r->rss.churn = OPT(KIB(200));
+	r->rss.distinct = OPT(r->rss.scanned - MIB(5));
 	fill_go(&r->go);
 	r->kernel.page_tables = OPT(KIB(1240));
 	r->kernel.kernel_stacks = OPT(KIB(16 * 13));

@@ -93,6 +93,7 @@ const struct figure figures[] = {
 	KEPT("rss.before", BYTES, GAUGE, rss.before, NULL),
 	KEPT("rss.after", BYTES, GAUGE, rss.after, NULL),
 	FOLLOWS("rss.scanned", BYTES, GAUGE, get_scanned, "process_resident_memory_bytes"),
+	KEPT("rss.distinct", BYTES, GAUGE, rss.distinct, NULL),
 	KEPT("rss.high_water", BYTES, GAUGE, rss.high_water, NULL),
 	KEPT("rss.churn", BYTES, FACT, rss.churn, NULL),
 

@@ -160,6 +160,8 @@ struct report {
 	struct report_target target;
 	struct {
 		struct opt_u64 before, after, high_water, churn;
+		struct opt_u64
+			distinct; /* of scanned: each page of a file once, however often mapped */
 		uint64_t scanned;
 		char observed_by[24]; /* "first-instruction", "attach", "none" */
 	} rss;
