@@ -49,18 +49,19 @@ static int claim_regions(struct look *k, const struct look_go *g)
 	return 0;
 }
 
-static int claim_free_pages(struct look *k, const struct look_go *g)
+static int claim_free_pages(struct look *k, struct look_go *g)
 {
 	struct ledger_builder *b = &k->ledger;
-	uint32_t free_row, cached_row, released_row;
+	uint32_t free_row, cached_row;
 
 	if (ledger_row(b, CAT_GO_HEAP_FREE, ROW_TYPE, "free spans", &free_row) ||
 	    ledger_row(b, CAT_GO_HEAP_FREE, ROW_TYPE, "page caches", &cached_row) ||
-	    ledger_row(b, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel", &released_row))
+	    ledger_row(b, CAT_GO_HEAP_RELEASED, ROW_TYPE, "returned to the kernel",
+		       &g->released_row))
 		return -ENOMEM;
 	for (size_t i = 0; i < g->heap.pages.n; i++) {
 		const struct range *p = &g->heap.pages.v[i];
-		uint32_t row = p->flags & GO_PAGES_RELEASED ? released_row
+		uint32_t row = p->flags & GO_PAGES_RELEASED ? g->released_row
 			       : p->flags & GO_PAGES_CACHED ? cached_row
 							    : free_row;
 

@@ -274,6 +274,8 @@ static int build_ledger(struct look *k, const struct maps *after)
 	if (!r)
 		r = sweep(k);
 	if (!r)
+		r = look_released(k);
+	if (!r)
 		r = note_distinct(k);
 	if (!r)
 		r = look_uncertainty(k, after);

@@ -23,6 +23,7 @@ struct look_go {
 	go_thread_vec threads;
 	uint32_t first_splitter;		  /* of its spans, which follow each other */
 	uint32_t live_row, dead_row, objects_row; /* for the split of spans */
+	uint32_t released_row;
 	uint64_t unread_bits;			  /* spans whose bitmaps could not be read */
 	uint64_t odd_spans; /* whose number of objects is not their bitmap's */
 };
@@ -80,6 +81,9 @@ int look_origins(struct look *k);
 int look_claim_go(struct look *k, struct look_go *g);
 int look_claim_again(struct look *k, const struct look_go *g);
 ledger_split_fn look_split_span;
+
+/* released.c: after the sweep, why go/heap/released is resident: into rows of its own. */
+int look_released(struct look *k);
 
 /* Bytes whose owner changed between two readings of the heap: into the ledger's uncertainty. */
 int look_uncertainty(struct look *k, const struct maps *maps_again);

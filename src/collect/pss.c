@@ -9,12 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct line {
-	uint64_t start, end;
-};
-
 /* Not by sscanf, which takes the length of all that follows: smaps may be megabytes. */
-static bool mapping_line(const char *l, struct line *out)
+bool smaps_mapping(const char *l, struct smaps_line *out)
 {
 	char *p;
 
@@ -35,7 +31,7 @@ static bool maps_whole(enum category c)
 
 /* Adds a mapping's figure to the category that owns all its resident pages. Where several do,
  * each of those has none. */
-static void post(struct look *k, const struct line *m, uint64_t pss, bool poisoned[CAT_COUNT])
+static void post(struct look *k, const struct smaps_line *m, uint64_t pss, bool poisoned[CAT_COUNT])
 {
 	struct ledger *l = &k->r->ledger;
 	uint32_t row = ledger_owner(&k->ledger, m->start);
@@ -73,7 +69,7 @@ int collect_pss(struct look *k)
 {
 	bool poisoned[CAT_COUNT] = { false };
 	_text_ struct text t = { 0 };
-	struct line m = { 0 };
+	struct smaps_line m = { 0 };
 	int r;
 
 	if (!k->opts->pss)
@@ -82,9 +78,9 @@ int collect_pss(struct look *k)
 	if (r)
 		return report_missing(k->r, "ledger[].pss", "", "smaps: %s", strerror(-r));
 	for (const char *l = t.p; l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL) {
-		struct line next;
+		struct smaps_line next;
 
-		if (mapping_line(l, &next))
+		if (smaps_mapping(l, &next))
 			m = next;
 		else if (m.end && !strncmp(l, "Pss:", 4))
 			post(k, &m, strtoull(l + 4, NULL, 10) * 1024, poisoned);

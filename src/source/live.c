@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "source/handle_impl.h"
+#include "source/lazyfree.h"
 #include "source/livemem.h"
 #include "source/memsrc_impl.h"
 
@@ -69,6 +70,11 @@ static const char *live_pages_how(const struct memsrc *m)
 	return pagemap_how(&m->handle->pagemap);
 }
 
+static int live_lazyfree(struct memsrc *m, const struct range *r, size_t n, uint64_t *bytes)
+{
+	return lazyfree_bytes(&m->handle->pagemap, r, n, bytes);
+}
+
 static int live_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd)
 {
 	int rc;
@@ -97,6 +103,7 @@ static const struct memsrc_ops live_ops = {
 	.again = live_again,
 	.pages = live_pages,
 	.pages_how = live_pages_how,
+	.lazyfree = live_lazyfree,
 	.file = live_file,
 	.close = live_close,
 };

@@ -340,6 +340,23 @@ int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t en
 	return m->tee ? tee_pages(m, seq, start, end, out) : m->ops->pages(m, seq, start, end, out);
 }
 
+int memsrc_lazyfree(struct memsrc *m, const char *name, const struct range *r, size_t n,
+		    uint64_t *bytes)
+{
+	uint64_t found = 0;
+	int rc = 0;
+
+	if (!m->ops->lazyfree && !m->ops->note)
+		return -ENOTSUP;
+	if (m->ops->lazyfree)
+		rc = m->ops->lazyfree(m, r, n, &found);
+	if (!rc)
+		rc = memsrc_note(m, name, &found);
+	if (!rc)
+		*bytes = found;
+	return rc;
+}
+
 int memsrc_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd)
 {
 	return m->tee ? tee_file(m, path, start, end, fd) : m->ops->file(m, path, start, end, fd);

@@ -175,6 +175,14 @@ int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t en
 const char *memsrc_pages_how(const struct memsrc *m);
 
 /*
+ * Bytes in n sorted ranges that were given back with MADV_FREE and are still there. What is found
+ * is kept as the note `name`, which is all that a capture knows of it. 0; -ENOTSUP, -ENOENT: not
+ * told (page frames are hidden from us, a core, an older capture); -errno.
+ */
+int memsrc_lazyfree(struct memsrc *m, const char *name, const struct range *r, size_t n,
+		    uint64_t *bytes);
+
+/*
  * A mapped file as a read-only fd that the caller closes. `path` is the name in maps, [start, end)
  * the mapping (live: opened through map_files, else /proc/PID/root, checked by device and inode).
  * path "exe" is the executable. From a capture the fd holds the pieces that were saved at their

@@ -47,6 +47,8 @@ struct memsrc_ops {
 	int (*pages)(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		     range_vec *out);
 	const char *(*pages_how)(const struct memsrc *m);
+	/* As memsrc_lazyfree. NULL: notes tell it, or nothing. */
+	int (*lazyfree)(struct memsrc *m, const struct range *r, size_t n, uint64_t *bytes);
 	int (*file)(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd);
 	void (*close)(struct memsrc *m); /* frees m itself */
 };

@@ -119,6 +119,25 @@ static void expect_part(enum category c, const char *want)
 	report_free(&r);
 }
 
+TEST(findings_sentence_says_that_it_is_lazily_freed)
+{
+	const struct row_id lazy = row_labelled(ROW_TYPE, ROW_LAZILY_FREED);
+	struct report r;
+	uint32_t row;
+
+	for (int most = 0; most <= 1; most++) {
+		_text_ struct text t = { 0 };
+
+		report_init(&r);
+		r.rss.scanned = r.ledger.cat[CAT_GO_HEAP_RELEASED].resident = 64 << 20;
+		REQUIRE(!ledger_add_row(&r.ledger, CAT_GO_HEAP_RELEASED, &lazy, &row));
+		r.ledger.rows.v[row].resident = most ? 60 << 20 : 20 << 20;
+		REQUIRE(!findings_sentence(&r, &t));
+		CHECK(!strstr(t.p, "lazily freed: the kernel reclaims it") == !most);
+		report_free(&r);
+	}
+}
+
 TEST(findings_sentence_names_what_dominates)
 {
 #define ALL(words) "RSS is 64.0 MiB: 100 % " words "; memory limit unknown."

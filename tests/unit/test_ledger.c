@@ -736,3 +736,35 @@ TEST(ledger_rows_of_several_images)
 	ledger_builder_free(&b);
 	ledger_free(&l);
 }
+
+TEST(ledger_moves_what_is_there_within_a_category)
+{
+	struct ledger_builder b;
+	struct ledger l;
+	uint32_t from, to, other;
+
+	REQUIRE(!ledger_builder_init(&b, &l));
+	REQUIRE(!ledger_row(&b, CAT_GO_HEAP_RELEASED, ROW_TYPE, "a", &from));
+	REQUIRE(!ledger_row(&b, CAT_GO_HEAP_RELEASED, ROW_TYPE, "b", &to));
+	REQUIRE(!ledger_row(&b, CAT_GO_HEAP_FREE, ROW_TYPE, "c", &other));
+	l.rows.v[from].resident = 100;
+	l.rows.v[from].huge = 40;
+	l.rows.v[from].virtual_ = 300;
+	CHECK_INT(ledger_move(&l, from, to, 30, 10), 30);
+	CHECK_INT(l.rows.v[to].resident, 30);
+	CHECK_INT(l.rows.v[to].huge, 10);
+	CHECK_INT(l.rows.v[to].virtual_, 30);
+	CHECK_INT(l.rows.v[from].resident, 70);
+	CHECK_INT(l.rows.v[from].huge, 30);
+	CHECK_INT(l.rows.v[from].virtual_, 270);
+	CHECK_INT(ledger_move(&l, from, other, 30, 10), 0);
+	CHECK_INT(ledger_move(&l, from, from, 30, 10), 0);
+	CHECK_INT(l.rows.v[from].resident, 70);
+	CHECK_INT(ledger_move(&l, from, to, 1000, 1000), 70);
+	CHECK_INT(l.rows.v[to].resident, 100);
+	CHECK_INT(l.rows.v[to].huge, 40);
+	CHECK_INT(l.rows.v[from].resident + l.rows.v[from].huge, 0);
+	CHECK_INT(l.rows.v[from].virtual_, 200);
+	ledger_free(&l);
+	ledger_builder_free(&b);
+}

@@ -97,6 +97,28 @@ static enum category largest(const struct ledger *l, enum part p, enum category 
 	return best;
 }
 
+/* Of what was given back, most is the kernel's to take whenever it needs memory. */
+static bool is_lazily_freed(const struct ledger *l)
+{
+	const uint64_t all = l->cat[CAT_GO_HEAP_RELEASED].resident;
+
+	for (size_t i = 0; i < l->rows.n; i++) {
+		const struct ledger_row *row = &l->rows.v[i];
+
+		if (row->cat == CAT_GO_HEAP_RELEASED && row->id.label &&
+		    !strcmp(row->id.label, ROW_LAZILY_FREED) && row->resident > all / 2)
+			return true;
+	}
+	return false;
+}
+
+static const char *detail_of(const struct ledger *l, enum category c)
+{
+	return c == CAT_GO_HEAP_RELEASED && is_lazily_freed(l)
+		       ? "lazily freed: the kernel reclaims it under pressure"
+		       : details[c];
+}
+
 /* The two largest kinds of memory in a part, where they have words: " (A of this, B of that)". */
 static int put_detail(const struct ledger *l, enum part p, uint64_t bytes, struct text *out)
 {
@@ -107,11 +129,11 @@ static int put_detail(const struct ledger *l, enum part p, uint64_t bytes, struc
 		return 0;
 	text_bytes(x, sizeof(x), l->cat[a].resident);
 	if (l->cat[a].resident == bytes)
-		return text_printf(out, " (%s)", details[a]);
+		return text_printf(out, " (%s)", detail_of(l, a));
 	if (b == CAT_COUNT || !details[b] || l->cat[b].resident < bytes / 10)
-		return text_printf(out, " (%s %s)", x, details[a]);
+		return text_printf(out, " (%s %s)", x, detail_of(l, a));
 	text_bytes(y, sizeof(y), l->cat[b].resident);
-	return text_printf(out, " (%s %s, %s %s)", x, details[a], y, details[b]);
+	return text_printf(out, " (%s %s, %s %s)", x, detail_of(l, a), y, detail_of(l, b));
 }
 
 /* The largest file or mapping of a part, when it is most of it: its name without folders. */

@@ -19,6 +19,26 @@ void ledger_builder_free(struct ledger_builder *b)
 	*b = (struct ledger_builder){ 0 };
 }
 
+static uint64_t take(uint64_t *from, uint64_t n)
+{
+	n = n < *from ? n : *from;
+	*from -= n;
+	return n;
+}
+
+uint64_t ledger_move(struct ledger *l, uint32_t from, uint32_t to, uint64_t resident, uint64_t huge)
+{
+	struct ledger_row *a = &l->rows.v[from], *b = &l->rows.v[to];
+
+	if (from == to || a->cat != b->cat)
+		return 0;
+	resident = take(&a->resident, resident);
+	b->resident += resident;
+	b->huge += take(&a->huge, huge < resident ? huge : resident);
+	b->virtual_ += take(&a->virtual_, resident);
+	return resident;
+}
+
 /* ---- rows */
 
 /* The slot of that row, or the empty slot where it belongs. */

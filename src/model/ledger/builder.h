@@ -90,6 +90,14 @@ struct ledger_input {
  * Leaves uncertainty and pss to the caller. */
 int ledger_sweep(struct ledger_builder *b, const struct ledger_input *in);
 
+/*
+ * After the sweep, moves resident bytes, `huge` of them on huge pages, from a row to another one of
+ * its category, with as much of the virtual size: where counts say more than claims. What is not
+ * there stays where it is. Gives how many were moved.
+ */
+uint64_t ledger_move(struct ledger *l, uint32_t from, uint32_t to, uint64_t resident,
+		     uint64_t huge);
+
 /* The owner of one byte after the sweep: its row index (unknown_row when unclaimed). */
 uint32_t ledger_owner(const struct ledger_builder *b, uint64_t addr);
 /* Likewise, and *end is where another claim begins or this one ends, above addr: for who passes

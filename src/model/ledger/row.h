@@ -29,6 +29,9 @@ struct row_id {
 	uint64_t start, end;
 };
 
+/* The label, in go/heap/released, of what the kernel takes as soon as it needs memory. */
+#define ROW_LAZILY_FREED "lazily freed"
+
 static inline struct row_id row_labelled(enum row_kind kind, const char *label)
 {
 	return (struct row_id){ .kind = kind, .label = label };

@@ -10,6 +10,10 @@
 //	goroutines N	N goroutines at once, which end
 //	buckets N	N allocations by different stacks (a power of 2), each of which is profiled
 //	maps N		N mappings of a page each
+//	released N	N MiB that are written and given back to the kernel; with GODEBUG=madvdontneed=0 it
+//			need not take them
+//	collapsed N	N MiB that are given back, of which a page in 16 is written behind the runtime's
+//			back; of the first half the kernel makes huge pages then, where it can
 package main
 
 import (
@@ -130,8 +134,30 @@ func maps(n int) {
 	}
 }
 
+// Where they were.
+func released(n int) uintptr {
+	b := make([]byte, n<<20)
+	for i := 0; i < len(b); i += 4096 {
+		b[i] = 1
+	}
+	at := uintptr(unsafe.Pointer(&b[0]))
+	b = nil
+	debug.FreeOSMemory()
+	return at
+}
+
+func collapsed(n int) {
+	const huge = 2 << 20
+	at, size := released(n), uintptr(n)<<20
+	first := (at + huge - 1) &^ (huge - 1)
+	for i := first; i < at+size; i += 64 << 10 {
+		*(*byte)(unsafe.Pointer(i)) = 1
+	}
+	syscall.Syscall(syscall.SYS_MADVISE, first, size/2&^(huge-1), 25 /* MADV_COLLAPSE */)
+}
+
 func main() {
-	shapes := map[string]func(int){"unswept": unswept, "sparse": sparse, "goroutines": goroutines, "buckets": buckets, "maps": maps}
+	shapes := map[string]func(int){"released": func(n int) { released(n) }, "collapsed": collapsed, "unswept": unswept, "sparse": sparse, "goroutines": goroutines, "buckets": buckets, "maps": maps}
 	n, _ := strconv.Atoi(os.Args[2])
 	shapes[os.Args[1]](n)
 	records, _ := runtime.MemProfile(nil, true)
