@@ -196,14 +196,22 @@ static uint64_t gc_place(int i, const struct ev_gc *gc)
 	return table[i].required || !gc->offset ? gc->offset : gc->start_offset;
 }
 
+static int check_gc(int i, const struct ev_gc *gc, struct err *e)
+{
+	return place_check(gc->fd, gc_place(i, gc), table[i].required ? gc->code : gc->start_code,
+			   e);
+}
+
 /* The pid limits the breakpoint to the target's memory; -1 would put it into every process that
  * runs this file. Never a return probe: it rewrites return addresses, which Go's stack moves and
  * unwinding do not survive. */
 static struct bpf_link *attach_gc(int i, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
+	char path[32];
 
-	return bpf_program__attach_uprobe(prog, false, pid, gc->path, gc_place(i, gc));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", gc->fd);
+	return bpf_program__attach_uprobe(prog, false, pid, path, gc_place(i, gc));
 }
 
 /* What a refusal asks for: perf_uprobe_event_init() in kernel/events/core.c wants more than the
@@ -255,7 +263,7 @@ int plan_attach_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const stru
 		n++;
 		if (!p->row[i].chosen || !gc_place(i, gc))
 			continue;
-		r = place_check(gc->path, gc_place(i, gc), e);
+		r = check_gc(i, gc, e);
 		if (r && table[i].required)
 			return r;
 		if (r)

@@ -36,12 +36,18 @@ struct ev_word {
 	uint32_t size; /* 1, 2, 4 or 8 bytes; taken as unsigned */
 };
 
+enum { EV_CODE = 16 /* an instruction of amd64 has 15 bytes at most */ };
+
+/* The file that was analysed, not a path: by the time of the attach that may lead to another
+ * program, whose code the probe would be written into. Probes of a file are nowhere but where that
+ * file is mapped. */
 struct ev_gc {
-	/* The executable: a path that the kernel resolves to the mapped file, /proc/PID/exe. */
-	char path[64];
+	int fd;		       /* the executable or library: borrowed for the call that attaches */
 	uint64_t offset;       /* of runtime.prepareFreeWorkbufs in that file, bytes; 0: unknown */
 	uint64_t start_offset; /* the same of runtime.gcStart */
 	uint32_t start_arg;    /* its argument: bytes above the stack pointer; 0: in a register */
+	/* What the file has at these offsets; where it has changed nothing is attached. */
+	uint8_t code[EV_CODE], start_code[EV_CODE];
 	struct ev_word words[GCV_COUNT];
 };
 

@@ -28,22 +28,24 @@ bool place_is_nop(const uint8_t *code, size_t n)
 	return i + 1 < n && code[i] == 0x0f && code[i + 1] == 0x1f;
 }
 
-int place_check(const char *path, uint64_t offset, struct err *e)
+int place_check(int fd, uint64_t offset, const uint8_t code[EV_CODE], struct err *e)
 {
-	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint8_t code[PLACE_BYTES] = { 0 };
-	ssize_t n = fd < 0 ? -1 : pread(fd, code, sizeof(code), (off_t)offset);
+	uint8_t now[EV_CODE] = { 0 };
+	ssize_t n = pread(fd, now, sizeof(now), (off_t)offset);
 
 	if (n < 0) {
 		int r = -errno;
 
-		return err_set(e, r, "cannot read the code to be probed in %s: %s", path,
-			       strerror(-r));
+		return err_set(e, r, "cannot read the code to be probed: %s", strerror(-r));
 	}
 	if (!n)
-		return err_set(e, -EINVAL, "the place of the probe is beyond the end of %s", path);
+		return err_set(e, -EINVAL, "the place of the probe is beyond the end of the file");
+	if (memcmp(now, code, sizeof(now)))
+		return err_set(e, -ESTALE,
+			       "the file has been overwritten: other code is at the place of the "
+			       "probe");
 #if defined(__x86_64__)
-	if (place_is_nop(code, n))
+	if (place_is_nop(now, n))
 		return err_set(e, -EINVAL,
 			       "the place of the probe is a NOP: a uprobe there can corrupt the "
 			       "target's stack");

@@ -14,14 +14,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-enum { PLACE_BYTES = 16 /* an instruction of amd64 has 15 at most */ };
+#include "event/ev.h"
 
 /* Whether amd64 code begins with a NOP of any length. endbr64 is none. */
 bool place_is_nop(const uint8_t *code, size_t n);
 
-/* Reads the file at `offset`. 0; -EINVAL it is a NOP (amd64 only) or behind the end; -errno. */
-int place_check(const char *path, uint64_t offset, struct err *e);
+/* Reads the file at `offset`. 0; -ESTALE there is other code than the one given; -EINVAL it is a
+ * NOP (amd64 only) or behind the end; -errno. */
+int place_check(int fd, uint64_t offset, const uint8_t code[EV_CODE], struct err *e);
 
 /*
  * Tries a uprobe on a 5-byte NOP on a child of ours: how many of its calls of a function with a

@@ -82,7 +82,7 @@ static void follow_exec(struct run *r)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || !describe_program(r, fd, &gc) || !gc.offset)
 		return;
-	memcpy(gc.path, path, sizeof(path));
+	gc.fd = fd;
 	r->snapshot.want_gc = r->gc_late = true;
 	if (ev_set_gc(r->ev, r->child.pid, &gc, &e))
 		snprintf(r->no_gc, sizeof(r->no_gc), "%.255s", e.text);
@@ -389,7 +389,7 @@ int run_watch_open(struct run *r, int program_fd, struct err *e)
 		r->seen.majflt0 = st.majflt;
 	}
 	if (describe_program(r, program_fd, &o.gc)) {
-		snprintf(o.gc.path, sizeof(o.gc.path), "/proc/self/fd/%d", program_fd);
+		o.gc.fd = program_fd;
 		r->snapshot.want_gc = true;
 	}
 	rc = ev_open(&o, &r->ev, e);

@@ -204,9 +204,9 @@ static int wait_open(struct watch *w, struct err *e)
 	if (w->signals.fd < 0)
 		return err_set(e, -errno, "signalfd: %s", strerror(errno));
 	w->pidfd.fd = syscall(SYS_pidfd_open, memsrc_pid(w->t.m), 0);
-	r = memsrc_alive(w->t.m); /* of the process that was opened, not of a successor */
-	if (r)
-		return err_set(e, r, "process %d has ended", (int)memsrc_pid(w->t.m));
+	/* Of the process that was opened, not of a successor; it may have called exec. */
+	if (handle_check(memsrc_handle(w->t.m)) == HANDLE_GONE)
+		return err_set(e, -ESRCH, "process %d has ended", (int)memsrc_pid(w->t.m));
 	r = outlet_open(&w->outlet, &w->loop, w->a->fd);
 	if (!r)
 		r = loop_add_fd(&w->loop, &w->signals);
@@ -237,13 +237,13 @@ static int open_events(struct watch *w, struct err *e)
 			 .swap = st->vm_swap,
 			 .shmem = st->rss_shmem },
 		.threads = st->threads,
-		.gc = w->t.gc,
 		.gc_later = true, /* it may exec a Go program */
 		.follow = w->a->o.follow,
 		.fallbacks = w->a->o.fallbacks,
 	};
 
 	program_gopath(&w->t, &o.go);
+	program_gc(&w->t, &o.gc);
 	if (w->t.no_gc[0] && w->a->o.groups == EV_GC)
 		return err_set(e, -ENOTSUP, "GC cycles can't be watched: %s", w->t.no_gc);
 	return ev_open(&o, &w->ev, e);
@@ -260,10 +260,13 @@ static int open_all(struct watch *w, struct memsrc *m, struct err *e)
 		r = wait_open(w, e);
 	if (!r)
 		r = open_events(w, e);
+	/* From here on an exec is an event. Of one before only the memory tells. */
+	if (!r && handle_check(memsrc_handle(m)) == HANDLE_EXECED)
+		r = watch_exec_unseen(w, e);
 	if (r || !(ev_groups(w->ev) & EV_MAPPINGS))
 		return r;
 	w->has_book = true;
-	return mapbook_open(m, w->t.names, NULL, &w->book, e);
+	return mapbook_open(w->t.m, w->t.names, NULL, &w->book, e);
 }
 
 static void begin(struct watch *w)

@@ -36,6 +36,7 @@ static void take_exec(struct watch *w)
 	struct memsrc *m = NULL, *old = w->own;
 	pid_t pid = memsrc_pid(w->t.m);
 
+	bracket_free(&w->bracket); /* of another program */
 	if (memsrc_open_live(pid, &m, NULL)) {
 		symbolizer_reset(w->t.names);
 		return;
@@ -46,6 +47,19 @@ static void take_exec(struct watch *w)
 	w->book.names = w->t.names;
 	w->has_book &= w->t.names != NULL;
 	memsrc_close(old);
+}
+
+int watch_exec_unseen(struct watch *w, struct err *e)
+{
+	pid_t pid = memsrc_pid(w->t.m);
+
+	take_exec(w);
+	if (!w->t.names)
+		return err_set(e, -ESRCH, "process %d has ended", (int)pid);
+	log_warn("process %d has called execve meanwhile: %s is watched", (int)pid, w->t.exe);
+	if (!w->a->no_report)
+		bracket_first(&w->bracket, pid, w->a->o.cache);
+	return 0;
 }
 
 static void count(struct watch *w, const struct event *e)
@@ -63,7 +77,6 @@ static void count(struct watch *w, const struct event *e)
 		return;
 	if (k == KIND_EXEC) {
 		take_exec(w);
-		bracket_free(&w->bracket); /* of another program */
 		w->text.seen.gc = (struct gc_track){ 0 };
 		w->text.seen.brk = 0;
 	}

@@ -49,6 +49,10 @@ struct watch {
 
 int watch_event(struct watch *w, const struct event *e);
 
+/* The target has called exec before there was a probe of that: what runs now is looked at, and
+ * told. -ESRCH it has ended. */
+int watch_exec_unseen(struct watch *w, struct err *e);
+
 /* ---- what is put out beside events (watch_put.c) */
 
 int watch_put_start(struct watch *w);

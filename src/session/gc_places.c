@@ -70,13 +70,17 @@ static size_t stack_check(const struct bin *b, uint64_t entry)
 	}
 }
 
-static uint64_t place_of(struct go_facts *known, struct bin *b, uint64_t text, enum go_func_id id)
+/* With the code that is there. */
+static uint64_t place_of(struct go_facts *known, struct bin *b, uint64_t text, enum go_func_id id,
+			 uint8_t code[EV_CODE])
 {
 	struct bin_func fn;
+	uint64_t at;
 
 	if (go_facts_func(known, b, text, id, &fn))
 		return 0;
-	return file_offset(b, fn.entry + stack_check(b, fn.entry));
+	at = fn.entry + stack_check(b, fn.entry);
+	return bin_read(b, at, code, EV_CODE) ? 0 : file_offset(b, at);
 }
 
 /* Arguments are in registers from Go 1.17 on, for arm64 from 1.18 on; before, they lie above the
@@ -94,8 +98,8 @@ static bool argument_place(const struct bin *b, uint32_t *out)
 
 void gc_places_find(struct go_facts *known, struct bin *b, uint64_t text, struct ev_gc *gc)
 {
-	gc->offset = place_of(known, b, text, GO_FUNC_GC_END);
+	gc->offset = place_of(known, b, text, GO_FUNC_GC_END, gc->code);
 	gc->start_offset = 0;
 	if (argument_place(b, &gc->start_arg))
-		gc->start_offset = place_of(known, b, text, GO_FUNC_GC_START);
+		gc->start_offset = place_of(known, b, text, GO_FUNC_GC_START, gc->start_code);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "session/program.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,18 +11,11 @@
 static void find_gc(struct program *t)
 {
 	uint64_t text = t->has_go ? t->rt.g.text - t->go.bias : 0;
-	const struct lib *lib = t->go.lib;
-	int pid = memsrc_pid(t->m);
 
 	if (!t->go.bin) {
 		snprintf(t->no_gc, sizeof(t->no_gc), "the executable is not a Go program");
 		return;
 	}
-	if (lib)
-		snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
-			 pid, lib->start, lib->end);
-	else
-		snprintf(t->gc.path, sizeof(t->gc.path), "/proc/%d/exe", pid);
 	gc_places_find(&t->known, t->go.bin, text, &t->gc);
 	if (!t->gc.offset)
 		snprintf(t->no_gc, sizeof(t->no_gc), "the function that ends a cycle is not found");
@@ -111,6 +103,18 @@ void program_close(struct program *t)
 	t->go.bin = NULL;
 }
 
+void program_gc(struct program *t, struct ev_gc *out)
+{
+	int fd = t->gc.offset ? bin_fd(t->go.bin) : -1;
+
+	*out = t->gc;
+	out->fd = fd;
+	if (fd >= 0 || !t->gc.offset)
+		return;
+	out->offset = out->start_offset = 0;
+	snprintf(t->no_gc, sizeof(t->no_gc), "its file can't be opened again: %s", strerror(-fd));
+}
+
 /*
  * On amd64 the g pointer is a thread-local variable of the executable, runtime.tlsg, which Go's
  * linker puts 8 bytes below the thread pointer (cmd/link, tlsoffset); with C's own thread-locals
@@ -189,6 +193,7 @@ int program_exec(struct program *t, struct memsrc *m, struct ev *ev)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	struct err e = { 0 };
+	struct ev_gc gc;
 	int r;
 
 	program_close(t);
@@ -202,7 +207,8 @@ int program_exec(struct program *t, struct memsrc *m, struct ev *ev)
 	/* The probe first: its first cycles may come soon. The runtime is not up yet. */
 	find_gc(t);
 	remember(t);
-	if (ev_groups(ev) & EV_GC && ev_set_gc(ev, memsrc_pid(m), &t->gc, &e))
+	program_gc(t, &gc);
+	if (ev_groups(ev) & EV_GC && ev_set_gc(ev, memsrc_pid(m), &gc, &e))
 		snprintf(t->no_gc, sizeof(t->no_gc), "%.255s", e.text);
 	return 0;
 }

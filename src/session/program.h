@@ -28,7 +28,7 @@ struct program {
 	struct symbolizer *names;
 	bool has_go; /* rt is open */
 	struct go_runtime rt;
-	struct ev_gc gc;
+	struct ev_gc gc;	   /* without the file: see program_gc */
 	uint64_t work, controller; /* where the words of a cycle are; 0: not known */
 	bool settled;	    /* what the words say has been held against what a cycle left behind */
 	unsigned int tries; /* to settle, after a GC cycle */
@@ -45,6 +45,10 @@ void program_close(struct program *p);
 
 /* Of a process that was just forked: its names alone. 0 or -errno; program_close in any case. */
 int program_begin(struct memsrc *m, struct go_cache *c, struct program *p, struct err *e);
+
+/* Where the probes of its cycles go, with the file that was analysed: its descriptor is borrowed
+ * until the next read of a binary. offset 0: nowhere, no_gc says why. */
+void program_gc(struct program *p, struct ev_gc *out);
 
 /* The way from a thread to the goroutine it works for; off where it is not known. */
 void program_gopath(const struct program *p, struct ev_gopath *out);
@@ -65,8 +69,8 @@ void program_turn(struct program *p, struct ev *ev);
 /* ---- gc_places.c */
 
 /* Where the executable's file holds the functions at whose entry a GC cycle is over, and begins:
- * sets gc->offset, start_offset (0: not there), start_arg. text: see binary.h, 0 when not known;
- * known may be NULL. */
+ * sets gc->offset, start_offset (0: not there), their code, start_arg. text: see binary.h, 0 when
+ * not known; known may be NULL. */
 void gc_places_find(struct go_facts *known, struct bin *b, uint64_t text, struct ev_gc *gc);
 
 /* ---- gc_words.c */

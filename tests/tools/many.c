@@ -12,6 +12,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
@@ -239,6 +240,14 @@ static int find_stand_in(struct dl_phdr_info *info, size_t size, void *ctx)
 	return 1; /* the executable comes first */
 }
 
+/* Where it is in our file. True when that can be read. */
+static bool find_gc(struct ev_gc *gc)
+{
+	gc->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	dl_iterate_phdr(find_stand_in, gc);
+	return pread(gc->fd, gc->code, sizeof(gc->code), (off_t)gc->offset) == sizeof(gc->code);
+}
+
 static int fail(const char *what, long got, long want)
 {
 	printf("%s: %ld, want %ld\n", what, got, want);
@@ -255,7 +264,6 @@ static int add_all(struct ev *s, const struct ev_target *like)
 		uint32_t groups = 0;
 
 		t.pid = child[i].pid;
-		snprintf(t.gc.path, sizeof(t.gc.path), "/proc/%d/exe", (int)t.pid);
 		if (ev_add(s, &t, &groups, &why) || groups != t.groups) {
 			printf("adding %d: %s\n", (int)t.pid, why.text);
 			return 1;
@@ -274,7 +282,8 @@ static int come_and_go(char what, size_t n, long rounds)
 	long entries = 0, kib = 0, i;
 	int fds = 0, bad = 0;
 
-	dl_iterate_phdr(find_stand_in, &like.gc);
+	if (!find_gc(&like.gc))
+		return fail("reading our own code", errno, 0);
 	like.gc.words[GCV_CYCLE].addr = (uintptr_t)&cycle;
 	like.gc.words[GCV_CYCLE].size = sizeof(cycle);
 	if (start_children(n) || ev_open(&o, &s, &e)) {

@@ -41,18 +41,38 @@ TEST(event_place_on_a_nop_is_refused)
 {
 	char path[] = "/tmp/rsscope-place.XXXXXX";
 	static const char code[] = "\x55\x0f\x1f\x44\x00\x00\x5d\xc3";
+	uint8_t at[sizeof(code) + EV_CODE] = { 0 }; /* what lies behind the end is told as zeros */
 	int fd = mkstemp(path);
 	struct err e = { 0 };
 
 	REQUIRE(fd >= 0);
 	REQUIRE(write(fd, code, sizeof(code) - 1) == sizeof(code) - 1);
-	close(fd);
-	CHECK_INT(place_check(path, 0, &e), 0);
+	memcpy(at, code, sizeof(code) - 1);
+	unlink(path);
+	CHECK_INT(place_check(fd, 0, at, &e), 0);
 #if defined(__x86_64__)
-	CHECK_INT(place_check(path, 1, &e), -EINVAL);
+	CHECK_INT(place_check(fd, 1, at + 1, &e), -EINVAL);
 	CHECK(strstr(e.text, "NOP"));
 #endif
-	CHECK_INT(place_check(path, 100, &e), -EINVAL);
+	CHECK_INT(place_check(fd, 100, at + sizeof(code), &e), -EINVAL);
+	CHECK_INT(place_check(-1, 0, at, &e), -EBADF);
+	close(fd);
+}
+
+/* A library can be rewritten in place: what was analysed is not there any more. */
+TEST(event_place_of_other_code_is_refused)
+{
+	char path[] = "/tmp/rsscope-place.XXXXXX";
+	static const uint8_t before[EV_CODE] = "\x55\x48\x89\xe5", after[] = { 0x53 };
+	int fd = mkstemp(path);
+	struct err e = { 0 };
+
+	REQUIRE(fd >= 0);
 	unlink(path);
-	CHECK_INT(place_check(path, 0, &e), -ENOENT);
+	REQUIRE(write(fd, before, sizeof(before)) == sizeof(before));
+	CHECK_INT(place_check(fd, 0, before, &e), 0);
+	REQUIRE(pwrite(fd, after, 1, 0) == 1);
+	CHECK_INT(place_check(fd, 0, before, &e), -ESTALE);
+	CHECK(strstr(e.text, "overwritten"));
+	close(fd);
 }

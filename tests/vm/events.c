@@ -227,6 +227,15 @@ static int find_stand_ins(struct dl_phdr_info *info, size_t size, void *out)
 	return 1; /* the first one is ours */
 }
 
+static void find_gc(struct ev_gc *gc)
+{
+	gc->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	dl_iterate_phdr(find_stand_ins, gc);
+	if (pread(gc->fd, gc->code, EV_CODE, (off_t)gc->offset) != EV_CODE ||
+	    pread(gc->fd, gc->start_code, EV_CODE, (off_t)gc->start_offset) != EV_CODE)
+		gc->offset = gc->start_offset = 0;
+}
+
 struct counts {
 	/* calls as the child made them: arguments, results and a stack */
 	uint64_t good[KIND_COUNT];
@@ -498,8 +507,7 @@ static struct ev_options options(pid_t pid)
 {
 	struct ev_options o = { .pid = pid, .groups = EV_ALL, .rss_step = STEP };
 
-	snprintf(o.gc.path, sizeof(o.gc.path), "/proc/%d/exe", (int)pid);
-	dl_iterate_phdr(find_stand_ins, &o.gc);
+	find_gc(&o.gc);
 	o.gc.words[GCV_CYCLE].addr = (uintptr_t)&cycle;
 	o.gc.words[GCV_CYCLE].size = sizeof(cycle);
 	return o;

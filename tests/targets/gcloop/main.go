@@ -3,7 +3,7 @@
 // gcloop runs garbage collections: `gcloop -cycles N` does N of them, one for each line on stdin, or
 // all at once with -free. Prints the number done after each line; ends when N are done and stdin
 // ends. A line "free" asks for debug.FreeOSMemory instead, "alloc" allocates until one comes, "wait"
-// waits until one comes. Any Go release from 1.15 on builds it.
+// waits until one comes, "exec" becomes the command given by arguments. Any Go release from 1.15 on builds it.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -90,6 +91,8 @@ func main() {
 			for n := numGC(); numGC() == n; {
 				time.Sleep(10 * time.Millisecond)
 			}
+		case "exec":
+			fmt.Println(syscall.Exec(flag.Arg(0), flag.Args(), os.Environ()))
 		default:
 			runtime.GC()
 		}
