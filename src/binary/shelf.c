@@ -277,6 +277,11 @@ void shelf_put(struct shelf *s, struct bin *b, const void *owner)
 	trim_to(s, SHELF_IDLE);
 }
 
+void shelf_rest(struct shelf *s)
+{
+	io_pool_shrink(&s->pool, 0);
+}
+
 size_t shelf_trim(struct shelf *s)
 {
 	size_t n = s->nidle;
@@ -290,6 +295,7 @@ void shelf_stats(const struct shelf *s, struct shelf_stats *out)
 	*out = (struct shelf_stats){ .images = s->images,
 				     .idle = s->nidle,
 				     .open = s->pool.open,
+				     .most = s->pool.max,
 				     .shared = s->shared,
 				     .closed = s->pool.closed,
 				     .reopened = s->pool.reopened };

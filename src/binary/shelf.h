@@ -55,12 +55,16 @@ int shelf_get(struct shelf *s, const struct shelf_opener *o, struct bin **out, s
 /* Ends one reference of that owner. b may be NULL. */
 void shelf_put(struct shelf *s, struct bin *b, const void *owner);
 
+/* Closes all descriptors, and frees what was cached of their files: both come back when they are
+ * read. */
+void shelf_rest(struct shelf *s);
+
 /* Forgets the images that nobody uses. Returns how many. */
 size_t shelf_trim(struct shelf *s);
 
 struct shelf_stats {
 	size_t images, idle;	   /* idle: without a user, of images */
-	size_t open;		   /* descriptors */
+	size_t open, most;	   /* descriptors; the bound on them */
 	uint64_t shared;	   /* references to an image that was there already */
 	uint64_t closed, reopened; /* descriptors, for want of room */
 };

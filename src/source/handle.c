@@ -271,6 +271,15 @@ int handle_hold(struct handle *h)
 	return 0;
 }
 
+void handle_rest(struct handle *h)
+{
+	if (h->received || h->opener >= 0)
+		return;
+	close_fd(&h->held[HELD_STAT]);
+	close_fd(&h->held[HELD_STATUS]);
+	close_fd(&h->held[HELD_ROLLUP]);
+}
+
 /* ---- the same process? */
 
 static bool has_ended(const struct handle *h)

@@ -69,4 +69,8 @@ int handle_reopen(struct handle *h, struct err *e);
  * right to open, or to pass the handle on. */
 int handle_hold(struct handle *h);
 
+/* Closes texts that snapshots alone read (stat, status, smaps_rollup), until they are asked for
+ * again. Nothing of a handle that was received. */
+void handle_rest(struct handle *h);
+
 #endif

@@ -57,6 +57,17 @@ static void live_again(struct memsrc *m, enum memsrc_reader who)
 	livemem_again(&live_of(m)->mem, who);
 }
 
+static bool live_rest(struct memsrc *m, size_t keep)
+{
+	struct livemem *l = &live_of(m)->mem;
+
+	handle_rest(m->handle);
+	if (livemem_kept(l) <= keep)
+		return false;
+	livemem_deinit(l);
+	return true;
+}
+
 static int live_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		      range_vec *out)
 {
@@ -101,6 +112,7 @@ static const struct memsrc_ops live_ops = {
 	.gather = live_gather,
 	.flush = live_flush,
 	.again = live_again,
+	.rest = live_rest,
 	.pages = live_pages,
 	.pages_how = live_pages_how,
 	.lazyfree = live_lazyfree,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -28,6 +29,21 @@ void livemem_init(struct livemem *l, struct handle *h)
 	};
 }
 
+/*
+ * A mapping of its own, so that livemem_deinit gives all of it back, wherever malloc would have put
+ * it; and no huge page, of which counters alone would use a few KiB.
+ */
+static uint8_t *map_lines(void)
+{
+	void *p = mmap(NULL, (size_t)LINES * LINE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, (size_t)LINES * LINE, MADV_NOHUGEPAGE);
+	return p;
+}
+
 /* With the first read: a snapshot of counters needs none of it. */
 int livemem_make_caches(struct livemem *l)
 {
@@ -37,7 +53,7 @@ int livemem_make_caches(struct livemem *l)
 	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
 	l->line_slot = calloc(1 << HASH_BITS, sizeof(*l->line_slot));
 	l->line_used = calloc(LINES, sizeof(*l->line_used));
-	l->lines = malloc((size_t)LINES * LINE);
+	l->lines = map_lines();
 	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
 	if (!l->presence || !l->line_tag || !l->line_slot || !l->line_used || !l->lines ||
 	    !l->entries) {
@@ -58,7 +74,8 @@ void livemem_deinit(struct livemem *l)
 	free(l->line_tag);
 	free(l->line_slot);
 	free(l->line_used);
-	free(l->lines);
+	if (l->lines)
+		munmap(l->lines, (size_t)LINES * LINE);
 	free(l->entries);
 	l->presence = NULL;
 	l->line_tag = NULL;
@@ -66,6 +83,12 @@ void livemem_deinit(struct livemem *l)
 	l->line_used = NULL;
 	l->lines = NULL;
 	l->entries = NULL;
+	l->line_next = l->line_end = l->line_top = 0;
+}
+
+size_t livemem_kept(const struct livemem *l)
+{
+	return l->line_top * LINE;
 }
 
 void livemem_flush(struct livemem *l)
@@ -405,6 +428,7 @@ size_t livemem_slots(struct livemem *l, size_t n)
 	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
 	l->line_next = slot + n;
 	l->line_end = l->line_next > l->line_end ? l->line_next : l->line_end;
+	l->line_top = l->line_end > l->line_top ? l->line_end : l->line_top;
 	return slot;
 }
 

@@ -35,6 +35,7 @@ struct livemem {
 	uint16_t *line_slot;		    /* where a line may be, by hash; its tag decides */
 	bool *line_used;		    /* somebody has asked for it */
 	size_t line_next;		    /* the slot to fill next, round and round */
+	size_t line_top;		    /* slots that were ever filled lie below */
 	size_t line_end;		    /* slots from here on are empty */
 	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
 	int reader;	  /* enum memsrc_reader; -1: nobody's reads are remembered */
@@ -58,6 +59,8 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
 		   void *buf, bool *bad, range_vec *holes);
 void livemem_flush(struct livemem *l);
+/* Bytes of lines that take memory, whether they are valid or not. */
+size_t livemem_kept(const struct livemem *l);
 /* As memsrc_again. */
 void livemem_again(struct livemem *l, enum memsrc_reader who);
 

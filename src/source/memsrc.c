@@ -333,6 +333,12 @@ void memsrc_renew(struct memsrc *m)
 	memsrc_flush(m);
 }
 
+void memsrc_rest(struct memsrc *m, size_t keep)
+{
+	if (m->ops->rest && m->ops->rest(m, keep))
+		memsrc_flush(m);
+}
+
 int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out)
 {
 	if (start >= end)

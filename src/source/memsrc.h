@@ -163,6 +163,11 @@ void memsrc_again(struct memsrc *m, enum memsrc_reader who);
 /* Between two snapshots: reads are fresh, and what was noted of the last one is forgotten. */
 void memsrc_renew(struct memsrc *m);
 
+/* Between two snapshots that lie far apart: gives back the memory of what was cached, when it is
+ * more than `keep` bytes, and the descriptors that handle_rest closes. Reads go on as before, the
+ * first of them without a cache then. */
+void memsrc_rest(struct memsrc *m, size_t keep);
+
 /*
  * The page map of [start, end) in *out (appended; sorted, merged). `seq` as for texts.
  * Mappings that never count in RSS ([vvar], [vsyscall], hugetlbfs, device memory) are the

@@ -44,6 +44,8 @@ struct memsrc_ops {
 	void (*flush)(struct memsrc *m);
 	/* as memsrc_again; NULL: flush does */
 	void (*again)(struct memsrc *m, enum memsrc_reader who);
+	/* As memsrc_rest: true when the cache is gone. NULL: there is none. */
+	bool (*rest)(struct memsrc *m, size_t keep);
 	int (*pages)(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		     range_vec *out);
 	const char *(*pages_how)(const struct memsrc *m);

@@ -145,6 +145,62 @@ TEST(handle_descriptors)
 	child_end(&c);
 }
 
+static long anonymous_kib(void)
+{
+	_text_ struct text t = { 0 };
+	uint64_t bytes = 0;
+
+	REQUIRE(!text_read_at(AT_FDCWD, "/proc/self/smaps_rollup", 1 << 16, &t) && t.p);
+	REQUIRE(text_field_u64(t.p, "Anonymous:", &bytes));
+	return bytes >> 10;
+}
+
+static uint8_t much[512 << 10];
+
+/* What a snapshot had in its cache is given back, and read again. */
+TEST(handle_at_rest)
+{
+	struct child c;
+	struct handle *h;
+	struct memsrc *m = NULL;
+	_text_ struct text t = { 0 };
+	long before, cached, kept;
+	int fds;
+
+	memset(much, 7, sizeof(much));
+	c = child_start(just_wait);
+	h = open_or_skip(&c);
+	REQUIRE(!memsrc_open(h, &m, NULL));
+	fds = count_fds();
+	CHECK(!memsrc_text(m, "proc/status", 0, &t) && !memsrc_text(m, "proc/stat", 0, &t));
+	CHECK_INT(count_fds(), fds);
+	before = anonymous_kib();
+	for (size_t i = 0; i < sizeof(much); i += 512) {
+		uint64_t got = 0;
+
+		CHECK(!memsrc_u64(m, PASS_BOOKS, (uintptr_t)&much[i], &got) && (uint8_t)got == 7);
+	}
+	cached = anonymous_kib();
+	CHECK(cached >= before + 512);
+	/* no more than may be kept: as it is */
+	memsrc_rest(m, 1 << 20);
+	kept = anonymous_kib();
+	CHECK(kept >= before + 512);
+	memsrc_rest(m, 0);
+	CHECK(anonymous_kib() < before + 256);
+	CHECK_INT(count_fds(), fds - 2);
+	for (size_t i = 0; i < sizeof(much); i += 65536) {
+		uint64_t got = 0;
+
+		CHECK(!memsrc_u64(m, PASS_BOOKS, (uintptr_t)&much[i], &got) && (uint8_t)got == 7);
+	}
+	text_free(&t);
+	CHECK(!memsrc_text(m, "proc/status", 0, &t) && t.n > 100);
+	memsrc_close(m);
+	handle_close(h);
+	child_end(&c);
+}
+
 static void call_execve(struct child *c)
 {
 	wait_byte(c->go);

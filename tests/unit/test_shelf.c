@@ -200,6 +200,34 @@ TEST(shelf_reopens_the_same_file_only)
 	shelf_destroy(s);
 }
 
+TEST(shelf_at_rest)
+{
+	struct shelf_stats before, rested, after;
+	struct user u = { 0 };
+	struct shelf *s = NULL;
+	struct bin *b[3];
+	char path[256];
+
+	REQUIRE(!shelf_create(0, &s));
+	for (unsigned int i = 0; i < 3; i++) {
+		name_file(path, i);
+		write_file(path, i + 1);
+		b[i] = get(s, &u, path);
+	}
+	shelf_stats(s, &before);
+	shelf_rest(s);
+	shelf_stats(s, &rested);
+	CHECK(before.open == 3 && before.most == SHELF_FDS);
+	CHECK(rested.open == 0 && rested.images == 3 && rested.idle == 0);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_INT(first_byte(b[i]), i + 1);
+	shelf_stats(s, &after);
+	CHECK(after.open == 3 && after.reopened == 3);
+	for (unsigned int i = 0; i < 3; i++)
+		shelf_put(s, b[i], &u);
+	shelf_destroy(s);
+}
+
 TEST(shelf_where_descriptors_are_few)
 {
 	struct rlimit old, few = { 24, 24 };
