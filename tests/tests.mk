@@ -110,5 +110,21 @@ check-many: $(MANY)
 	$(Q)$(MANY) vforks 1000
 	$(Q)$(MANY) storm 2000
 
--include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d
-.PHONY: check-many check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
+# Many processes kept open: see the file.
+FLEET := $(OUTPUT)/tests/tools/fleet
+$(FLEET): $(OUTPUT)/tests/tools/fleet.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS)
+targets: $(FLEET)
+
+# The long form of 76_fleet: FLEET_SECONDS=600 unless told otherwise.
+check-fleet: export FLEET_N := 100
+check-fleet: export FLEET_BINARIES := 10
+check-fleet: export FLEET_SECONDS ?= 600
+check-fleet: export FLEET_TICK_MS := 1000
+check-fleet: export FLEET_LEDGER_MS := 30000
+check-fleet: targets
+	$(Q)OUTPUT=$(OUTPUT) bash tests/e2e/76_fleet.sh
+
+-include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d $(OUTPUT)/tests/tools/fleet.d
+.PHONY: check-fleet check-many check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
