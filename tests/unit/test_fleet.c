@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -337,6 +338,29 @@ TEST(fleet_members_come_and_go)
 	CHECK(!w.ended && !w.lost);
 	end(&w);
 	CHECK_INT(open_fds(), before);
+}
+
+/* Processes come and go for weeks: what one leaves behind would add up. */
+TEST(fleet_memory_is_flat_while_members_come_and_go)
+{
+	struct world w = { 0 };
+	struct fleet_opts o = options(&w, SECOND, 0);
+	size_t used = 0, descriptors = 0;
+
+	begin(&w, 2, &o);
+	for (int i = 0; i < 200; i++) {
+		REQUIRE(!fleet_remove(w.f, w.child[0].pid));
+		REQUIRE(!fleet_add(w.f, w.child[0].pid, NULL, NULL));
+		CHECK(!fleet_serve(w.f, SECOND * (2 + i)));
+		if (i != 50)
+			continue;
+		used = mallinfo2().uordblks;
+		descriptors = open_fds();
+	}
+	CHECK(mallinfo2().uordblks <= used + 1024);
+	CHECK_INT(open_fds(), descriptors);
+	CHECK_INT(w.f->slots.n, 2);
+	end(&w);
 }
 
 TEST(fleet_sees_ends_at_once_and_lets_go)
