@@ -4,6 +4,7 @@
 #define RSSCOPE_PROC_MAPS_H
 
 #include "base/err.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "proc/texts.h"
 
@@ -32,6 +33,9 @@ struct maps {
 /* Parses `text` (copied). -EINVAL with the line number in e when a line is not a mapping, or does
  * not end above the one before. Lines that overlap, as when mappings change meanwhile, are cut. */
 int maps_parse(const char *text, struct maps *out, struct err *e);
+
+/* The same of a text that is not needed any more: taken over, *text is empty then. */
+int maps_parse_text(struct text *text, struct maps *out, struct err *e);
 
 /* Reads and parses "proc/maps". -errno of the text, or as above. */
 int maps_read(const struct proc_texts *m, unsigned int seq, struct maps *out, struct err *e);

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "source/handle_impl.h"
 #include "source/memsrc_impl.h"
@@ -21,6 +22,10 @@ enum {
 	KNOWN_PAGES = 4,     /* a structure; larger reads look their pages up again */
 	MEDIUM = 128 * LINE, /* what is larger is never cached */
 };
+
+/* ns. Reading smaps costs more than a whole snapshot does without: once for one. What is registered
+ * meanwhile is seen by the next. */
+#define USERFAULT_AGE 1000000000ULL
 
 void livemem_init(struct livemem *l, struct handle *h)
 {
@@ -101,8 +106,10 @@ void livemem_flush(struct livemem *l)
 	}
 	maps_free(&l->maps);
 	l->maps_known = false;
-	l->userfault.n = 0;
-	l->userfault_state = USERFAULT_UNREAD;
+	if (mono_ns() - l->userfault_ns > USERFAULT_AGE) {
+		l->userfault.n = 0;
+		l->userfault_state = USERFAULT_UNREAD;
+	}
 }
 
 const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
@@ -111,7 +118,7 @@ const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
 
 	if (!l->maps_known) {
 		l->maps_known = true;
-		if (handle_text(l->h, "proc/maps", &t) || !t.p || maps_parse(t.p, &l->maps, NULL))
+		if (handle_text(l->h, "proc/maps", &t) || maps_parse_text(&t, &l->maps, NULL))
 			maps_free(&l->maps);
 	}
 	return maps_find(&l->maps, addr);
@@ -126,6 +133,7 @@ static bool is_own(struct livemem *l, uint64_t addr, uint64_t *stop)
 
 	if (l->userfault_state == USERFAULT_UNREAD) {
 		l->userfault_state = USERFAULT_KNOWN;
+		l->userfault_ns = mono_ns();
 		if (handle_userfault(l->h, &l->userfault))
 			l->userfault_state = USERFAULT_UNKNOWN;
 	}

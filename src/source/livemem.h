@@ -41,9 +41,10 @@ struct livemem {
 	int reader;	  /* enum memsrc_reader; -1: nobody's reads are remembered */
 	struct maps maps; /* to tell absent from unmapped; read when first needed */
 	bool maps_known;
-	range_vec userfault; /* ranges that others fill; read when first needed */
+	range_vec userfault; /* ranges that others fill; read when first needed, for a second */
 	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
-	uint64_t *entries; /* scratch for large reads; NULL: no cache was made yet */
+	uint64_t userfault_ns; /* when they were read, by mono_ns() */
+	uint64_t *entries;     /* scratch for large reads; NULL: no cache was made yet */
 };
 
 void livemem_init(struct livemem *l, struct handle *h);

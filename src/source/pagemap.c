@@ -467,7 +467,7 @@ int pagemap_ranges(const struct pagemap *p, int maps_fd, uint64_t start, uint64_
 	if (!p->scan || end - start > SMALL_MAX)
 		rc = text_read_fd(maps_fd, MAPS_MAX, &t);
 	if (!rc)
-		rc = maps_parse(t.p ? t.p : "", &maps, NULL);
+		rc = maps_parse_text(&t, &maps, NULL);
 	if (!rc)
 		rc = p->scan ? ranges_by_scan(p, &maps, start, end, out)
 			     : ranges_by_entries(p, &maps, start, end, out);

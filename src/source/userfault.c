@@ -3,14 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
-enum { BLOCK = 64 << 10, LINE_MAX_KEPT = 512 };
+enum {
+	BLOCK = 64 << 10,
+	LINE_MAX_KEPT = 512, /* what is longer is a mapping's name: cut */
+};
 
 bool userfault_none(const char *objects)
 {
@@ -18,66 +20,135 @@ bool userfault_none(const char *objects)
 }
 
 struct parser {
-	char line[LINE_MAX_KEPT + 1]; /* what is longer is a mapping's name: cut */
-	size_t n;
 	uint64_t start, end; /* of the mapping in hand; 0: none so far */
+	bool in_fields;	     /* of it; its VmFlags were not seen yet */
 	range_vec *out;
 };
 
-static bool has_flag(const char *flags)
+/* [s, end): words of two letters. */
+static bool has_flag(const char *s, const char *end)
 {
-	static const char *const mine[] = { "um", "uw", "ui" };
-	char padded[LINE_MAX_KEPT + 3], word[8];
+	static const char mine[][3] = { "um", "uw", "ui" };
 
-	snprintf(padded, sizeof(padded), "%s ", flags);
-	for (size_t i = 0; i < ARRAY_LEN(mine); i++) {
-		snprintf(word, sizeof(word), " %s ", mine[i]);
-		if (strstr(padded, word))
-			return true;
+	while (s < end) {
+		const char *word = s;
+
+		while (s < end && *s != ' ')
+			s++;
+		for (size_t i = 0; i < ARRAY_LEN(mine) && s - word == 2; i++)
+			if (!memcmp(word, mine[i], 2))
+				return true;
+		s++;
 	}
 	return false;
 }
 
-static int take_line(struct parser *p)
+static const char *take_address(const char *s, const char *end, uint64_t *out)
 {
-	unsigned long long start, end;
-	char perms[5];
+	const char *first = s;
+	uint64_t x = 0;
 
-	p->line[p->n] = 0;
-	p->n = 0;
-	if (sscanf(p->line, "%llx-%llx %4[rwxsp-]", &start, &end, perms) == 3) {
-		if (start >= end || start < p->end)
+	for (; s < end && s - first < 16; s++) {
+		if (*s >= '0' && *s <= '9')
+			x = x << 4 | (*s - '0');
+		else if (*s >= 'a' && *s <= 'f')
+			x = x << 4 | (*s - 'a' + 10);
+		else
+			break;
+	}
+	*out = x;
+	return s;
+}
+
+/* "START-END rwxp …"; names of fields have a capital first. */
+static bool take_mapping(const char *s, const char *end, uint64_t *from, uint64_t *to)
+{
+	const char *p = take_address(s, end, from), *q;
+
+	if (p == s || p == end || *p != '-')
+		return false;
+	q = take_address(p + 1, end, to);
+	return q > p + 1 && end - q > 2 && q[0] == ' ' && (q[1] == 'r' || q[1] == '-');
+}
+
+static int take_line(struct parser *p, const char *s, const char *end)
+{
+	uint64_t from, to;
+
+	if (take_mapping(s, end, &from, &to)) {
+		if (from >= to || from < p->end)
 			return -EINVAL;
-		p->start = start;
-		p->end = end;
+		p->start = from;
+		p->end = to;
+		p->in_fields = true;
 		return 0;
 	}
-	if (strncmp(p->line, "VmFlags:", 8) || !has_flag(p->line + 8))
+	if (end - s < 8 || memcmp(s, "VmFlags:", 8))
+		return 0;
+	p->in_fields = false;
+	if (!has_flag(s + 8, end))
 		return 0;
 	return p->end ? range_append(p->out, p->start, p->end, 0) : -EINVAL;
+}
+
+/* The first line of [s, end) that begins with a V, or the last line, which need not be whole. Most
+ * of the text is passed over here: VmFlags is the last of two dozen fields. */
+static const char *skip_fields(const char *s, const char *end)
+{
+	const char *v = s;
+
+	while ((v = memchr(v, 'V', end - v))) {
+		if (v == s || v[-1] == '\n')
+			return v;
+		v++;
+	}
+	v = memrchr(s, '\n', end - s);
+	return v ? v + 1 : s;
+}
+
+/* Takes the whole lines of buf[0..n); *used of its bytes are done with. */
+static int take_block(struct parser *p, const char *buf, size_t n, size_t *used)
+{
+	const char *s = buf, *end = buf + n;
+	int r = 0;
+
+	while (!r) {
+		const char *newline;
+
+		if (p->in_fields)
+			s = skip_fields(s, end);
+		newline = memchr(s, '\n', end - s);
+		if (!newline)
+			break;
+		r = take_line(p, s, newline);
+		s = newline + 1;
+	}
+	*used = s - buf;
+	return r;
 }
 
 int userfault_parse(int fd, range_vec *out)
 {
 	_free_ char *buf = malloc(BLOCK);
 	struct parser p = { .out = out };
-	ssize_t n = buf ? 1 : -1;
+	size_t have = 0, used = 0;
+	ssize_t n = 1;
 	int r = buf ? 0 : -ENOMEM;
 
 	while (!r && n > 0) {
 		do
-			n = read(fd, buf, BLOCK);
+			n = read(fd, buf + have, BLOCK - have);
 		while (n < 0 && errno == EINTR);
 		if (n < 0)
 			return -errno;
-		for (ssize_t i = 0; i < n && !r; i++) {
-			if (buf[i] == '\n')
-				r = take_line(&p);
-			else if (p.n < LINE_MAX_KEPT)
-				p.line[p.n++] = buf[i];
-		}
+		have += n;
+		r = take_block(&p, buf, have, &used);
+		have -= used;
+		memmove(buf, buf + used, have);
+		if (have == BLOCK)
+			have = LINE_MAX_KEPT;
 	}
-	return r ? r : p.end ? 0 : -EINVAL;
+	return r ? r : p.end && !p.in_fields ? 0 : -EINVAL;
 }
 
 int userfault_read(int proc_fd, range_vec *out)

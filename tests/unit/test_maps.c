@@ -59,6 +59,45 @@ TEST(maps_find)
 	CHECK(!maps_find(&m, UINT64_MAX));
 }
 
+TEST(maps_numbers_are_whole)
+{
+	static const char *const bad[] = {
+		"10000000000000000-20000000000000000 r--p 0 0:0 0\n", /* 2^64 */
+		"1000-2000 r--p 0 0:0 18446744073709551616\n",
+		"1000-2000 r--p 0 0:0 18446744073709551620\n",
+		"1000-2000 r--p 0 100000000:0 0\n",
+		"1000-200A r--p 0 0:0 0\n",
+		"1000-2000 r--p 0 0:0 f\n",
+		"-2000 r--p 0 0:0 0\n",
+	};
+	_cleanup_(maps_free) struct maps m = { 0 };
+
+	CHECK_INT(
+		maps_parse("0-ffffffffffffffff r--p 9 ffffffff:a 18446744073709551615\n", &m, NULL),
+		0);
+	CHECK(m.vma.v[0].end == UINT64_MAX && m.vma.v[0].inode == UINT64_MAX);
+	CHECK(m.vma.v[0].dev_major == UINT32_MAX && m.vma.v[0].dev_minor == 10);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		CHECK_INT(maps_parse(bad[i], &m, NULL), -EINVAL);
+}
+
+TEST(maps_text_is_taken_over)
+{
+	_cleanup_(maps_free) struct maps m = { 0 };
+	_text_ struct text t = { 0 };
+	const char *p;
+
+	REQUIRE(!text_printf(&t, "1000-2000 r--p 0 0:0 7 /f (deleted)\n"));
+	p = t.p;
+	CHECK_INT(maps_parse_text(&t, &m, NULL), 0);
+	CHECK(!t.p && m.text == p);
+	CHECK_STR(m.vma.v[0].name, "/f (deleted)");
+	CHECK(m.vma.v[0].deleted);
+	maps_free(&m);
+	CHECK_INT(maps_parse_text(&t, &m, NULL), 0);
+	CHECK_INT(m.vma.n, 0);
+}
+
 TEST(maps_empty)
 {
 	_cleanup_(maps_free) struct maps m = { 0 };

@@ -439,9 +439,13 @@ TEST(live_userfault_flags_are_parsed)
 				   "2000-5000 rw-p 00000000 00:00 0 a um b\nVmFlags: rd um2 \n"
 				   "6000-7000 rw-p 00000000 00:00 0 \nVmFlags: uw\n"
 				   "7000-8000 rw-p 00000000 00:00 0 \nVmFlags: ui rd\n";
-	static const char *const bad[] = { "", "Size: 4 kB\n", "VmFlags: um \n",
+	static const char *const bad[] = { "",
+					   "Size: 4 kB\n",
+					   "VmFlags: um \n",
 					   "2000-1000 rw-p 0 0:0 0\n",
-					   "2000-3000 rw-p 0 0:0 0\n1000-2000 rw-p 0 0:0 0\n" };
+					   "2000-3000 rw-p 0 0:0 0\nSize: 4 kB\n",
+					   "2000-3000 rw-p 0 0:0 0\nVmFlags: rd\n"
+					   "1000-2000 rw-p 0 0:0 0\nVmFlags: rd\n" };
 	range_vec v = { 0 };
 	int fd = memfd_create("smaps", MFD_CLOEXEC);
 
@@ -461,6 +465,30 @@ TEST(live_userfault_flags_are_parsed)
 	}
 	vec_free(&v);
 	close(fd);
+}
+
+/* More than is read at once, so that every line is cut in two somewhere, the longest name too. */
+TEST(live_userfault_flags_of_many_mappings)
+{
+	enum { N = 3000 };
+	static char name[20000];
+	range_vec v = { 0 };
+	int fd = memfd_create("smaps", MFD_CLOEXEC);
+	FILE *f = fdopen(fd, "w+");
+
+	REQUIRE(f);
+	memset(name, 'V', sizeof(name) - 1);
+	for (unsigned int i = 0; i < N; i++)
+		fprintf(f, "%x-%x rw-p 00000000 00:00 0 %.*s\nVery: 4 kB\nVmFlags: rd %s \n",
+			i * 8192 + 8192, i * 8192 + 12288, i == 1000 ? 19999 : (int)(i % 70), name,
+			i % 3 ? "wr" : "um");
+	REQUIRE(!fflush(f) && !fseek(f, 0, SEEK_SET));
+	CHECK_INT(userfault_parse(fileno(f), &v), 0);
+	CHECK_INT(v.n, N / 3);
+	for (size_t i = 0; i < v.n; i++)
+		CHECK(v.v[i].start == i * 3 * 8192 + 8192 && v.v[i].end == v.v[i].start + 4096);
+	vec_free(&v);
+	fclose(f);
 }
 
 /*
