@@ -25,7 +25,12 @@ static int live_alive(const struct memsrc *m)
 
 static int live_text(struct memsrc *m, const char *key, unsigned int seq, struct text *out)
 {
-	return handle_text(m->handle, key, out);
+	size_t before = out->n;
+	int rc = handle_text(m->handle, key, out);
+
+	if (!rc && !before && !strcmp(key, "proc/maps"))
+		livemem_note_maps(&live_of(m)->mem, out);
+	return rc;
 }
 
 static int live_heads(struct memsrc *m, uint64_t start, uint64_t end, size_t each, void *buf)
@@ -72,8 +77,11 @@ static int live_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64
 		      range_vec *out)
 {
 	const struct handle *h = m->handle;
+	const struct maps *maps = NULL;
 
-	return pagemap_ranges(&h->pagemap, h->held[HELD_MAPS], start, end, out);
+	if (pagemap_wants_maps(&h->pagemap, start, end))
+		maps = livemem_maps(&live_of(m)->mem);
+	return pagemap_ranges(&h->pagemap, h->held[HELD_MAPS], maps, start, end, out);
 }
 
 static const char *live_pages_how(const struct memsrc *m)

@@ -68,9 +68,16 @@ int livemem_make_caches(struct livemem *l)
 	return 0;
 }
 
-void livemem_deinit(struct livemem *l)
+static void forget_maps(struct livemem *l)
 {
 	maps_free(&l->maps);
+	l->maps_known = false;
+	text_free(&l->maps_text);
+}
+
+void livemem_deinit(struct livemem *l)
+{
+	forget_maps(l);
 	vec_free(&l->userfault);
 	for (int i = 0; i < READER_COUNT; i++)
 		vec_free(&l->wanted[i]);
@@ -104,24 +111,35 @@ void livemem_flush(struct livemem *l)
 		memset(l->line_tag, 0, l->line_end * sizeof(*l->line_tag));
 		l->line_next = l->line_end = 0;
 	}
-	maps_free(&l->maps);
-	l->maps_known = false;
+	forget_maps(l);
 	if (mono_ns() - l->userfault_ns > USERFAULT_AGE) {
 		l->userfault.n = 0;
 		l->userfault_state = USERFAULT_UNREAD;
 	}
 }
 
-const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
+const struct maps *livemem_maps(struct livemem *l)
 {
-	_text_ struct text t = { 0 };
-
 	if (!l->maps_known) {
 		l->maps_known = true;
-		if (handle_text(l->h, "proc/maps", &t) || maps_parse_text(&t, &l->maps, NULL))
+		if ((!l->maps_text.n && handle_text(l->h, "proc/maps", &l->maps_text)) ||
+		    maps_parse_text(&l->maps_text, &l->maps, NULL))
 			maps_free(&l->maps);
+		text_free(&l->maps_text);
 	}
-	return maps_find(&l->maps, addr);
+	return &l->maps;
+}
+
+const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
+{
+	return maps_find(livemem_maps(l), addr);
+}
+
+void livemem_note_maps(struct livemem *l, const struct text *t)
+{
+	forget_maps(l);
+	if (text_add(&l->maps_text, t->p, t->n))
+		text_free(&l->maps_text);
 }
 
 /* Whether others fill pages at addr; false as well when that can't be known. *stop comes down to

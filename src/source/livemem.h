@@ -39,9 +39,10 @@ struct livemem {
 	size_t line_end;		    /* slots from here on are empty */
 	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
 	int reader;	  /* enum memsrc_reader; -1: nobody's reads are remembered */
-	struct maps maps; /* to tell absent from unmapped; read when first needed */
+	struct maps maps; /* to tell absent from unmapped; parsed when first needed */
 	bool maps_known;
-	range_vec userfault; /* ranges that others fill; read when first needed, for a second */
+	struct text maps_text; /* what is to be parsed then; empty: read it */
+	range_vec userfault;   /* ranges that others fill; read when first needed, for a second */
 	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
 	uint64_t userfault_ns; /* when they were read, by mono_ns() */
 	uint64_t *entries;     /* scratch for large reads; NULL: no cache was made yet */
@@ -65,7 +66,12 @@ size_t livemem_kept(const struct livemem *l);
 /* As memsrc_again. */
 void livemem_again(struct livemem *l, enum memsrc_reader who);
 
-/* The VMA at addr by the cached maps, or NULL; lives until the next flush. */
+/* The mappings as read last since the flush, which may be now; none where they cannot be read. They
+ * live until the next flush, or livemem_note_maps. */
+const struct maps *livemem_maps(struct livemem *l);
+/* The VMA at addr by these, or NULL. */
 const struct vma *livemem_vma(struct livemem *l, uint64_t addr);
+/* "proc/maps" was read for somebody: the text (copied) serves here, too. */
+void livemem_note_maps(struct livemem *l, const struct text *t);
 
 #endif

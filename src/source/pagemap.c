@@ -453,8 +453,13 @@ static int ranges_by_entries(const struct pagemap *p, const struct maps *maps, u
 	return rc;
 }
 
-int pagemap_ranges(const struct pagemap *p, int maps_fd, uint64_t start, uint64_t end,
-		   range_vec *out)
+bool pagemap_wants_maps(const struct pagemap *p, uint64_t start, uint64_t end)
+{
+	return p->scan && end - start > SMALL_MAX;
+}
+
+int pagemap_ranges(const struct pagemap *p, int maps_fd, const struct maps *recent, uint64_t start,
+		   uint64_t end, range_vec *out)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	_text_ struct text t = { 0 };
@@ -464,13 +469,15 @@ int pagemap_ranges(const struct pagemap *p, int maps_fd, uint64_t start, uint64_
 	if (end % p->page_size)
 		end = end > UINT64_MAX - p->page_size ? UINT64_MAX - p->page_size + 1
 						      : end + p->page_size - end % p->page_size;
-	if (!p->scan || end - start > SMALL_MAX)
+	if (p->scan) {
+		rc = ranges_by_scan(p, recent ? recent : &maps, start, end, out);
+	} else {
 		rc = text_read_fd(maps_fd, MAPS_MAX, &t);
-	if (!rc)
-		rc = maps_parse_text(&t, &maps, NULL);
-	if (!rc)
-		rc = p->scan ? ranges_by_scan(p, &maps, start, end, out)
-			     : ranges_by_entries(p, &maps, start, end, out);
+		if (!rc)
+			rc = maps_parse_text(&t, &maps, NULL);
+		if (!rc)
+			rc = ranges_by_entries(p, &maps, start, end, out);
+	}
 	/* Both walks find an emptied address space without complaint. */
 	return rc ? rc : pagemap_has_mm(p) ? 0 : -ESRCH;
 }

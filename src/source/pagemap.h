@@ -14,6 +14,8 @@
 
 #include "base/range.h"
 
+struct maps;
+
 #define PM_PRESENT (1ULL << 63)
 #define PM_SWAP	   (1ULL << 62)
 #define PM_FILE	   (1ULL << 61)
@@ -46,9 +48,12 @@ long pagemap_entries(const struct pagemap *p, uint64_t vpn, uint64_t *entry, siz
  * present. */
 long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
-/* What memsrc_pages does. maps_fd: /proc/PID/maps. */
-int pagemap_ranges(const struct pagemap *p, int maps_fd, uint64_t start, uint64_t end,
-		   range_vec *out);
+/* Whether mappings as of a moment ago help pagemap_ranges: only to tell large anonymous ones. */
+bool pagemap_wants_maps(const struct pagemap *p, uint64_t start, uint64_t end);
+/* What memsrc_pages does. maps_fd: /proc/PID/maps, read where each mapping is visited. recent: may
+ * be NULL. */
+int pagemap_ranges(const struct pagemap *p, int maps_fd, const struct maps *recent, uint64_t start,
+		   uint64_t end, range_vec *out);
 
 const char *pagemap_how(const struct pagemap *p);
 
