@@ -136,8 +136,9 @@ static const char *const allowed[] = {
 };
 
 /* Of a terminal its size and whether it is one; of a page map its scan (include/uapi/linux/fs.h,
- * 6.7: _IOWR('f', 16, 96 bytes)). */
-static const uint32_t ioctls[] = { TCGETS, TIOCGWINSZ, _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96) };
+ * 6.7: _IOWR('f', 16, 96 bytes)), of maps one mapping (6.11: 17, 104 bytes). */
+static const uint32_t ioctls[] = { TCGETS, TIOCGWINSZ, _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96),
+				   _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104) };
 
 static int add_rules(scmp_filter_ctx c)
 {

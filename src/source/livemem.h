@@ -42,7 +42,12 @@ struct livemem {
 	struct maps maps; /* to tell absent from unmapped; parsed when first needed */
 	bool maps_known;
 	struct text maps_text; /* what is to be parsed then; empty: read it */
-	range_vec userfault;   /* ranges that others fill; read when first needed, for a second */
+	size_t maps_size;      /* bytes that it had last; 0: not known */
+	struct vma asked;    /* the kernel's answer to the last of the questions since the flush */
+	uint64_t asked_from; /* there, or in the gap that it ends */
+	unsigned int questions;
+	char asked_name[256];
+	range_vec userfault; /* ranges that others fill; read when first needed, for a second */
 	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
 	uint64_t userfault_ns; /* when they were read, by mono_ns() */
 	uint64_t *entries;     /* scratch for large reads; NULL: no cache was made yet */

@@ -34,4 +34,18 @@ equal "buckets: missing" "$(q '[.missing[] | select(.reason | contains("profile"
 # what is charged: the table (here whole pages of it), the buckets, and bitmaps of the variables
 between "buckets" $(($(truth .buckhash_sys) - 65536)) "$(q '[.ledger[] | select(.category == "go/profiler") | .virtual] | add')" $(($(truth .buckhash_sys) + 2 * PAGE))
 stop "$TPID"
+
+# Of mappings the texts cost most: maps before, with and after the page map, smaps at most once, where
+# a userfaultfd is about. Before 6.11 the reader of memory needs maps, too; before 6.7 the page map.
+start shapes maps 44000
+freeze "$TPID"
+strace -f -y -o "$TMP/trace" "$RSSCOPE" report --pid "$TPID" --json >"$TMP/report.json" || fail "report of mappings under strace exits $?"
+n=$(grep -cE "pread64\\([0-9]+</proc/$TPID/maps>.*, 0\\) = " "$TMP/trace")
+most=5
+! grep -qE "ioctl\\([0-9]+</proc/$TPID/maps>.*\\) = 0" "$TMP/trace" || most=3
+between "44000 mappings: readings of maps" 3 "$n" "$most"
+between "44000 mappings: readings of smaps" 0 "$(grep -c '"smaps"' "$TMP/trace")" 1
+equal "44000 mappings: sum" "$(ledger_sum)" "$(rollup "$TPID" Rss)"
+said="$said 44000 mappings: $n readings of maps"
+stop "$TPID"
 finish "$said"

@@ -405,6 +405,65 @@ static void check_middle_unknown(bool (*spoil)(uint8_t *page, size_t size))
 	munmap(p, len);
 }
 
+/*
+ * Of many mappings a newer kernel is asked for one by one, where an older one's text is parsed:
+ * what is absent, unmapped or reads as zeros is the same.
+ */
+TEST(live_one_of_many_mappings)
+{
+	enum { SPLIT = 2000, TRIED = 10 };
+	size_t page = getpagesize();
+	uint8_t *split = map_anon(SPLIT, PROT_READ), *p = map_anon(4 * TRIED, PROT_READ);
+	void *shared =
+		mmap(p + 4 * page, page, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	char file[64], byte;
+	int ready[2], fd;
+	pid_t pid;
+
+	snprintf(file, sizeof(file), "%s/XXXXXX", test_dir());
+	fd = mkostemp(file, O_CLOEXEC);
+	REQUIRE(fd >= 0 && !ftruncate(fd, page) && shared != MAP_FAILED && !pipe(ready));
+	REQUIRE(mmap(p + 8 * page, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED);
+	REQUIRE(!munmap(p + 12 * page, 2 * page) && !munmap(p + 15 * page, page));
+	REQUIRE(!mprotect(p + 20 * page, page, PROT_NONE));
+	REQUIRE(!mprotect(p + 24 * page, page, PROT_READ | PROT_WRITE));
+	for (size_t i = 0; i < SPLIT; i += 2)
+		REQUIRE(!mprotect(split + i * page, page, PROT_READ | PROT_EXEC));
+	pid = fork();
+	if (!pid && write(ready[1], "", 1) == 1)
+		for (;;)
+			pause();
+	REQUIRE(pid > 0 && read(ready[0], &byte, 1) == 1);
+	{
+		_memsrc_ by_text = open_or_skip(pid);
+		_memsrc_ asked = open_or_skip(pid);
+		_text_ struct text maps = { 0 };
+		int seen[3] = { 0 };
+
+		CHECK(!memsrc_text(asked, "proc/maps", 0, &maps) && maps.n > 64 << 10);
+		for (size_t i = 0; i < 4 * TRIED; i++) {
+			/* across an edge, too */
+			uint64_t at = addr(p + i * page) - (i % 2 ? 4 : 0), a = 1, b = 2;
+			int r = memsrc_u64(by_text, PASS_BOOKS, at, &a);
+
+			CHECK_INT(memsrc_u64(asked, PASS_BOOKS, at, &b), r);
+			CHECK(!a && !b);
+			seen[!r ? 0 : r == -ENODATA ? 1 : 2]++;
+		}
+		CHECK(seen[0] && seen[1] && seen[2]);
+		CHECK_INT(memsrc_stats(asked)->unmapped, memsrc_stats(by_text)->unmapped);
+		CHECK_INT(memsrc_stats(asked)->not_resident, memsrc_stats(by_text)->not_resident);
+		CHECK(memsrc_stats(asked)->unmapped >= 2 * 8);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	close(fd);
+	munmap(p, 4 * TRIED * page);
+	munmap(split, SPLIT * page);
+}
+
 static bool make_guard(uint8_t *page, size_t size)
 {
 	enum { GUARD_INSTALL = 102 }; /* MADV_GUARD_INSTALL, from 6.13 */
