@@ -11,7 +11,7 @@
 #include "source/memsrc_impl.h"
 
 enum {
-	INDEX_BITS = 16,
+	INDEX_BITS = 18,
 	GATHER = 1 << INDEX_BITS, /* items put in order at once */
 	GATHER_GAP = 2048, /* bytes: copying those is faster than a copy more; less than a page */
 	SCRATCH = 256 << 10,
