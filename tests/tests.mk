@@ -128,3 +128,16 @@ check-fleet: targets
 
 -include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d $(OUTPUT)/tests/tools/fleet.d
 .PHONY: check-fleet check-many check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
+# What the kernel's verifier spends on each BPF program, against a baseline: see the script.
+VERIFIER := $(OUTPUT)/tests/tools/verifier
+$(VERIFIER): tests/tools/verifier.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE $(PC_CFLAGS) -O1 -g -o $@ $< $(PC_LIBS)
+
+verifier-tool: $(VERIFIER) $(OUTPUT)/bpf/rsscope.o $(PROBE_OBJ)
+check-verifier: verifier-tool
+	$(Q)UPDATE=$(UPDATE) bash tests/verifier/check.sh $(OUTPUT)
+
+-include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d
+.PHONY: check-many check-verifier verifier-tool check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
