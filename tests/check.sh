@@ -60,7 +60,7 @@ go_format() {
 	[ -n "${GO:-}" ] || { echo 'SKIP no-go: no Go toolchain' && return 77; }
 	gofmt=$(dirname "$(readlink -f "$GO")")/gofmt
 	[ -x "$gofmt" ] || { echo 'SKIP no gofmt beside go' && return 77; }
-	[ -z "$("$gofmt" -l tests/targets tests/scenarios tests/go-matrix src | tee /dev/stderr)" ]
+	[ -z "$("$gofmt" -l tests/targets tests/scenarios tests/go-matrix tests/harm src | tee /dev/stderr)" ]
 }
 shells() {
 	command -v shellcheck >/dev/null || { echo 'SKIP no shellcheck (make deps)' && return 77; }

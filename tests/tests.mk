@@ -128,6 +128,17 @@ check-fleet: targets
 
 -include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d $(OUTPUT)/tests/tools/fleet.d
 .PHONY: check-fleet check-many check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
+# That observing harms nothing: see the script. CYCLES of attaching and detaching, GO_RELEASES of
+# programs; downloads.
+HARM := $(OUTPUT)/tests/tools/harm
+$(HARM): $(OUTPUT)/tests/tools/harm.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pthread -o $@ $< $(LIB) $(PC_LIBS)
+
+CYCLES ?= 10000
+check-harm: $(PROG) $(HARM)
+	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' CYCLES='$(CYCLES)' bash tests/harm/harm.sh $(OUTPUT) $(GO_RELEASES)
+
 # What the kernel's verifier spends on each BPF program, against a baseline: see the script.
 VERIFIER := $(OUTPUT)/tests/tools/verifier
 $(VERIFIER): tests/tools/verifier.c
@@ -139,5 +150,5 @@ verifier-tool: $(VERIFIER) $(OUTPUT)/bpf/rsscope.o $(PROBE_OBJ)
 check-verifier: verifier-tool
 	$(Q)UPDATE=$(UPDATE) bash tests/verifier/check.sh $(OUTPUT)
 
--include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d
-.PHONY: check-many check-verifier verifier-tool check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
+-include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d $(HARM).d
+.PHONY: check-harm check-many check-verifier verifier-tool check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
