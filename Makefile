@@ -136,6 +136,7 @@ help:
 	@echo 'make check     install what is needed, build, run all tests (root for all of them)'
 	@echo 'make check-kernels ARCH=amd64|arm64   the same on four Debian kernels, emulated'
 	@echo 'make check-harm   programs of all kinds, watched and left CYCLES=10000 times, are as unwatched (root, downloads)'
+	@echo 'make check-execs  our memory while EXECS=1000000 programs start under watch --follow (root)'
 	@echo 'make check-verifier   cost of the BPF programs against tests/verifier/baseline; UPDATE=1 records (root)'
 	@echo 'make check-go, check-packages   every Go release; stripped programs of others (root, downloads)'
 	@echo 'make bench     speed and memory, as ratios; bench-watch: what being watched costs (18 minutes)'

@@ -139,6 +139,11 @@ CYCLES ?= 10000
 check-harm: $(PROG) $(HARM)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' CYCLES='$(CYCLES)' bash tests/harm/harm.sh $(OUTPUT) $(GO_RELEASES)
 
+# A million programs under --follow: see the script.
+EXECS ?= 1000000
+check-execs: $(PROG)
+	$(Q)bash tests/harm/execs.sh $(OUTPUT) $(EXECS)
+
 # What the kernel's verifier spends on each BPF program, against a baseline: see the script.
 VERIFIER := $(OUTPUT)/tests/tools/verifier
 $(VERIFIER): tests/tools/verifier.c
@@ -151,4 +156,4 @@ check-verifier: verifier-tool
 	$(Q)UPDATE=$(UPDATE) bash tests/verifier/check.sh $(OUTPUT)
 
 -include $(UNIT_OBJ:.o=.d) $(OUTPUT)/tests/tools/many.d $(HARM).d
-.PHONY: check-harm check-many check-verifier verifier-tool check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch
+.PHONY: check-execs check-harm check-many check-verifier verifier-tool check-unit check-replay fuzz check check-all check-e2e demo demo-run bench bench-watch

@@ -13,7 +13,7 @@ shift
 need_probes
 need_tool jq bpftool gcc
 CYCLES=${CYCLES:-10000}
-AT_ONCE=4 # programs of one watcher
+AT_ONCE=12 # programs of one watcher
 CYCLED=0
 PERIOD=48 # of the kinds of rounds, as in target/main.go
 D=$OUTPUT/harm
@@ -32,10 +32,9 @@ go_build() { # TREE OUT CGO [FLAG…]
 	(unset CC && cd "$src" && GOROOT=$tree GO111MODULE=on GOTOOLCHAIN=local GOENV=off GOFLAGS='' GOWORK=off GOCACHE=$GO_MATRIX_BUILD \
 		CGO_ENABLED=$cgo "$tree/bin/go" build -trimpath "$@" -o "$out" .) >"$D/build.log" 2>&1
 }
-# launch NAME COMMAND…: what it prints unwatched, then the program itself, its output in a file. The
-# first rounds are waited for: from there on each kind of work has been done.
+# launch NAME COMMAND…: what it prints unwatched, then the program itself, its output in a file.
 launch() {
-	local name=$1 i
+	local name=$1
 	shift
 	HARM_ROUNDS=$PERIOD "$@" >"$D/$name.want" </dev/null 2>"$D/$name.err" || die "$name, unwatched, exits $?: $(head -n 3 "$D/$name.err")"
 	equal "$name: rounds of the unwatched run" "$(wc -l <"$D/$name.want")" $PERIOD
@@ -46,10 +45,6 @@ launch() {
 	exec {STDIN_FD}>"$TMP/in.$name"
 	STDINS+=("$STDIN_FD")
 	NAMES+=("$name")
-	for ((i = 0; i < 600; i++)); do
-		[ "$(wc -l <"$D/$name.got")" -gt $PERIOD ] && break
-		sleep 0.1
-	done
 }
 add() { # NAME TREE CGO [FLAG…]
 	local name=$1
@@ -87,6 +82,16 @@ programs() { # RELEASE…
 		else
 			add "$r" "$TOOLCHAIN" 0
 		fi
+	done
+}
+# From there on each kind of work has been done.
+under_way() {
+	local n i
+	for n in "${NAMES[@]}"; do
+		for ((i = 0; i < 1200; i++)); do
+			[ "$(wc -l <"$D/$n.got")" -gt $PERIOD ] && break
+			sleep 0.1
+		done
 	done
 }
 fds() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
@@ -128,6 +133,7 @@ output_right() { # NAME; the number of rounds
 programs "$@"
 [ "${#PIDS[@]}" -ge 12 ] || fail "only ${#PIDS[@]} programs"
 [ "$FAILURES" = 0 ] || die "not begun"
+under_way
 for i in "${!PIDS[@]}"; do
 	FDS+=("$(fds "${PIDS[i]}")")
 done

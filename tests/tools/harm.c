@@ -4,8 +4,8 @@
  * in all, with everything that `watch` puts there: mapping calls, RSS, threads, and the probes of
  * GC cycles. After each round the code at the probes has to be the file's again, and while they are
  * watched it must not be: otherwise nothing was tried. In every fourth round they are left and
- * watched again at once, while the kernel is still at work on what was. Every tenth round
- * has a BPF object of its own. At the end all code that is in the processes' memory is compared
+ * watched again at once, while the kernel is still at work on what was. Every 20 rounds
+ * have a BPF object of their own. At the end all code that is in the processes' memory is compared
  * with the files.
  *
  * harm code PID…: only that.
@@ -33,7 +33,7 @@ enum {
 	TARGETS_MAX = 64,
 	PLACES = 2,
 	PATIENCE_MS = 20000,
-	OBJECT_ROUNDS = 10,
+	OBJECT_ROUNDS = 20,
 	AT_ONCE = 4,
 	PAGE_MAX = 65536
 };
@@ -350,6 +350,7 @@ static int rounds(unsigned long cycles)
 		ev_close(s);
 		if (open_fds() != fds)
 			fail(&target[0], "descriptors of ours at the end", open_fds(), fds);
+		printf("%lu times, %.0f s\n", done, (double)(mono_ns() - began) / 1e9);
 	}
 	for (size_t i = 0; i < ntargets; i++) {
 		struct target *t = &target[i];
