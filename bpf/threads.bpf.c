@@ -103,6 +103,16 @@ static __always_inline void leave(__u32 tgid)
 		__sync_fetch_and_add(n, -1);
 }
 
+/* Nobody will be told of its end, and drop it. */
+static __always_inline void forget(__u32 tgid)
+{
+	struct rsc_region all = { .tgid = tgid, .region = RSC_REGION_ALL };
+
+	bpf_map_delete_elem(&rss_state, &tgid);
+	bpf_map_delete_elem(&tally, &tgid);
+	bpf_map_delete_elem(&lost_regions, &all);
+}
+
 static __always_inline int task_start(struct ids who, struct ids child, struct task_struct *task)
 {
 	struct rsc_target *t = bpf_map_lookup_elem(&targets, &who.tgid);
@@ -159,7 +169,7 @@ static __always_inline int task_exit(void)
 	struct ids who = ids_of_current();
 	struct rsc_target *t = bpf_map_lookup_elem(&targets, &who.tgid);
 	__u32 tid = bpf_get_current_pid_tgid();
-	bool last, told;
+	bool last, told, gone;
 	struct rsc_rec_task *r;
 
 	if (!t)
@@ -167,13 +177,17 @@ static __always_inline int task_exit(void)
 	told = t->groups & RSC_GROUP_THREADS;
 	bpf_map_delete_elem(&calls, &tid);
 	last = is_last(task, who.tgid);
-	if (last && t->forked)
+	gone = last && t->forked;
+	if (gone)
 		leave(who.tgid);
 	if (!told)
 		return 0;
 	r = task_record(RSC_THREAD_EXIT, who);
-	if (!r)
+	if (!r) {
+		if (gone)
+			forget(who.tgid);
 		return 0;
+	}
 	r->exit_code = BPF_CORE_READ(task, exit_code);
 	if (last)
 		r->hdr.flags |= RSC_F_GROUP_DEAD;

@@ -194,8 +194,19 @@ int live_rss(const struct ev *s, pid_t pid, struct event_rss *out)
 	return 0;
 }
 
+/* Whether anybody has still to be told what is in the maps of a process: it is a target, or it was
+ * one and has not been dropped. A child whose end was lost is neither. */
+static bool is_known(const struct live *l, uint32_t tgid)
+{
+	struct rsc_target t;
+	struct rsc_tally y;
+
+	return !bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.targets), &tgid, &t) ||
+	       !bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.tally), &tgid, &y);
+}
+
 /* Entries stay in the map: only what is newer is told again, with some time for those that were put
- * there late. */
+ * there late. Those of processes that nobody will drop are taken away. */
 int live_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
 {
 	struct live *l = (struct live *)s;
@@ -204,12 +215,19 @@ int live_lost_regions(struct ev *s, struct ev_region **out, size_t *n)
 	struct rsc_region at, next;
 	uint64_t newest = l->regions_ns, ns;
 	VEC(struct ev_region) v = { 0 };
-	int r = 0;
+	uint32_t known = 0;
+	int r = 0, i = 0;
 
-	for (void *prev = NULL; !r && !bpf_map_get_next_key(fd, prev, &next); prev = &at) {
+	/* The walk begins anew where an entry goes that it stands on. */
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &at); !r && more; at = next) {
 		struct ev_region g;
 
-		at = next;
+		more = ++i < 2 * RSC_REGIONS_MAX && !bpf_map_get_next_key(fd, &at, &next);
+		if (at.tgid != known && !is_known(l, at.tgid)) {
+			bpf_map_delete_elem(fd, &at);
+			continue;
+		}
+		known = at.tgid;
 		if (bpf_map_lookup_elem(fd, &at, &ns) || ns + late <= l->regions_ns || !ns)
 			continue;
 		g = (struct ev_region){ (uint64_t)at.region << RSC_REGION_SHIFT,
