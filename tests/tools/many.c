@@ -175,29 +175,38 @@ static int on_event(void *ctx, const struct event *e)
 static const char *const maps[] = { "targets", "rss_state",    "tally",
 				    "ended",   "lost_regions", "advice" };
 
-/* Entries of these maps, of all objects of ours that are loaded. */
-static long map_entries(void)
+static long entries(int fd)
 {
+	char at[64], next[64];
 	long n = 0;
 
-	for (uint32_t id = 0; !bpf_map_get_next_id(id, &id);) {
+	for (void *prev = NULL; !bpf_map_get_next_key(fd, prev, next); prev = at) {
+		memcpy(at, next, sizeof(at));
+		n++;
+	}
+	return n;
+}
+
+/* Entries of these maps, of the objects that we have loaded: others may watch beside us. */
+static long map_entries(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	long n = 0;
+
+	for (struct dirent *e; d && (e = readdir(d));) {
 		struct bpf_map_info info = { 0 };
 		uint32_t len = sizeof(info);
-		char at[64], next[64];
-		int fd = bpf_map_get_fd_by_id(id);
+		char link[32] = "";
+		int fd = atoi(e->d_name);
 
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		if (readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1) < 0 ||
+		    strcmp(link, "anon_inode:bpf-map") || bpf_obj_get_info_by_fd(fd, &info, &len))
 			continue;
-		for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-			if (strcmp(info.name, maps[i]))
-				continue;
-			for (void *prev = NULL; !bpf_map_get_next_key(fd, prev, next); prev = at) {
-				memcpy(at, next, sizeof(at));
-				n++;
-			}
-		}
-		close(fd);
+		for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+			n += strcmp(info.name, maps[i]) ? 0 : entries(fd);
 	}
+	if (d)
+		closedir(d);
 	return n;
 }
 
@@ -300,6 +309,8 @@ static int come_and_go(char what, size_t n, long rounds)
 			kib = anonymous_kib();
 		}
 		bad += add_all(s, &like);
+		if (!i && map_entries() < (long)n)
+			bad += fail("entries of targets in maps", map_entries(), (long)n);
 		for (size_t k = 0; k < n && work && !bad; k++)
 			order(k, what);
 		worked += work;
