@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-enum { PROCS_MAX = 4 * EV_CHILDREN_MAX };
+enum { PROCS_MAX = 4 * EV_CHILDREN_MAX, LOSSES_MAX = 256 };
 
 void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
 		 const struct watch_clock *clock)
@@ -32,6 +32,7 @@ void follow_close(struct follow *f)
 	for (size_t i = 0; i < f->v.n; i++)
 		proc_free(f->v.v[i]);
 	vec_free(&f->v);
+	vec_free(&f->losses);
 	f->ev = NULL;
 }
 
@@ -148,11 +149,28 @@ struct follow_proc *follow_event(struct follow *f, const struct event *e)
 	return p;
 }
 
+int follow_note_losses(struct follow *f, pid_t pid)
+{
+	struct ev_losses n;
+
+	if (!f->ev || ev_losses(f->ev, pid, &n) || !n.lost)
+		return 0;
+	if (f->losses.n < LOSSES_MAX)
+		return vec_push(&f->losses, (struct watch_loss){ pid, n.lost, n.over_share });
+	if (f->losses.n == LOSSES_MAX && vec_push(&f->losses, (struct watch_loss){ 0 }))
+		return -ENOMEM;
+	f->losses.v[LOSSES_MAX].lost += n.lost;
+	f->losses.v[LOSSES_MAX].over_share += n.over_share;
+	return 0;
+}
+
 void follow_done(struct follow *f)
 {
 	for (size_t i = f->v.n; i--;) {
 		if (!f->v.v[i]->ended)
 			continue;
+		/* without memory for it they are in the sum of all losses only */
+		(void)follow_note_losses(f, f->v.v[i]->pid);
 		ev_drop(f->ev, f->v.v[i]->pid);
 		drop(f, i);
 	}

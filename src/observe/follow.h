@@ -25,6 +25,7 @@ struct follow {
 	struct watch_clock clock;
 	VEC(struct follow_proc *) v;
 	uint64_t followed, ended;
+	VEC(struct watch_loss) losses; /* of processes, those that have ended among them */
 };
 
 void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
@@ -40,6 +41,10 @@ void follow_done(struct follow *f);
 
 /* Regions in which calls were lost, of any process. 0 or -ENOMEM. */
 int follow_losses(struct follow *f, const struct ev_region *g, size_t n);
+
+/* Notes what was lost of a process so far, in f->losses: once, before it is dropped or at the end.
+ * Of more than some hundred processes it is one sum. 0 or -ENOMEM. */
+int follow_note_losses(struct follow *f, pid_t pid);
 
 /* Between batches of events. */
 void follow_turn(struct follow *f);

@@ -139,6 +139,12 @@ static int end_book(struct watch *w)
 		r = book_live(&w->book, &w->outlet.out);
 	if (w->has_book && !r)
 		r = book_end(&w->book, &w->end.mappings);
+	if (!r)
+		r = follow_note_losses(&w->follow, memsrc_pid(w->t.m));
+	for (size_t i = 0; i < w->follow.v.n && !r; i++)
+		r = follow_note_losses(&w->follow, w->follow.v.v[i]->pid);
+	w->end.by_process = w->follow.losses.v;
+	w->end.nby_process = w->follow.losses.n;
 	w->end.followed = w->follow.followed;
 	w->end.children_ended = w->follow.ended;
 	for (size_t i = 0; i < w->follow.v.n && !r; i++)

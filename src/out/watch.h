@@ -79,6 +79,12 @@ struct watch_advice {
 	uint64_t calls, failed, bytes;
 };
 
+/* What was lost of one process. pid 0: of all that there was no room for. */
+struct watch_loss {
+	uint32_t pid;
+	uint64_t lost, over_share; /* as in struct ev_losses */
+};
+
 struct watch_end {
 	uint64_t now_ns, start_ns;
 	const char *why; /* "signal", "duration", "exit", "output closed" */
@@ -89,7 +95,9 @@ struct watch_end {
 	struct watch_mappings mappings;
 	const struct watch_advice *advice; /* borrowed */
 	size_t nadvice;
-	uint64_t followed, children_ended; /* processes that were forked */
+	uint64_t followed, children_ended;   /* processes that were forked */
+	const struct watch_loss *by_process; /* borrowed; only when children are followed */
+	size_t nby_process;
 };
 
 /* A process that has become another program. Strings may be NULL or "". */

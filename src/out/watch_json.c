@@ -430,6 +430,20 @@ static void put_advice(struct json_line *l, const struct watch_advice *a, size_t
 	line_close(l, "]");
 }
 
+static void put_losses(struct json_line *l, const struct watch_loss *v, size_t n)
+{
+	line_open(l, "losses_by_process", "[");
+	for (size_t i = 0; i < n; i++) {
+		line_open(l, NULL, "{");
+		if (v[i].pid)
+			line_put_u64(l, "pid", v[i].pid);
+		line_put_u64(l, "lost", v[i].lost);
+		line_put_u64(l, "over_share", v[i].over_share);
+		line_close(l, "}");
+	}
+	line_close(l, "]");
+}
+
 int watch_json_exec(const struct watch_clock *c, const struct watch_exec *x, struct text *out)
 {
 	struct json_line l = begin(out, "program", c, x->now_ns);
@@ -474,6 +488,8 @@ int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struc
 		line_put_u64(&l, "children_followed", e->followed);
 		line_put_u64(&l, "children_ended", e->children_ended);
 	}
+	if (e->nby_process)
+		put_losses(&l, e->by_process, e->nby_process);
 	if (e->mappings.known) {
 		put_mappings(&l, &e->mappings);
 		put_advice(&l, e->advice, e->nadvice);

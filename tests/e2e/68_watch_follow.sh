@@ -155,6 +155,8 @@ diff=$((last > RSS ? last - RSS : RSS - last))
 # A small ring: what is lost of a child is unknown of the child.
 alive --ring $((64 << 10))
 [ "$(lost)" -gt 20 ] || fail "a ring of 64 KiB loses only $(lost)"
+equal "losses by process: those of the child" "$(events end "(.losses_by_process[] | select(.pid == $STORM) | .lost) > 20")" true
+equal "losses by process, in all" "$(events end '([.losses_by_process[].lost] | add) <= .lost')" true
 equal "bytes that only events, or only the maps, have, with losses" "$(events child "select(.pid == $STORM) | .mappings | \"\\(.bytes_only_here) \\(.bytes_only_there)\"")" "0 0"
 live '.origin != "unknown"' >"$TMP/known"
 wrong=$(awk 'BEGIN { n = 0 } FILENAME == ARGV[1] { a[n] = $1; z[n++] = $2; next } { ok = 0; for (i = 0; i < n; i++) if (a[i] <= $1 && $2 <= z[i]) ok = 1; if (!ok && NF) print }' "$TMP/real" "$TMP/known")

@@ -413,7 +413,10 @@ TEST(event_stream_of_children)
 				.no_gc = "no" };
 	struct watch_child p = { .pid = 9, .comm = "d\x1b[2J", .mappings = { .known = true } };
 	struct watch_advice advice = { .advice = 4, .calls = 3, .failed = 1, .bytes = 8192 };
+	struct watch_loss losses[] = { { 9, 7, 5 }, { 0, 2, 0 } };
 	struct watch_end end = { .why = "exit",
+				 .by_process = losses,
+				 .nby_process = 2,
 				 .mappings = { .known = true, .compared = true, .grown = 4096 },
 				 .advice = &advice,
 				 .nadvice = 1,
@@ -438,6 +441,8 @@ TEST(event_stream_of_children)
 	CHECK_STR(json_string_value(json_object_get(
 			  json_array_get(json_object_get(j, "madvise"), 0), "advice")),
 		  "MADV_DONTNEED");
+	CHECK(strstr(t.p, "\"losses_by_process\":[{\"pid\":9,\"lost\":7,\"over_share\":5},"
+			  "{\"lost\":2,\"over_share\":0}]"));
 	json_decref(j);
 	t.n = 0;
 	REQUIRE(!watch_text_exec(&w, &x, &t));
