@@ -24,8 +24,8 @@ struct look_go {
 	uint32_t first_splitter;		  /* of its spans, which follow each other */
 	uint32_t live_row, dead_row, objects_row; /* for the split of spans */
 	uint32_t released_row;
-	uint64_t unread_bits;			  /* spans whose bitmaps could not be read */
-	uint64_t odd_spans; /* whose number of objects is not their bitmap's */
+	uint64_t unread_bits; /* spans whose bitmaps could not be read */
+	uint64_t odd_spans;   /* whose number of objects is not their bitmap's */
 };
 
 struct look {

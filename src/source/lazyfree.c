@@ -17,7 +17,6 @@
 enum {
 	WINDOW = 16384,	  /* page map entries at once */
 	FLAGS = 1024,	  /* frames whose flags are read at once */
-	GAP = 64,	  /* frames between two that it is cheaper to read than to skip */
 	FOLIO_ORDER = 18, /* of the largest folio: 1 GiB */
 };
 
@@ -47,7 +46,10 @@ static bool is_lazy(uint64_t flags)
 	return (flags & (KPF_ANON | KPF_SWAPBACKED | KPF_DIRTY)) == KPF_ANON;
 }
 
-/* Before Linux 6.10 a tail page shows its own flags, which say nothing: those of its folio count.
+/*
+ * The kernel takes as long for the flags of a frame as for a system call: those between are not
+ * read. Before Linux 6.10 a tail page shows its own flags, which say nothing: those of its folio
+ * count.
  */
 size_t lazyfree_count(int kflags, const uint64_t *pfn, size_t n)
 {
@@ -59,7 +61,7 @@ size_t lazyfree_count(int kflags, const uint64_t *pfn, size_t n)
 		size_t got, next = i;
 
 		for (end = i + 1;
-		     end < n && pfn[end] - pfn[end - 1] <= GAP && pfn[end] - pfn[i] < FLAGS; end++)
+		     end < n && pfn[end] - pfn[end - 1] <= 1 && pfn[end] - pfn[i] < FLAGS; end++)
 			;
 		got = read_flags(kflags, pfn[i], flags, pfn[end - 1] - pfn[i] + 1);
 		for (size_t k = 0; k < got; k++) {

@@ -11,8 +11,8 @@
 
 /*
  * Their bytes in n sorted ranges, whole pages only. Memory is fixed; time is linear in the pages,
- * with some system calls for each 64 MiB, and one a page where the frames lie scattered. 0;
- * -ENOTSUP: frames or /proc/kpageflags are hidden from us; -errno.
+ * with a system call for each 64 MiB, and one for each run of frames.
+ * 0; -ENOTSUP: frames or /proc/kpageflags are hidden from us; -errno.
  */
 int lazyfree_bytes(const struct pagemap *p, const struct range *r, size_t n, uint64_t *bytes);
 
