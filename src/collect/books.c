@@ -136,6 +136,8 @@ static int copy_cgroup(struct look *k, const struct cgroup *c)
 				  "cgroup v1 has no rows for kernel_stack, pagetables, percpu, "
 				  "sock, slab"))
 		return -ENOMEM;
+	if (c->no_limit[0] && report_missing(k->r, "cgroup.limit", "", "%s", c->no_limit))
+		return -ENOMEM;
 	return c->missing[0] ? report_missing(k->r, "cgroup", "", "%s", c->missing) : 0;
 }
 

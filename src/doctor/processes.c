@@ -286,7 +286,10 @@ int doctor_cgroups(struct doctor *d)
 		return 0;
 	}
 	r->state = DOCTOR_MISSING;
-	doctor_say(r->found, "%.200s", c.missing[0] ? c.missing : e.text);
+	doctor_say(r->found, "%.200s",
+		   c.missing[0]	   ? c.missing
+		   : c.no_limit[0] ? c.no_limit
+				   : e.text);
 	doctor_say(r->instead, "no usage and limit; headroom is the host's");
 	doctor_say(r->get, "mount a hierarchy with the memory controller where rsscope sees it: "
 			   "mount -t cgroup2 none /sys/fs/cgroup");

@@ -85,6 +85,20 @@ static void add_missing(struct cgroup *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void no_limit(struct cgroup *c, const char *fmt, ...) PRINTF(2, 3);
+
+/* The first reason stands. */
+static void no_limit(struct cgroup *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->no_limit[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(c->no_limit, sizeof(c->no_limit), fmt, ap);
+	va_end(ap);
+}
+
 /* ---- where it is */
 
 /* Is `word` one of the comma-separated words of [s, end)? */
@@ -312,11 +326,13 @@ static int read_v2(struct reader *r)
 	int rc;
 
 	read_usage(r, "memory.current");
-	read_limit(r, len, "memory.max", &c->has_limit, &c->limit);
+	rc = read_limit(r, len, "memory.max", &c->has_limit, &c->limit);
+	if (rc && rc != -ENOENT)
+		no_limit(c, "memory.max: %s", strerror(-rc));
 	read_limit(r, len, "memory.swap.max", &c->has_swap_limit, &c->swap_limit);
 	/* the real root of v2 has no memory.max; a namespace's root has */
 	if (!read_ancestors(r, "memory.max", &c->has_effective_limit, &c->effective_limit))
-		add_missing(c, "limits of cgroups above our namespace, if any, are not visible");
+		no_limit(c, "limits of cgroups above our namespace, if any, are not visible");
 	read_ancestors(r, "memory.high", &c->has_high, &c->high);
 	rc = read_in(r->m, c->dir, len, "memory.stat", &stat);
 	if (rc) {
@@ -360,7 +376,9 @@ static int read_v1(struct reader *r)
 	int rc;
 
 	read_usage(r, "memory.usage_in_bytes");
-	read_limit(r, len, "memory.limit_in_bytes", &c->has_limit, &c->limit);
+	rc = read_limit(r, len, "memory.limit_in_bytes", &c->has_limit, &c->limit);
+	if (rc)
+		no_limit(c, "memory.limit_in_bytes: %s", strerror(-rc));
 	read_v1_swap(r);
 	rc = read_in(r->m, c->dir, len, "memory.stat", &stat);
 	if (rc)

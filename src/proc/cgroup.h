@@ -37,6 +37,7 @@ struct cgroup {
 	uint64_t swap_limit;	  /* of swap alone (v1: memsw limit − limit) */
 	VEC(struct cgroup_row) rows;
 	char missing[256];     /* why something is absent; "" when nothing is */
+	char no_limit[128];    /* why the limit is not known; "" when it is, or is none */
 	char container_id[80]; /* 64 hex digits found in the path, or "" */
 };
 

@@ -96,7 +96,8 @@ TEST(cgroup_v2_namespace)
 	CHECK_STR(c.dir, "/sys/fs/cgroup");
 	CHECK(!c.has_limit && !c.has_effective_limit);
 	CHECK(c.has_swap_limit && c.swap_limit == 0);
-	CHECK(strstr(c.missing, "above our namespace"));
+	CHECK(strstr(c.no_limit, "above our namespace"));
+	CHECK_STR(c.missing, "");
 	CHECK_STR(c.container_id, "");
 	cgroup_free(&c);
 }
@@ -186,6 +187,34 @@ TEST(cgroup_v1_hybrid)
 	CHECK_INT(row(&c, "kmem")->bytes, 333);
 	CHECK_INT(row(&c, "kmem.tcp")->bytes, 0);
 	CHECK_STR(c.missing, ""); /* the rows that v1 lacks are named by the report */
+	cgroup_free(&c);
+}
+
+TEST(cgroup_limit_that_may_not_be_read)
+{
+	static const struct fake_text v2[] = {
+		{ "proc/cgroup", "0::/a\n" },
+		{ "host/mountinfo", v2_mount },
+		{ "cgroup/sys/fs/cgroup/a/memory.current", "7\n" },
+		{ "cgroup/sys/fs/cgroup/a/memory.max", NULL },
+		{ "cgroup/sys/fs/cgroup/a/memory.stat", "anon 3\n" },
+		{},
+	};
+	static const struct fake_text v1[] = {
+		{ "proc/cgroup", "4:memory:/a\n" },
+		{ "host/mountinfo", hybrid_mounts },
+		{ "cgroup/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "7\n" },
+		{ "cgroup/sys/fs/cgroup/memory/a/memory.limit_in_bytes", NULL },
+		{ "cgroup/sys/fs/cgroup/memory/a/memory.stat", "cache 1\n" },
+		{},
+	};
+	struct cgroup c = read_or_die(v2);
+
+	CHECK(!c.has_limit && strstr(c.no_limit, "memory.max"));
+	CHECK_STR(c.missing, "");
+	cgroup_free(&c);
+	c = read_or_die(v1);
+	CHECK(!c.has_limit && strstr(c.no_limit, "memory.limit_in_bytes"));
 	cgroup_free(&c);
 }
 

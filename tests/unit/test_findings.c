@@ -100,7 +100,10 @@ TEST(findings_sentence_says_what_is_known_of_limits)
 	r.cgroup.effective_limit.has = false;
 	CHECK(findings_unlimited(&r));
 	expect_sentence(&r, SAMPLE_PARTS "; no memory limit applies.");
-	REQUIRE(!report_missing(&r, "cgroup", "", "memory.max: %s", "Permission denied"));
+	/* words are for people: what else is missing may speak of limits */
+	REQUIRE(!report_missing(&r, "cgroup", "", "memory.stat is limited"));
+	CHECK(findings_unlimited(&r));
+	REQUIRE(!report_missing(&r, "cgroup.limit", "", "%s", "Permission denied"));
 	CHECK(!findings_unlimited(&r));
 	expect_sentence(&r, SAMPLE_PARTS "; memory limit unknown.");
 	report_free(&r);

@@ -129,9 +129,7 @@ bool findings_unlimited(const struct report *r)
 	if (!r->cgroup.version || !r->cgroup.usage.has || findings_limit(r).has)
 		return false;
 	for (size_t i = 0; i < r->missing.n; i++)
-		if (!strncmp(r->missing.v[i].path, "cgroup", 6) &&
-		    (strstr(r->missing.v[i].reason, "limit") ||
-		     strstr(r->missing.v[i].reason, "memory.max")))
+		if (!strcmp(r->missing.v[i].path, "cgroup.limit"))
 			return false;
 	return true;
 }
