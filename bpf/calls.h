@@ -35,7 +35,7 @@ static __always_inline struct call_slot *slot_of_thread(void)
 	if (slot)
 		return slot;
 	init = bpf_map_lookup_elem(&blank, &zero);
-	if (!init || bpf_map_update_elem(&calls, &tid, init, BPF_ANY))
+	if (!init || put_elem(&calls, &tid, init, BPF_ANY))
 		return NULL;
 	return bpf_map_lookup_elem(&calls, &tid);
 }
@@ -198,7 +198,7 @@ static __always_inline void count_advice(const struct rsc_target *t, const struc
 	__u64 page = t->page_size;
 
 	if (!n) {
-		bpf_map_update_elem(&advice, &key, &none, BPF_NOEXIST);
+		add_elem(&advice, &key, &none);
 		n = bpf_map_lookup_elem(&advice, &key);
 	}
 	if (!n) {

@@ -153,6 +153,17 @@ static __always_inline void count_lost(__u32 which, __u32 tgid)
 		_r;                                                                                \
 	})
 
+#define ELEM_IS_THERE (-17) /* -EEXIST */
+
+/* The same where an entry that is there already is no loss, and stays: ELEM_IS_THERE then. */
+#define add_elem(map, key, value)                                                                  \
+	({                                                                                         \
+		long _r = bpf_map_update_elem(map, key, value, BPF_NOEXIST);                       \
+		if (_r && _r != ELEM_IS_THERE)                                                     \
+			count_one(RSC_N_MAP);                                                      \
+		_r;                                                                                \
+	})
+
 /* Whether `size` bytes more are beyond a process's share of the ring; otherwise they are booked.
  * Where there is one process only, all of the ring is its own. Other CPUs may book at the same
  * time: the share is exact to some records. */

@@ -154,13 +154,14 @@ int fork_tp(struct trace_event_raw_sched_process_fork *ctx)
 }
 
 /* signal->live is decremented before the tracepoint (kernel/exit.c, do_exit): the last two threads
- * may both find it 0. The process ends once. */
+ * may both find it 0. The process ends once; what cannot be remembered is told twice rather than
+ * never. */
 static __always_inline bool is_last(struct task_struct *task, __u32 tgid)
 {
 	__u32 one = 1;
 
 	return !BPF_CORE_READ(task, signal, live.counter) &&
-	       !bpf_map_update_elem(&ended, &tgid, &one, BPF_NOEXIST);
+	       add_elem(&ended, &tgid, &one) != ELEM_IS_THERE;
 }
 
 static __always_inline int task_exit(void)
