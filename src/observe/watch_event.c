@@ -30,7 +30,8 @@ static int note_lost(struct watch *w, const struct event *e)
 			    : watch_text_lost(&w->text, e, n, &w->outlet.out);
 }
 
-/* The target is another program, in another memory. Where it has ended since, names are missing. */
+/* The target is another program, in another memory. Where it has ended since, or become yet another
+ * one, nothing is known of it. */
 static void take_exec(struct watch *w)
 {
 	struct memsrc *m = NULL, *old = w->own;
@@ -38,14 +39,14 @@ static void take_exec(struct watch *w)
 
 	bracket_free(&w->bracket); /* of another program */
 	if (memsrc_open_live(pid, &m, NULL)) {
-		symbolizer_reset(w->t.names);
+		program_forget(&w->t);
 		return;
 	}
 	w->own = m;
 	program_exec(&w->t, m, w->ev);
 	w->book.m = m;
 	w->book.names = w->t.names;
-	w->has_book &= w->t.names != NULL;
+	w->has_book = mapbook_is_open(&w->book) && w->t.names;
 	memsrc_close(old);
 }
 
@@ -143,7 +144,7 @@ static int put_event(struct watch *w, const struct event *e, const struct progra
 		n = symbolizer_event(t->names, e, frames);
 	if (!r)
 		r = put_line(w, e, frames, n);
-	if (!r && event_kind(e) == KIND_EXEC && t)
+	if (!r && event_kind(e) == KIND_EXEC && t && t->exe[0])
 		r = put_program(w, t, e);
 	return r;
 }

@@ -63,6 +63,11 @@ int mapbook_open(struct memsrc *m, struct symbolizer *names, struct stacks *stac
 		 struct mapbook *b, struct err *e);
 void mapbook_close(struct mapbook *b); /* safe on a zeroed struct */
 
+static inline bool mapbook_is_open(const struct mapbook *b)
+{
+	return b->stacks;
+}
+
 /* Calls, and execs of the process itself; others are of no interest. After an exec: when the
  * symbolizer has been reset. 0 or -ENOMEM. */
 int mapbook_event(struct mapbook *b, const struct event *e);

@@ -98,9 +98,18 @@ void program_close(struct program *t)
 	symbolizer_close(t->names);
 	bin_close(t->bin);
 	libs_free(&t->libs);
+	*t = (struct program){ .m = t->m, .cache = t->cache };
+}
+
+void program_forget(struct program *t)
+{
+	struct symbolizer *names = t->names;
+
 	t->names = NULL;
-	t->bin = NULL;
-	t->go.bin = NULL;
+	program_close(t);
+	t->names = names;
+	if (names)
+		symbolizer_reset(names);
 }
 
 void program_gc(struct program *t, struct ev_gc *out)
@@ -202,8 +211,10 @@ int program_exec(struct program *t, struct memsrc *m, struct ev *ev)
 		r = maps_read(memsrc_texts(m), 0, &maps, NULL);
 	if (!r)
 		r = open_files(t, &maps);
-	if (r)
+	if (r) {
+		program_close(t);
 		return r;
+	}
 	/* The probe first: its first cycles may come soon. The runtime is not up yet. */
 	find_gc(t);
 	remember(t);

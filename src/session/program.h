@@ -41,7 +41,12 @@ struct program {
 /* Fills *p from the live process behind m. 0 or -errno; what is missing for GC events alone is no
  * failure. The caller ends it with program_close in any case. */
 int program_open(struct memsrc *m, struct go_cache *c, struct program *p, struct err *e);
+/* Nothing is known of it any more, names among it: all but m and the cache is zero. */
 void program_close(struct program *p);
+
+/* The process has called exec, and ended before it could be looked at. As program_close, but names
+ * stays, where it was there: of an address space of which nothing is known. */
+void program_forget(struct program *p);
 
 /* Of a process that was just forked: its names alone. 0 or -errno; program_close in any case. */
 int program_begin(struct memsrc *m, struct go_cache *c, struct program *p, struct err *e);
@@ -56,7 +61,8 @@ void program_gopath(const struct program *p, struct ev_gopath *out);
 /* The process has called exec: all is looked up again, with m, which was opened since (the old one
  * is of a memory that is gone), and the probe of its cycles is set. Its runtime is not up yet:
  * program_tick finds that, and with it the figures of cycles and the way to goroutines. 0, or
- * -errno: it has ended. */
+ * -errno: it has ended, or has called exec once more, which will be the next event; it is closed
+ * then. */
 int program_exec(struct program *p, struct memsrc *m, struct ev *ev);
 
 /* After a cycle: looks again for what could not be found in a heap that had hardly begun, and

@@ -392,5 +392,7 @@ void symbolizer_reset(struct symbolizer *s)
 {
 	forget(s);
 	s->go_text = 0;
+	maps_free(&s->maps);
+	s->exe[0] = 0;
 	read_maps(s, NULL);
 }
