@@ -12,6 +12,7 @@
 
 #include "collect/collect.h"
 #include "observe/follow.h"
+#include "observe/intake.h"
 #include "observe/outlet.h"
 #include "observe/run.h"
 #include "session/loop.h"
@@ -171,8 +172,8 @@ struct run {
 	struct outlet outlet;
 	struct loop_fd on_signal, on_snapshot;
 	struct loop_timer due, stuck;
-	struct loop_stream ring;
-	uint64_t losses_ns; /* when they were booked last */
+	struct intake intake;
+	int read_error; /* the first one of reading events: -errno; 0: none */
 	struct run_child child;
 	struct run_signals signals;
 	struct run_snapshot snapshot;
@@ -196,6 +197,8 @@ struct run {
 int run_watch_open(struct run *r, int program_fd, struct err *e);
 /* From the exec to the end: fills r->seen. */
 void run_watch(struct run *r, int program_fd);
+/* r->ev is read from here on, by r->intake.ring; an error of that is told, and ends nothing. */
+void run_intake_begin(struct run *r);
 /* Until all is written. */
 void run_finish(struct run *r);
 

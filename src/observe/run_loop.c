@@ -28,9 +28,6 @@ enum {
 	 * it. */
 	AGE_SHARE = 8,
 	RSS_STEP = 1 << 20,
-	BATCH = 1024, /* events */
-	BATCH_MS = 10,
-	LOSSES_MS = 100,
 	/* How long a reader may take nothing of what is left at the end. */
 	PATIENCE_S = 10,
 };
@@ -149,48 +146,44 @@ static void take_event(struct run *r, const struct event *e)
 		s->cycle = e->gc.v[GCV_CYCLE];
 }
 
-static void book_losses(struct run *r)
+static int on_losses(void *ctx, const struct ev_region *g, size_t n)
 {
-	_free_ struct ev_region *g = NULL;
-	size_t n = 0;
+	struct run *r = ctx;
 
-	r->losses_ns = mono_ns();
-	if ((r->book.on || r->follow.v.n) && ev_lost_regions(r->ev, &g, &n)) {
-		r->book.on = false; /* out of memory: the rest would be wrong without it */
-		follow_close(&r->follow);
-	}
 	run_book_losses(&r->book, g, n);
 	if (follow_losses(&r->follow, g, n))
-		follow_close(&r->follow);
+		follow_close(&r->follow); /* out of memory: the rest would be wrong without it */
+	return 0;
 }
-
-struct batch {
-	struct run *r;
-	struct loop_budget *budget;
-	bool spent;
-};
 
 static int on_event(void *ctx, const struct event *e)
 {
-	struct batch *b = ctx;
+	take_event(ctx, e);
+	return 0;
+}
 
-	take_event(b->r, e);
-	b->spent = !loop_budget_take(b->budget) || outlet_full(&b->r->outlet);
-	return b->spent;
+/* What has not been read is not known: who asked for memory would be wrong without it. */
+static void note_read_error(struct run *r, int rc)
+{
+	if (!r->read_error)
+		log_warn("events can't be read, those told are not all: %s", strerror(-rc));
+	r->read_error = r->read_error ? r->read_error : rc;
+	r->book.on = false;
+	follow_close(&r->follow);
 }
 
 static int on_ring(void *ctx, struct loop_budget *budget)
 {
 	struct run *r = ctx;
-	struct batch b = { .r = r, .budget = budget };
+	int rc;
 
 	run_book_turn(&r->book);
 	follow_turn(&r->follow);
-	ev_poll(r->ev, 0, on_event, &b);
-	if (mono_ns() >= r->losses_ns + LOSSES_MS * (uint64_t)MS)
-		book_losses(r);
+	rc = intake_batch(&r->intake, budget);
+	if (rc < 0)
+		note_read_error(r, rc);
 	outlet_flush(&r->outlet);
-	return b.spent;
+	return rc > 0;
 }
 
 static bool sees_exec(const struct run *r)
@@ -341,6 +334,15 @@ static int on_stuck(void *ctx, uint64_t now)
 	return 0;
 }
 
+void run_intake_begin(struct run *r)
+{
+	r->intake = (struct intake){ .ring = { .fn = on_ring, .ctx = r },
+				     .out = &r->outlet,
+				     .event = on_event,
+				     .losses = on_losses };
+	intake_begin(&r->intake, r->ev);
+}
+
 static int add_members(struct run *r)
 {
 	int rc;
@@ -349,12 +351,7 @@ static int add_members(struct run *r)
 	r->on_snapshot = (struct loop_fd){ r->snapshot.done_fd, POLLIN, on_snapshot, r };
 	r->due = (struct loop_timer){ 0, on_due, r };
 	r->stuck = (struct loop_timer){ 0, on_stuck, r };
-	r->ring = (struct loop_stream){ .fd = ev_fd(r->ev),
-					.every_ns = EV_POLL_MS * (uint64_t)MS,
-					.items = BATCH,
-					.ns = BATCH_MS * MS,
-					.fn = on_ring,
-					.ctx = r };
+	run_intake_begin(r);
 	rc = loop_add_fd(&r->loop, &r->on_signal);
 	if (!rc)
 		rc = loop_add_fd(&r->loop, &r->on_snapshot);
@@ -362,7 +359,7 @@ static int add_members(struct run *r)
 		rc = loop_add_timer(&r->loop, &r->due);
 	if (!rc)
 		rc = loop_add_timer(&r->loop, &r->stuck);
-	return rc ? rc : loop_add_stream(&r->loop, &r->ring);
+	return rc ? rc : loop_add_stream(&r->loop, &r->intake.ring);
 }
 
 int run_watch_open(struct run *r, int program_fd, struct err *e)
@@ -406,7 +403,7 @@ static void turn(struct run *r)
 
 	if (rc)
 		log_debug("the event loop: %s", strerror(-rc));
-	r->ring.paused = outlet_full(&r->outlet);
+	intake_pace(&r->intake);
 }
 
 /* Of the zombie: its own faults; wait4 has those of its children in them, too. */
@@ -433,6 +430,7 @@ static void reap(struct run *r)
 void run_watch(struct run *r, int program_fd)
 {
 	uint64_t now = r->seen.start_ns = mono_ns();
+	int rc;
 
 	follow_open(&r->follow, r->ev, r->a->o.cache, &r->stream.text.seen.clock);
 	r->stream.text.pids = r->follow.ev;
@@ -453,9 +451,11 @@ void run_watch(struct run *r, int program_fd)
 	now = mono_ns();
 	ev_stop(r->ev);
 	r->stuck.at_ns = now + 1000 * (uint64_t)MS;
-	for (r->ring.more = true; r->ring.more && !r->abandoned;)
+	for (r->intake.ring.more = true; r->intake.ring.more && !r->abandoned;)
 		turn(r);
-	book_losses(r);
+	rc = intake_losses(&r->intake);
+	if (rc)
+		note_read_error(r, rc);
 	take_ledger(r, true);
 	if (!r->seen.end_ns)
 		r->seen.end_ns = now;
@@ -465,7 +465,7 @@ void run_watch(struct run *r, int program_fd)
 void run_finish(struct run *r)
 {
 	outlet_flush(&r->outlet);
-	loop_remove_stream(&r->loop, &r->ring);
+	loop_remove_stream(&r->loop, &r->intake.ring);
 	while (!r->outlet.rc && outlet_left(&r->outlet) && !r->abandoned)
 		turn(r);
 	if (r->abandoned)

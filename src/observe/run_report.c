@@ -63,6 +63,9 @@ static int add_missing(const struct run *r, struct report *rep)
 	}
 	if (!rc && r->is_go && ev_groups(r->ev) & EV_GC && r->no_gc[0])
 		rc = report_missing(rep, "run.gc_cycles", "", "%s", r->no_gc);
+	if (!rc && r->read_error)
+		rc = report_missing(rep, "run.events", "", "they could not all be read: %s",
+				    strerror(-r->read_error));
 	if (!rc && r->a->events && r->seen.gc_bare)
 		rc = report_missing(rep, "gc", "",
 				    "%" PRIu64 " of its cycles ended before its runtime was found "

@@ -16,9 +16,6 @@ const struct watch_group watch_groups[WATCH_GROUPS] = {
 };
 
 enum {
-	BATCH = 1024, /* events */
-	BATCH_MS = 10,
-	LOSSES_MS = 100,
 	/* How long a reader may take nothing of what is left at the end. */
 	PATIENCE_S = 30,
 	PATIENCE_SIGNAL_S = 5,
@@ -98,53 +95,36 @@ static int on_folded(void *ctx, uint64_t now)
 	return r ? r : outlet_flush(&w->outlet);
 }
 
-static int book_losses(struct watch *w)
+static int on_losses(void *ctx, const struct ev_region *g, size_t n)
 {
-	_free_ struct ev_region *g = NULL;
-	size_t n = 0;
-	int r = w->has_book || w->follow.v.n ? ev_lost_regions(w->ev, &g, &n) : 0;
+	struct watch *w = ctx;
+	int r = 0;
 
-	w->losses_ns = mono_ns();
 	for (size_t i = 0; i < n && !r && w->has_book; i++)
 		if (g[i].pid == memsrc_pid(w->t.m))
 			r = mapbook_lost(&w->book, g[i].start, g[i].end, g[i].ns);
 	return r ? r : follow_losses(&w->follow, g, n);
 }
 
-struct batch {
-	struct watch *w;
-	struct loop_budget *budget;
-	int rc;
-	bool spent;
-};
-
 static int on_event(void *ctx, const struct event *e)
 {
-	struct batch *b = ctx;
-
-	b->rc = watch_event(b->w, e);
-	b->spent = !loop_budget_take(b->budget) || outlet_full(&b->w->outlet);
-	return b->rc || b->spent;
+	return watch_event(ctx, e);
 }
 
 static int on_ring(void *ctx, struct loop_budget *budget)
 {
 	struct watch *w = ctx;
-	struct batch b = { .w = w, .budget = budget };
-	int r;
+	int r, flushed = 0;
 
 	program_turn(&w->t, w->ev);
 	follow_turn(&w->follow);
-	r = ev_poll(w->ev, 0, on_event, &b);
-	r = b.rc ? b.rc : r < 0 ? r : 0;
-	if (!r && mono_ns() >= w->losses_ns + LOSSES_MS * (uint64_t)MS)
-		r = book_losses(w);
+	r = intake_batch(&w->intake, budget);
 	if (w->ended)
 		end(w, "exit");
 	w->folded.at_ns = fold_due(&w->fold);
-	if (!r)
-		r = outlet_flush(&w->outlet);
-	return r ? r : b.spent;
+	if (r >= 0)
+		flushed = outlet_flush(&w->outlet);
+	return flushed ? flushed : r;
 }
 
 /* ---- the loop */
@@ -153,7 +133,7 @@ static int turn(struct watch *w)
 {
 	int r = loop_turn(&w->loop);
 
-	w->ring.paused = outlet_full(&w->outlet);
+	intake_pace(&w->intake);
 	return r ? r : w->outlet.rc;
 }
 
@@ -166,9 +146,9 @@ static int stream(struct watch *w)
 		r = turn(w);
 	if (r)
 		end(w, r == -EPIPE ? "output closed" : "error");
-	for (w->ring.more = true; !r && w->ring.more && !w->abandoned;)
+	for (w->intake.ring.more = true; !r && w->intake.ring.more && !w->abandoned;)
 		r = turn(w);
-	return r ? r : book_losses(w);
+	return r ? r : intake_losses(&w->intake);
 }
 
 /* Until all is written. */
@@ -176,8 +156,8 @@ static int finish(struct watch *w)
 {
 	int r = outlet_flush(&w->outlet);
 
-	w->ring.paused = true;
-	loop_remove_stream(&w->loop, &w->ring);
+	w->intake.ring.paused = true;
+	loop_remove_stream(&w->loop, &w->intake.ring);
 	while (!r && outlet_left(&w->outlet) && !w->abandoned) {
 		r = loop_turn(&w->loop);
 		r = r ? r : w->outlet.rc;
@@ -220,7 +200,7 @@ static int wait_open(struct watch *w, struct err *e)
 		r = loop_add_timer(&w->loop, &w->stuck);
 	if (!r)
 		r = loop_add_timer(&w->loop, &w->folded);
-	return r ? r : loop_add_stream(&w->loop, &w->ring);
+	return r ? r : loop_add_stream(&w->loop, &w->intake.ring);
 }
 
 static int open_events(struct watch *w, struct err *e)
@@ -291,7 +271,7 @@ static void begin(struct watch *w)
 		w->sample.at_ns = now + (uint64_t)(w->a->o.interval * 1e9);
 	if (w->a->duration)
 		w->deadline.at_ns = now + (uint64_t)(w->a->duration * 1e9);
-	w->ring.fd = ev_fd(w->ev);
+	intake_begin(&w->intake, w->ev);
 }
 
 static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
@@ -347,12 +327,10 @@ int watch_process(struct memsrc *m, const struct watch_opts *o, struct watch_res
 	w.stuck = (struct loop_timer){ 0, on_stuck, &w };
 	w.folded = (struct loop_timer){ 0, on_folded, &w };
 	w.folds = !o->o.json && !o->each && !o->gctrace;
-	w.ring = (struct loop_stream){ .fd = -1,
-				       .every_ns = EV_POLL_MS * (uint64_t)MS,
-				       .items = BATCH,
-				       .ns = BATCH_MS * MS,
-				       .fn = on_ring,
-				       .ctx = &w };
+	w.intake = (struct intake){ .ring = { .fd = -1, .fn = on_ring, .ctx = &w },
+				    .out = &w.outlet,
+				    .event = on_event,
+				    .losses = on_losses };
 	r = watch_stream(&w, m, e);
 	*out = (struct watch_result){ w.end.why, w.outlet.rc, w.partial };
 	watch_free(&w);

@@ -9,6 +9,7 @@
 #include "observe/bracket.h"
 #include "observe/fold.h"
 #include "observe/follow.h"
+#include "observe/intake.h"
 #include "observe/outlet.h"
 #include "observe/sample.h"
 #include "observe/watch.h"
@@ -31,8 +32,7 @@ struct watch {
 	struct outlet outlet;
 	struct loop_fd signals, pidfd;
 	struct loop_timer sample, deadline, stuck, folded;
-	struct loop_stream ring;
-	uint64_t losses_ns;   /* when they were booked last */
+	struct intake intake;
 	uint64_t patience_ns; /* for a reader that takes nothing, after the end */
 	struct watch_end end;
 	bool has_book;
