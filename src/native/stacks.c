@@ -87,6 +87,19 @@ static int put_thread(struct memsrc *m, const struct maps *maps, const char *tid
 	return 0;
 }
 
+/* Whether all threads are those of Go's runtimes, on stacks that lie in their heaps: then none has
+ * to be asked where its stack is. Also counts the threads. */
+static bool are_all_known(const struct maps *maps, const char *tasks, const uint64_t *stack_hints,
+			  size_t nhints, struct native *out)
+{
+	for (const char *t = tasks; (t = strchr(t, '\n')); t++)
+		out->threads++;
+	for (size_t i = 0; i < nhints; i++)
+		if (may_be_stack(maps, maps_find(maps, stack_hints[i])))
+			return false;
+	return out->threads == nhints;
+}
+
 int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack_hints,
 		size_t nhints, struct native *out, struct err *e)
 {
@@ -113,11 +126,12 @@ int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack
 			goto nomem;
 	}
 	r = memsrc_text(m, "proc/task", 0, &tasks);
-	if (!r && tasks.p) {
-		for (char *t = strtok_r(tasks.p, "\n", &save); t; t = strtok_r(NULL, "\n", &save)) {
-			if (out->threads++ < MAX_THREADS && put_thread(m, maps, t, limit, out))
+	if (!r && tasks.p && !are_all_known(maps, tasks.p, stack_hints, nhints, out)) {
+		char *t = strtok_r(tasks.p, "\n", &save);
+
+		for (size_t i = 0; t && i < MAX_THREADS; i++, t = strtok_r(NULL, "\n", &save))
+			if (put_thread(m, maps, t, limit, out))
 				goto nomem;
-		}
 	}
 	r = native_read_arenas(m, maps, out);
 	if (r)

@@ -8,9 +8,14 @@
 #include "source/livemem.h"
 #include "source/memsrc_impl.h"
 
+/* What holds as long as the program runs, or is to be the same in all snapshots of it: whether the
+ * counters of RSS can be relied on, the limit by which C's library chose the size of stacks. */
+static const char *const lasting[] = { "host/rss_counters", "host/thp", "proc/limits" };
+
 struct live {
 	struct memsrc m;
 	struct livemem mem;
+	struct text kept[ARRAY_LEN(lasting)]; /* as read first; p NULL: not yet */
 };
 
 static struct live *live_of(struct memsrc *m)
@@ -23,13 +28,34 @@ static int live_alive(const struct memsrc *m)
 	return handle_alive(m->handle);
 }
 
+static int lasting_text(struct live *l, size_t i, struct text *out)
+{
+	struct text fresh = { 0 };
+
+	if (!l->kept[i].p) {
+		int rc = handle_text(l->m.handle, lasting[i], &fresh);
+
+		if (rc) {
+			text_free(&fresh);
+			return rc;
+		}
+		l->kept[i] = fresh;
+	}
+	return text_add(out, l->kept[i].p, l->kept[i].n);
+}
+
 static int live_text(struct memsrc *m, const char *key, unsigned int seq, struct text *out)
 {
+	struct live *l = live_of(m);
 	size_t before = out->n;
-	int rc = handle_text(m->handle, key, out);
+	int rc;
 
-	if (!rc && !before && !strcmp(key, "proc/maps"))
-		livemem_note_maps(&live_of(m)->mem, out);
+	for (size_t i = 0; i < ARRAY_LEN(lasting); i++)
+		if (!strcmp(key, lasting[i]))
+			return lasting_text(l, i, out);
+	rc = handle_text(m->handle, key, out);
+	if (!rc && !strcmp(key, "proc/maps"))
+		livemem_take_maps(&l->mem, out->p + before, out->n - before);
 	return rc;
 }
 
@@ -57,6 +83,11 @@ static void live_flush(struct memsrc *m)
 	livemem_flush(&live_of(m)->mem);
 }
 
+static void live_renew(struct memsrc *m)
+{
+	livemem_renew(&live_of(m)->mem);
+}
+
 static void live_again(struct memsrc *m, enum memsrc_reader who)
 {
 	livemem_again(&live_of(m)->mem, who);
@@ -76,12 +107,13 @@ static bool live_rest(struct memsrc *m, size_t keep)
 static int live_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		      range_vec *out)
 {
-	const struct handle *h = m->handle;
-	const struct maps *maps = NULL;
+	const struct pagemap *p = &m->handle->pagemap;
+	struct livemem *l = &live_of(m)->mem;
 
-	if (pagemap_wants_maps(&h->pagemap, start, end))
-		maps = livemem_maps(&live_of(m)->mem);
-	return pagemap_ranges(&h->pagemap, h->held[HELD_MAPS], maps, start, end, out);
+	if (!p->scan) /* what has no mapping is not walked */
+		livemem_forget_maps(l);
+	return pagemap_ranges(p, pagemap_wants_maps(p, start, end) ? livemem_maps(l) : NULL, start,
+			      end, out);
 }
 
 static const char *live_pages_how(const struct memsrc *m)
@@ -108,6 +140,8 @@ static int live_file(struct memsrc *m, const char *path, uint64_t start, uint64_
 
 static void live_close(struct memsrc *m)
 {
+	for (size_t i = 0; i < ARRAY_LEN(lasting); i++)
+		text_free(&live_of(m)->kept[i]);
 	livemem_deinit(&live_of(m)->mem);
 	free(m);
 }
@@ -119,6 +153,7 @@ static const struct memsrc_ops live_ops = {
 	.heads = live_heads,
 	.gather = live_gather,
 	.flush = live_flush,
+	.renew = live_renew,
 	.again = live_again,
 	.rest = live_rest,
 	.pages = live_pages,

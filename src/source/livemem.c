@@ -24,11 +24,24 @@ enum {
 	MEDIUM = 128 * LINE, /* what is larger is never cached */
 	ASK_MIN = 64 << 10,  /* bytes of maps, from which on the kernel is asked for one mapping */
 	QUESTIONS = 4096,    /* until the next flush: then the text costs less */
+	/* So long it holds which ranges others fill: for all passes of a snapshot and their
+	 * retries, as finding out walks the target's page tables. */
+	USERFAULT_NS = 100000000,
 };
 
-/* ns. Reading smaps costs more than a whole snapshot does without: once for one. What is registered
- * meanwhile is seen by the next. */
-#define USERFAULT_AGE 1000000000ULL
+void livemem_forget_maps(struct livemem *l)
+{
+	maps_free(&l->maps);
+	text_free(&l->maps_text);
+	l->maps_known = false;
+	l->questions = 0;
+}
+
+static void forget_userfault(struct livemem *l)
+{
+	l->userfault.n = 0;
+	l->userfault_state = USERFAULT_UNREAD;
+}
 
 void livemem_init(struct livemem *l, struct handle *h)
 {
@@ -71,17 +84,9 @@ int livemem_make_caches(struct livemem *l)
 	return 0;
 }
 
-static void forget_maps(struct livemem *l)
-{
-	maps_free(&l->maps);
-	l->maps_known = false;
-	l->questions = 0;
-	text_free(&l->maps_text);
-}
-
 void livemem_deinit(struct livemem *l)
 {
-	forget_maps(l);
+	livemem_forget_maps(l);
 	vec_free(&l->userfault);
 	for (int i = 0; i < READER_COUNT; i++)
 		vec_free(&l->wanted[i]);
@@ -115,11 +120,15 @@ void livemem_flush(struct livemem *l)
 		memset(l->line_tag, 0, l->line_end * sizeof(*l->line_tag));
 		l->line_next = l->line_end = 0;
 	}
-	forget_maps(l);
-	if (mono_ns() - l->userfault_ns > USERFAULT_AGE) {
-		l->userfault.n = 0;
-		l->userfault_state = USERFAULT_UNREAD;
-	}
+	livemem_forget_maps(l);
+	if (mono_ns() - l->userfault_ns > USERFAULT_NS)
+		forget_userfault(l);
+}
+
+void livemem_renew(struct livemem *l)
+{
+	livemem_flush(l);
+	forget_userfault(l);
 }
 
 const struct maps *livemem_maps(struct livemem *l)
@@ -208,11 +217,11 @@ const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
 	return maps_find(livemem_maps(l), addr);
 }
 
-void livemem_note_maps(struct livemem *l, const struct text *t)
+void livemem_take_maps(struct livemem *l, const char *text, size_t n)
 {
-	forget_maps(l);
-	l->maps_size = t->n;
-	if (text_add(&l->maps_text, t->p, t->n))
+	livemem_forget_maps(l);
+	l->maps_size = n;
+	if (text_add(&l->maps_text, text, n)) /* without memory it is read when needed */
 		text_free(&l->maps_text);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/range.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "proc/maps.h"
 #include "source/handle.h"
@@ -38,19 +39,19 @@ struct livemem {
 	size_t line_top;		    /* slots that were ever filled lie below */
 	size_t line_end;		    /* slots from here on are empty */
 	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
-	int reader;	  /* enum memsrc_reader; -1: nobody's reads are remembered */
-	struct maps maps; /* to tell absent from unmapped; parsed when first needed */
+	int reader;	       /* enum memsrc_reader; -1: nobody's reads are remembered */
+	struct maps maps;      /* to tell absent from unmapped; parsed when first needed */
+	struct text maps_text; /* the same, as it was read for others, until it is needed here */
 	bool maps_known;
-	struct text maps_text; /* what is to be parsed then; empty: read it */
-	size_t maps_size;      /* bytes that it had last; 0: not known */
+	size_t maps_size;    /* bytes of it, when it was read last; 0: not known */
 	struct vma asked;    /* the kernel's answer to the last of the questions since the flush */
 	uint64_t asked_from; /* there, or in the gap that it ends */
 	unsigned int questions;
 	char asked_name[256];
-	range_vec userfault; /* ranges that others fill; read when first needed, for a second */
+	range_vec userfault;   /* ranges that others fill; read when first needed */
+	uint64_t userfault_ns; /* when that was, CLOCK_MONOTONIC */
 	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
-	uint64_t userfault_ns; /* when they were read, by mono_ns() */
-	uint64_t *entries;     /* scratch for large reads; NULL: no cache was made yet */
+	uint64_t *entries; /* scratch for large reads; NULL: no cache was made yet */
 };
 
 void livemem_init(struct livemem *l, struct handle *h);
@@ -71,12 +72,17 @@ size_t livemem_kept(const struct livemem *l);
 /* As memsrc_again. */
 void livemem_again(struct livemem *l, enum memsrc_reader who);
 
-/* The mappings as read last since the flush, which may be now; none where they cannot be read. They
- * live until the next flush, or livemem_note_maps. */
+/* Forgets also what a flush keeps for a moment. Between snapshots. */
+void livemem_renew(struct livemem *l);
+
+/* The cached mappings, none where they can't be read; the VMA at addr by these, or NULL. Both live
+ * until the next flush, or until mappings are taken over. */
 const struct maps *livemem_maps(struct livemem *l);
-/* The VMA at addr by these, or NULL. */
 const struct vma *livemem_vma(struct livemem *l, uint64_t addr);
-/* "proc/maps" was read for somebody: the text (copied) serves here, too. */
-void livemem_note_maps(struct livemem *l, const struct text *t);
+
+void livemem_forget_maps(struct livemem *l);
+
+/* Takes over the text of the mappings, as it has just been read. */
+void livemem_take_maps(struct livemem *l, const char *text, size_t n);
 
 #endif

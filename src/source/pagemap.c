@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
-#include "proc/maps.h"
 #include "source/memsrc.h"
 
 /* include/uapi/linux/fs.h of 6.7 (newer than the headers we build with). */
@@ -46,7 +44,6 @@ enum {
 	SMALL_MAX = 4 << 20,	/* bytes: reading maps costs more than it saves */
 	SCAN_WORTH = 16,	/* pages */
 	WINDOW_ENTRIES = 16384, /* 128 KiB of entries: 64 MiB of 4 KiB pages */
-	MAPS_MAX = 64 << 20,
 };
 
 /* A PROT_NONE mapping may hold pages (protected after use), but the big ones are reservations,
@@ -315,31 +312,51 @@ static int scan_stretch(const struct pagemap *p, struct stretch s, struct page_r
 	return 0;
 }
 
-/* Large enough for an ioctl of its own, and nothing but anonymous pages inside. */
-static bool is_plain(const struct vma *v)
+/* The next mappings from *i on of which no page can be a file's, and that are large enough together
+ * for an ioctl of their own: what they span. false: there are none. */
+static bool next_plain(const struct maps *maps, size_t *i, struct stretch *out)
 {
-	return v->end - v->start >= PLAIN_MIN && vma_is_private_anon(v);
+	const struct vma *v = maps->vma.v;
+
+	while (*i < maps->vma.n) {
+		uint64_t mapped = 0;
+
+		while (*i < maps->vma.n && !vma_is_private_anon(&v[*i]))
+			++*i;
+		if (*i < maps->vma.n)
+			*out = (struct stretch){ v[*i].start, v[*i].end, false };
+		for (; *i < maps->vma.n && vma_is_private_anon(&v[*i]); ++*i) {
+			mapped += v[*i].end - v[*i].start;
+			out->end = v[*i].end;
+		}
+		if (mapped >= PLAIN_MIN)
+			return true;
+	}
+	return false;
 }
 
 /*
  * Whose page it is costs the kernel a look at the page's own structure, five times the rest of the
- * walk: asked only where the answer is open.
+ * walk: asked only where the answer is open. What comes while this goes on, between two mappings
+ * that are plain, counts as plain; its owner is uncertain anyway.
  */
 static int ranges_by_scan(const struct pagemap *p, const struct maps *maps, uint64_t start,
 			  uint64_t end, range_vec *out)
 {
 	_free_ struct page_region *r = calloc(SCAN_REGIONS, sizeof(*r));
+	struct stretch plain;
 	bool zero_told = false;
+	size_t i = 0;
 	int rc = 0;
 
 	if (!r)
 		return -ENOMEM;
-	for (size_t i = 0; i < maps->vma.n && !rc; i++) {
-		const struct vma *v = &maps->vma.v[i];
-		struct stretch plain = { v->start > start ? v->start : start,
-					 v->end < end ? v->end : end, false };
-
-		if (plain.start >= plain.end || !is_plain(v))
+	while (!rc && next_plain(maps, &i, &plain)) {
+		if (plain.start < start)
+			plain.start = start;
+		if (plain.end > end)
+			plain.end = end;
+		if (plain.start >= plain.end)
 			continue;
 		rc = scan_stretch(p, (struct stretch){ start, plain.start, true }, r, &zero_told,
 				  out);
@@ -455,29 +472,23 @@ static int ranges_by_entries(const struct pagemap *p, const struct maps *maps, u
 
 bool pagemap_wants_maps(const struct pagemap *p, uint64_t start, uint64_t end)
 {
-	return p->scan && end - start > SMALL_MAX;
+	return !p->scan || end - start > SMALL_MAX;
 }
 
-int pagemap_ranges(const struct pagemap *p, int maps_fd, const struct maps *recent, uint64_t start,
-		   uint64_t end, range_vec *out)
+int pagemap_ranges(const struct pagemap *p, const struct maps *maps, uint64_t start, uint64_t end,
+		   range_vec *out)
 {
-	_cleanup_(maps_free) struct maps maps = { 0 };
-	_text_ struct text t = { 0 };
-	int rc = 0;
+	const struct maps none = { 0 };
+	int rc;
 
 	start -= start % p->page_size;
 	if (end % p->page_size)
 		end = end > UINT64_MAX - p->page_size ? UINT64_MAX - p->page_size + 1
 						      : end + p->page_size - end % p->page_size;
-	if (p->scan) {
-		rc = ranges_by_scan(p, recent ? recent : &maps, start, end, out);
-	} else {
-		rc = text_read_fd(maps_fd, MAPS_MAX, &t);
-		if (!rc)
-			rc = maps_parse_text(&t, &maps, NULL);
-		if (!rc)
-			rc = ranges_by_entries(p, &maps, start, end, out);
-	}
+	maps = maps ? maps : &none;
+	rc = p->scan	   ? ranges_by_scan(p, maps, start, end, out)
+	     : maps->vma.n ? ranges_by_entries(p, maps, start, end, out)
+			   : -EIO;
 	/* Both walks find an emptied address space without complaint. */
-	return rc ? rc : pagemap_has_mm(p) ? 0 : -ESRCH;
+	return pagemap_has_mm(p) ? rc : -ESRCH;
 }

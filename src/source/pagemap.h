@@ -13,8 +13,7 @@
 #include <stdint.h>
 
 #include "base/range.h"
-
-struct maps;
+#include "proc/maps.h"
 
 #define PM_PRESENT (1ULL << 63)
 #define PM_SWAP	   (1ULL << 62)
@@ -48,12 +47,11 @@ long pagemap_entries(const struct pagemap *p, uint64_t vpn, uint64_t *entry, siz
  * present. */
 long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
-/* Whether mappings as of a moment ago help pagemap_ranges: only to tell large anonymous ones. */
+/* What memsrc_pages does. The mappings: NULL where they are not wanted; without PAGEMAP_SCAN only
+ * what they hold is looked at. */
+int pagemap_ranges(const struct pagemap *p, const struct maps *maps, uint64_t start, uint64_t end,
+		   range_vec *out);
 bool pagemap_wants_maps(const struct pagemap *p, uint64_t start, uint64_t end);
-/* What memsrc_pages does. maps_fd: /proc/PID/maps, read where each mapping is visited. recent: may
- * be NULL. */
-int pagemap_ranges(const struct pagemap *p, int maps_fd, const struct maps *recent, uint64_t start,
-		   uint64_t end, range_vec *out);
 
 const char *pagemap_how(const struct pagemap *p);
 

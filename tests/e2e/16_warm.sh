@@ -19,10 +19,10 @@ at_most() { # WHAT BUDGET COUNT
 	between "$1" 1 "$3" "$2"
 	echo "$1: $3 of $2"
 }
-at_most "system calls, first snapshot" 310 "$(calls COLD 1)"
-at_most "system calls, second snapshot" 172 "$(calls WARM 1)"
-at_most "system calls, third snapshot" 168 "$(calls WARM 2)"
-at_most "files opened, third snapshot" 26 "$(calls WARM 2 '^open')"
+at_most "system calls, first snapshot" 255 "$(calls COLD 1)"
+at_most "system calls, second snapshot" 105 "$(calls WARM 1)"
+at_most "system calls, third snapshot" 100 "$(calls WARM 2)"
+at_most "files opened, third snapshot" 15 "$(calls WARM 2 '^open')"
 # statm, the cgroup's usage (three), one copy of memory, whether it was the process's, and the page map in
 # pieces by where mappings lie: 8 to 10
 at_most "system calls, counters" 11 "$(calls TICK 3)"
