@@ -247,6 +247,7 @@ void session_end(struct session *s, const struct maps *maps)
 	}
 	if (maps->vma.n)
 		s->libs.v.n = n;
+	memsrc_shrink(s->m);
 }
 
 int session_set_maps(struct session *s, const struct maps *maps)

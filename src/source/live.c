@@ -83,6 +83,11 @@ static void live_flush(struct memsrc *m)
 	livemem_flush(&live_of(m)->mem);
 }
 
+static void live_shrink(struct memsrc *m)
+{
+	livemem_shrink(&live_of(m)->mem);
+}
+
 static void live_renew(struct memsrc *m)
 {
 	livemem_renew(&live_of(m)->mem);
@@ -153,6 +158,7 @@ static const struct memsrc_ops live_ops = {
 	.heads = live_heads,
 	.gather = live_gather,
 	.flush = live_flush,
+	.shrink = live_shrink,
 	.renew = live_renew,
 	.again = live_again,
 	.rest = live_rest,

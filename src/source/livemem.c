@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -20,10 +19,12 @@ enum {
 	WAYS = 4,
 	PRESENCES = 1024,
 	SHORT_RUN = 16384,
-	KNOWN_PAGES = 4,     /* a structure; larger reads look their pages up again */
-	MEDIUM = 128 * LINE, /* what is larger is never cached */
-	ASK_MIN = 64 << 10,  /* bytes of maps, from which on the kernel is asked for one mapping */
-	QUESTIONS = 4096,    /* until the next flush: then the text costs less */
+	KNOWN_PAGES = 4,       /* a structure; larger reads look their pages up again */
+	FEW_LINES = 64,	       /* that there is room for between snapshots */
+	MEDIUM = 256 * LINE,   /* what has more present bytes is never cached, */
+	MEDIUM_SPAN = 2 << 20, /* nor what is larger than this */
+	ASK_MIN = 64 << 10, /* bytes of maps, from which on the kernel is asked for one mapping */
+	QUESTIONS = 4096,   /* until the next flush: then the text costs less */
 	/* So long it holds which ranges others fill: for all passes of a snapshot and their
 	 * retries, as finding out walks the target's page tables. */
 	USERFAULT_NS = 100000000,
@@ -50,21 +51,6 @@ void livemem_init(struct livemem *l, struct handle *h)
 	};
 }
 
-/*
- * A mapping of its own, so that livemem_deinit gives all of it back, wherever malloc would have put
- * it; and no huge page, of which counters alone would use a few KiB.
- */
-static uint8_t *map_lines(void)
-{
-	void *p = mmap(NULL, (size_t)LINES * LINE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	madvise(p, (size_t)LINES * LINE, MADV_NOHUGEPAGE);
-	return p;
-}
-
 /* With the first read: a snapshot of counters needs none of it. */
 int livemem_make_caches(struct livemem *l)
 {
@@ -74,7 +60,8 @@ int livemem_make_caches(struct livemem *l)
 	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
 	l->line_slot = calloc(1 << HASH_BITS, sizeof(*l->line_slot));
 	l->line_used = calloc(LINES, sizeof(*l->line_used));
-	l->lines = map_lines();
+	l->lines = malloc(FEW_LINES * LINE);
+	l->room = FEW_LINES;
 	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
 	if (!l->presence || !l->line_tag || !l->line_slot || !l->line_used || !l->lines ||
 	    !l->entries) {
@@ -95,8 +82,7 @@ void livemem_deinit(struct livemem *l)
 	free(l->line_tag);
 	free(l->line_slot);
 	free(l->line_used);
-	if (l->lines)
-		munmap(l->lines, (size_t)LINES * LINE);
+	free(l->lines);
 	free(l->entries);
 	l->presence = NULL;
 	l->line_tag = NULL;
@@ -104,12 +90,12 @@ void livemem_deinit(struct livemem *l)
 	l->line_used = NULL;
 	l->lines = NULL;
 	l->entries = NULL;
-	l->line_next = l->line_end = l->line_top = 0;
+	l->line_next = l->line_end = l->room = 0;
 }
 
 size_t livemem_kept(const struct livemem *l)
 {
-	return l->line_top * LINE;
+	return l->room * LINE;
 }
 
 void livemem_flush(struct livemem *l)
@@ -467,10 +453,15 @@ void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *ent
 	}
 }
 
+static struct livemem_presence *presence_of(const struct livemem *l, uint64_t page)
+{
+	return &l->presence[page / PRESENCE_PAGES % PRESENCES];
+}
+
 int livemem_page(struct livemem *l, uint64_t addr)
 {
 	uint64_t page = addr / l->page_size, group = page / PRESENCE_PAGES, bit;
-	struct livemem_presence *p = &l->presence[group % PRESENCES];
+	struct livemem_presence *p = presence_of(l, page);
 
 	if (p->tag != group + 1) {
 		uint64_t entry[PRESENCE_PAGES];
@@ -513,15 +504,48 @@ static const uint8_t *find_line(const struct livemem *l, uint64_t line)
 	return l->lines + slot * LINE;
 }
 
+/* Room for n lines more, if there can be. */
+static bool grow(struct livemem *l, size_t n)
+{
+	size_t want = l->room;
+	uint8_t *p;
+
+	if (l->line_next + n > LINES)
+		return false;
+	while (want < l->line_next + n)
+		want *= 2;
+	p = want > l->room ? realloc(l->lines, want * LINE) : l->lines;
+	if (!p)
+		return false;
+	l->lines = p;
+	l->room = want;
+	return true;
+}
+
 size_t livemem_slots(struct livemem *l, size_t n)
 {
-	size_t slot = l->line_next + n > LINES ? 0 : l->line_next;
+	size_t slot = grow(l, n) ? l->line_next : 0;
 
+	if (n > l->room)
+		return LINES;
 	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
 	l->line_next = slot + n;
 	l->line_end = l->line_next > l->line_end ? l->line_next : l->line_end;
-	l->line_top = l->line_end > l->line_top ? l->line_end : l->line_top;
 	return slot;
+}
+
+void livemem_shrink(struct livemem *l)
+{
+	uint8_t *p;
+
+	livemem_flush(l);
+	if (l->room <= FEW_LINES)
+		return;
+	p = realloc(l->lines, FEW_LINES * LINE);
+	if (p) {
+		l->lines = p;
+		l->room = FEW_LINES;
+	}
 }
 
 void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used)
@@ -580,6 +604,16 @@ static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
 	return got < LINE ? NULL : l->lines + slot * LINE;
 }
 
+/* That a page is absent is looked up with what is read again: by one line of its group. */
+static void want_group(struct livemem *l, uint64_t addr)
+{
+	struct livemem_presence *p = presence_of(l, addr / l->page_size);
+
+	if (!p->wanted)
+		livemem_want(l, addr, 1);
+	p->wanted = true;
+}
+
 /* The part [addr, addr + len) of one line, through the cache. */
 static int read_line(struct livemem *l, bool untouched, uint64_t addr, uint8_t *buf, size_t len,
 		     range_vec *holes)
@@ -593,6 +627,7 @@ static int read_line(struct livemem *l, bool untouched, uint64_t addr, uint8_t *
 		if (rc < 0)
 			return rc;
 		if (rc != PAGE_THERE) {
+			want_group(l, addr);
 			memset(buf, 0, len);
 			return add_absent(l, untouched && rc == PAGE_ABSENT, addr, addr + len,
 					  holes);
@@ -640,31 +675,104 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 	return 0;
 }
 
-/* Reads into the cache what is present as a whole. 1: done; 0: it is not; -errno. */
-static int read_medium(struct livemem *l, uint64_t addr, uint8_t *buf, size_t len)
+/* Of each line: it is cached, or known to lie in a page that is not present. */
+static bool is_known(const struct livemem *l, uint64_t addr, size_t len)
+{
+	for (uint64_t line = addr / LINE; line <= (addr + len - 1) / LINE; line++) {
+		uint64_t page = line * LINE / l->page_size;
+		const struct livemem_presence *p = presence_of(l, page);
+
+		if (slot_of(l, line) == LINES && (p->tag != page / PRESENCE_PAGES + 1 ||
+						  p->present & 1ULL << page % PRESENCE_PAGES))
+			return false;
+	}
+	return true;
+}
+
+/* Lines of [from, to) in present pages, by l->entries: how many, and room for them. */
+static size_t count_present(const struct livemem *l, uint64_t from, uint64_t to)
+{
+	size_t n = 0;
+
+	for (uint64_t at = from; at < to; at += LINE)
+		n += !!(l->entries[at / l->page_size - from / l->page_size] & PM_PRESENT);
+	return n;
+}
+
+/* Reads the present pages of [from, to) into the cache, by l->entries. 1; 0: some can't be read, or
+ * they are too many; -errno. */
+static int cache_present(struct livemem *l, uint64_t from, uint64_t to)
+{
+	size_t n = count_present(l, from, to), first, slot;
+	range_vec holes = { 0 };
+	struct runs r = { .n = 0 };
+	int rc = 0;
+
+	if (n * LINE > MEDIUM)
+		return 0;
+	first = slot = livemem_slots(l, n);
+	if (slot == LINES)
+		return -ENOMEM;
+	for (uint64_t at = from, stop; at < to && !rc; at = stop) {
+		stop = at - at % l->page_size + l->page_size;
+		stop = stop < to ? stop : to;
+		if (!(l->entries[at / l->page_size - from / l->page_size] & PM_PRESENT))
+			continue;
+		rc = runs_add(l, &r, at, l->lines + slot * LINE, stop - at, &holes);
+		slot += (stop - at) / LINE;
+	}
+	if (!rc)
+		rc = runs_flush(l, &r, &holes);
+	rc = rc ? rc : !holes.n;
+	vec_free(&holes);
+	for (uint64_t at = from; at < to && rc > 0; at += LINE)
+		if (l->entries[at / l->page_size - from / l->page_size] & PM_PRESENT)
+			livemem_put_line(l, first++, at / LINE, true);
+	return rc;
+}
+
+/* Pages that follow addr and are as absent as its own, up to end. */
+static uint64_t absent_until(struct livemem *l, uint64_t addr, uint64_t end, int page)
+{
+	do {
+		want_group(l, addr);
+		addr += l->page_size - addr % l->page_size;
+	} while (addr < end && livemem_page(l, addr) == page);
+	return addr < end ? addr : end;
+}
+
+/* What is not large goes through the cache for one who reads it again and again. 1: done; 0: it is
+ * to be read otherwise; -errno. */
+static int read_medium(struct livemem *l, bool untouched, uint64_t addr, uint8_t *buf, size_t len,
+		       range_vec *holes)
 {
 	uint64_t from = addr - addr % LINE, to = addr + len + LINE - 1 - (addr + len - 1) % LINE;
-	size_t n = (to - from) / LINE, pages, slot;
-	range_vec holes = { 0 };
-	struct runs one = { .n = 0 };
-	int rc = to > from ? lookup(l, from, to - from, &pages) : 0;
+	size_t pages;
+	int rc = 1;
 
-	if (rc || to < from)
-		return rc;
-	for (size_t i = 0; i < pages; i++)
-		if (!(l->entries[i] & PM_PRESENT))
-			return 0;
-	slot = livemem_slots(l, n);
-	rc = runs_add(l, &one, from, l->lines + slot * LINE, to - from, &holes);
-	if (!rc)
-		rc = runs_flush(l, &one, &holes);
-	if (!rc && !holes.n) {
-		for (size_t i = 0; i < n; i++)
-			livemem_put_line(l, slot + i, from / LINE + i, true);
-		memcpy(buf, l->lines + slot * LINE + (addr - from), len);
-		rc = 1;
+	if (to < from)
+		return 0;
+	if (!is_known(l, addr, len)) {
+		rc = lookup(l, from, to - from, &pages);
+		rc = rc ? rc : cache_present(l, from, to);
 	}
-	vec_free(&holes);
+	for (uint64_t end = addr + len, stop; addr < end && rc > 0; addr = stop) {
+		int page = livemem_page(l, addr), failed;
+
+		stop = addr - addr % LINE + LINE;
+		stop = stop < end ? stop : end;
+		if (page == PAGE_THERE) {
+			failed = read_line(l, untouched, addr, buf, stop - addr, holes);
+		} else if (page >= 0) {
+			stop = absent_until(l, addr, end, page);
+			memset(buf, 0, stop - addr);
+			failed = add_absent(l, untouched && page == PAGE_ABSENT, addr, stop, holes);
+		} else {
+			failed = page;
+		}
+		rc = failed ? failed : 1;
+		buf += stop - addr;
+	}
 	return rc;
 }
 
@@ -677,8 +785,8 @@ int livemem_read(struct livemem *l, bool untouched, uint64_t addr, void *buf, si
 	if (rc)
 		return rc;
 	if (len > AHEAD * LINE) {
-		if (len <= MEDIUM && l->reader >= 0 && !l->h->by_procmem) {
-			rc = livemem_cached(l, addr, p, len) ? 1 : read_medium(l, addr, p, len);
+		if (len <= MEDIUM_SPAN && l->reader >= 0 && !l->h->by_procmem) {
+			rc = read_medium(l, untouched, addr, p, len, holes);
 			if (rc)
 				return rc < 0 ? rc : 0;
 		}

@@ -23,6 +23,7 @@
 struct livemem_presence {	     /* 64 pages */
 	uint64_t tag;		     /* page number / 64, + 1; 0: empty */
 	uint64_t present, elsewhere; /* elsewhere: swap, a guard region */
+	bool wanted;		     /* its reader looks it up the next time, too */
 };
 
 struct livemem {
@@ -33,10 +34,10 @@ struct livemem {
 	struct livemem_presence *presence;
 	uint64_t *line_tag; /* address / LINE, + 1; 0: empty */
 	uint8_t *lines;
+	size_t room;			    /* of these, lines */
 	uint16_t *line_slot;		    /* where a line may be, by hash; its tag decides */
 	bool *line_used;		    /* somebody has asked for it */
 	size_t line_next;		    /* the slot to fill next, round and round */
-	size_t line_top;		    /* slots that were ever filled lie below */
 	size_t line_end;		    /* slots from here on are empty */
 	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
 	int reader;	       /* enum memsrc_reader; -1: nobody's reads are remembered */
@@ -72,6 +73,8 @@ size_t livemem_kept(const struct livemem *l);
 /* As memsrc_again. */
 void livemem_again(struct livemem *l, enum memsrc_reader who);
 
+/* A flush that gives memory back. */
+void livemem_shrink(struct livemem *l);
 /* Forgets also what a flush keeps for a moment. Between snapshots. */
 void livemem_renew(struct livemem *l);
 

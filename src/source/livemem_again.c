@@ -14,7 +14,7 @@ enum {
 	WANTED_MAX = 1024, /* lines of a reader: what is beyond is read when it is wanted */
 	NEAR = 4,	   /* groups of pages: looking those up costs less than a system call */
 	NEAR_MAX = 64,
-	STRETCHES = 6, /* more of them: neighbours come together */
+	STRETCHES = 4, /* more of them: neighbours come together */
 };
 
 static int by_number(const void *a, const void *b)
@@ -133,6 +133,8 @@ static size_t read_lines(struct livemem *l, const uint64_t *line, size_t n)
 		remote[iovs++] = (struct iovec){ (void *)(uintptr_t)(line[lines] * LINE), LINE };
 	}
 	slot = livemem_slots(l, lines);
+	if (slot == LINES)
+		return 0;
 	local = (struct iovec){ l->lines + slot * LINE, lines * LINE };
 	got = process_vm_readv(l->h->pid, &local, 1, remote, iovs, 0);
 	if (got <= 0)

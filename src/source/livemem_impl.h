@@ -38,7 +38,8 @@ enum {
 
 void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n);
 
-/* Slots for n lines that follow each other; what was there is forgotten. */
+/* Slots for n lines that follow each other; what was there is forgotten. LINES: no
+ * memory, which does not happen to so few as one page has. */
 size_t livemem_slots(struct livemem *l, size_t n);
 /* A line has been read into its slot. used: it was asked for. */
 void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used);

@@ -325,6 +325,12 @@ void memsrc_again(struct memsrc *m, enum memsrc_reader who)
 	m->ops->again(m, who);
 }
 
+void memsrc_shrink(struct memsrc *m)
+{
+	if (m->ops->shrink && !m->tee)
+		m->ops->shrink(m);
+}
+
 void memsrc_renew(struct memsrc *m)
 {
 	for (size_t i = 0; i < m->notes.n; i++)

@@ -160,6 +160,9 @@ enum memsrc_reader {
 };
 void memsrc_again(struct memsrc *m, enum memsrc_reader who);
 
+/* After a snapshot: gives back what memory its reads needed. They are fresh afterwards. */
+void memsrc_shrink(struct memsrc *m);
+
 /* Between two snapshots: reads are fresh, and what was noted of the last one is forgotten. */
 void memsrc_renew(struct memsrc *m);
 
