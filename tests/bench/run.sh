@@ -14,10 +14,12 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b) printf "%.2f", a / b; else pri
 ms() { awk -v a="$1" 'BEGIN { printf "%.1f", a / 1000 }'; }
 available() { awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo; }
 
-echo "one report against reading /proc/PID/smaps of the same process; medians of $runs; ms"
-printf '%8s %7s %8s %8s  %-16s %-16s %10s %9s %12s\n' 'Go heap' objects RSS spans 'smaps wall/cpu' 'report wall/cpu' 'wall ratio' 'cpu ratio' 'our peak RSS'
+echo "one report against reading /proc/PID/smaps of the same process, and in a session that is kept open: CPU of a later"
+echo "snapshot (its ratio is to the report's) and of the counters alone; medians of $runs; ms, counters µs"
+printf '%8s %7s %8s %8s  %-16s %-16s %10s %9s %12s  %9s %10s %8s\n' 'Go heap' objects RSS spans 'smaps wall/cpu' 'report wall/cpu' 'wall ratio' 'cpu ratio' 'our peak RSS' \
+	'warm cpu' 'warm ratio' counters
 one() { # MiB OBJECTS
-	local rss sw sc rw rc rr spans
+	local rss sw sc rw rc rr spans warm tick
 	if [ "$(available)" -lt $(($1 * 3 / 2 + 300)) ]; then
 		echo "SKIP $1 MiB: only $(available) MiB of memory are free"
 		return
@@ -27,8 +29,9 @@ one() { # MiB OBJECTS
 	spans=$("$RSSCOPE" report --pid "$TPID" --json | jq .reports[0].go.spans)
 	read -r sw sc _ < <("$bench" read "$runs" "/proc/$TPID/smaps")
 	read -r rw rc rr < <("$bench" run "$runs" "$RSSCOPE" report --pid "$TPID" --json)
-	printf '%4d MiB %7s %4d MiB %8s  %-16s %-16s %10s %9s %8d KiB\n' "$1" "$2" $((rss / MIB)) "$spans" "$(ms "$sw")/$(ms "$sc")" \
-		"$(ms "$rw")/$(ms "$rc")" "$(ratio "$rw" "$sw")" "$(ratio "$rc" "$sc")" "$rr"
+	read -r warm tick < <("$OUTPUT/tests/warm" "$TPID" "$runs" 2>/dev/null | jq -r '"\(.warm_ns / 1000) \(.tick_ns / 1000)"')
+	printf '%4d MiB %7s %4d MiB %8s  %-16s %-16s %10s %9s %8d KiB  %9s %10s %8.0f\n' "$1" "$2" $((rss / MIB)) "$spans" "$(ms "$sw")/$(ms "$sc")" \
+		"$(ms "$rw")/$(ms "$rc")" "$(ratio "$rw" "$sw")" "$(ratio "$rc" "$sc")" "$rr" "$(ms "$warm")" "$(ratio "$warm" "$rc")" "$tick"
 	stop "$TPID"
 }
 for heap in ${HEAPS:-100 1024 4096}; do

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * warm PID: a session of the process: a first snapshot, two more, and three readings of counters.
- * A mark on standard error before each, so that a tracer can count the system calls of one.
+ * warm PID [N]: a session of the process: a first snapshot, N more (2), and N + 1 readings of
+ * counters. A mark on standard error before each, so that a tracer can count the system calls of
+ * one. The CPU time of the last ones is medians of N.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,21 @@
 
 #include "base/clock.h"
 #include "collect/collect.h"
+
+enum { MAX_ROUNDS = 1000 };
+
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t median(uint64_t *v, int n)
+{
+	qsort(v, n, sizeof(*v), by_size);
+	return v[n / 2];
+}
 
 static void mark(const char *what)
 {
@@ -44,31 +60,34 @@ static uint64_t counters(struct session *s, struct session_counters *c)
 
 int main(int argc, char **argv)
 {
+	static uint64_t warm[MAX_ROUNDS], tick[MAX_ROUNDS + 1];
+	int rounds = argc > 2 ? atoi(argv[2]) : 2;
 	struct session_counters c;
 	struct memsrc *m = NULL;
 	struct err e = { 0 };
 	struct session s;
-	uint64_t cold, warm = 0, tick = 0;
+	uint64_t cold;
 
-	if (argc != 2 || memsrc_open_live(atoi(argv[1]), &m, &e))
+	if (argc < 2 || rounds < 1 || rounds > MAX_ROUNDS ||
+	    memsrc_open_live(atoi(argv[1]), &m, &e))
 		return 1;
 	mark("OPEN\n");
 	if (session_open(m, NULL, NULL, &s, &e))
 		return 1;
 	mark("COLD\n");
 	cold = snapshot(&s);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < rounds; i++) {
 		mark("WARM\n");
-		warm = snapshot(&s);
+		warm[i] = snapshot(&s);
 	}
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < rounds + 1; i++) {
 		mark("TICK\n");
-		tick = counters(&s, &c);
+		tick[i] = counters(&s, &c);
 	}
 	mark("DONE\n");
 	printf("{\"cold_ns\":%lu,\"warm_ns\":%lu,\"tick_ns\":%lu,\"rss\":%lu,\"usage\":%lu,"
 	       "\"has_rss\":%d}\n",
-	       cold, warm, tick, c.rss, c.usage, c.has_rss);
+	       cold, median(warm, rounds), median(tick + 1, rounds), c.rss, c.usage, c.has_rss);
 	session_close(&s);
 	memsrc_close(m);
 	return 0;
