@@ -12,14 +12,14 @@ static void close_session(struct bracket *b)
 	b->m = NULL;
 }
 
-void bracket_first(struct bracket *b, pid_t pid, struct go_cache *c)
+void bracket_first(struct bracket *b, pid_t pid, struct shelf *shelf, struct go_cache *c)
 {
 	const struct collect_opts co = { 0 };
 	struct err e = { 0 };
 	int r = memsrc_open_live(pid, &b->m, &e);
 
 	if (!r)
-		r = session_open(b->m, NULL, c, &b->session, &e);
+		r = session_open(b->m, shelf, c, &b->session, &e);
 	if (!r) {
 		r = collect_report(&b->session, &co, &b->first, &e);
 		if (r)

@@ -16,8 +16,9 @@ struct bracket {
 	struct trend live; /* what each cycle left alive */
 };
 
-/* Without a first, findings that need two snapshots are not made. */
-void bracket_first(struct bracket *b, pid_t pid, struct go_cache *c);
+/* shelf is borrowed, may be NULL. Without a first, findings that need two snapshots are not made.
+ */
+void bracket_first(struct bracket *b, pid_t pid, struct shelf *shelf, struct go_cache *c);
 void bracket_cycle(struct bracket *b, const struct event_gc *g);
 
 /* As collect_report, with the findings of both: from the session of the first, or after an exec

@@ -7,10 +7,12 @@
 
 enum { PROCS_MAX = 4 * EV_CHILDREN_MAX, LOSSES_MAX = 256 };
 
-void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
+void follow_open(struct follow *f, struct ev *ev, struct shelf *shelf, struct go_cache *cache,
 		 const struct watch_clock *clock)
 {
-	*f = (struct follow){ .ev = ev_follows(ev) ? ev : NULL, .cache = cache, .clock = *clock };
+	*f = (struct follow){
+		.ev = ev_follows(ev) ? ev : NULL, .shelf = shelf, .cache = cache, .clock = *clock
+	};
 }
 
 static void forget(struct follow_proc *p)
@@ -74,6 +76,7 @@ static struct follow_proc *add(struct follow *f, uint32_t pid)
 	}
 	p->pid = pid;
 	p->seen.clock = f->clock;
+	p->t.shelf = f->shelf;
 	p->t.cache = f->cache;
 	f->followed++;
 	return p;
@@ -84,7 +87,7 @@ static void look_at(struct follow_proc *p)
 {
 	if (memsrc_open_live(p->pid, &p->m, NULL))
 		return;
-	if (program_begin(p->m, p->t.cache, &p->t, NULL))
+	if (program_begin(p->m, p->t.shelf, p->t.cache, &p->t, NULL))
 		forget(p);
 }
 

@@ -21,14 +21,15 @@ struct follow_proc {
 
 struct follow {
 	struct ev *ev; /* borrowed; NULL: nothing is followed, and all below is of no effect */
-	struct go_cache *cache; /* borrowed, may be NULL */
+	struct shelf *shelf;	/* borrowed, may be NULL: of the files of all */
+	struct go_cache *cache; /* likewise */
 	struct watch_clock clock;
 	VEC(struct follow_proc *) v;
 	uint64_t followed, ended;
 	VEC(struct watch_loss) losses; /* of processes, those that have ended among them */
 };
 
-void follow_open(struct follow *f, struct ev *ev, struct go_cache *cache,
+void follow_open(struct follow *f, struct ev *ev, struct shelf *shelf, struct go_cache *cache,
 		 const struct watch_clock *clock);
 void follow_close(struct follow *f); /* safe on a zeroed struct */
 

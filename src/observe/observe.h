@@ -8,6 +8,9 @@
 #include "model/report/report.h"
 #include "out/text_report.h"
 
+/* Descriptors of the files of all that is observed: what has ended is named by what is open. */
+enum { OBSERVE_FDS = 128 };
+
 struct observe_opts {
 	uint32_t groups;	/* EV_* */
 	uint64_t ring;		/* bytes; 0: the default */

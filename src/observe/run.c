@@ -25,6 +25,10 @@ static int run_forked(struct run *r)
 	struct err e = { 0 };
 	int code;
 
+	if (shelf_create(OBSERVE_FDS, &r->shelf)) {
+		err_set(&e, -ENOMEM, "out of memory");
+		return failed(&e);
+	}
 	if (run_snapshot_open(r->child.pid, &r->snapshot, &e) ||
 	    outlet_open(&r->outlet, &r->loop, r->a->fd) || run_watch_open(r, program, &e))
 		return failed(&e);
@@ -66,6 +70,7 @@ static void run_free(struct run *r)
 	loop_close(&r->loop);
 	follow_close(&r->follow);
 	ev_close(r->ev);
+	shelf_destroy(r->shelf);
 	run_ledger_free(&r->seen.last);
 	run_ledger_free(&r->seen.peak);
 	run_signals_close(&r->signals);

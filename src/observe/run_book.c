@@ -2,13 +2,13 @@
 /* Who asked for memory: the mappings since the program's first instruction. */
 #include "observe/run_impl.h"
 
-void run_book_open(struct run_book *b, pid_t pid, int program_fd)
+void run_book_open(struct run_book *b, pid_t pid, int program_fd, struct shelf *shelf)
 {
 	*b = (struct run_book){ 0 };
 	/* Where it has ended by now, its events can still be named. */
 	if (memsrc_open_live(pid, &b->m, NULL))
 		b->m = NULL;
-	if (symbolizer_open_new(b->m, NULL, program_fd, &b->names))
+	if (symbolizer_open_new(b->m, shelf, program_fd, &b->names))
 		return;
 	b->on = b->m && !mapbook_open(b->m, b->names, NULL, &b->book, NULL);
 }

@@ -85,7 +85,7 @@ struct run_book {
 };
 
 /* program_fd: the file that it was made of, −1: not known. */
-void run_book_open(struct run_book *b, pid_t pid, int program_fd);
+void run_book_open(struct run_book *b, pid_t pid, int program_fd, struct shelf *shelf);
 void run_book_close(struct run_book *b); /* safe on a zeroed struct; no snapshot may be under way */
 void run_book_event(struct run_book *b, const struct event *e);
 /* Between batches of events. */
@@ -177,6 +177,7 @@ struct run {
 	struct run_child child;
 	struct run_signals signals;
 	struct run_snapshot snapshot;
+	struct shelf *shelf; /* files of the program, and of those that are followed */
 	struct run_book book;
 	struct run_stream stream;
 	struct follow follow;

@@ -98,7 +98,7 @@ static void change_program(struct run *r, const struct event *e)
 	follow_exec(r);
 	if (r->book.m) {
 		run_book_close(&r->book);
-		run_book_open(&r->book, r->child.pid, -1);
+		run_book_open(&r->book, r->child.pid, -1, r->shelf);
 	}
 }
 
@@ -432,14 +432,14 @@ void run_watch(struct run *r, int program_fd)
 	uint64_t now = r->seen.start_ns = mono_ns();
 	int rc;
 
-	follow_open(&r->follow, r->ev, r->a->o.cache, &r->stream.text.seen.clock);
+	follow_open(&r->follow, r->ev, r->shelf, r->a->o.cache, &r->stream.text.seen.clock);
 	r->stream.text.pids = r->follow.ev;
 	if (!sees_exec(r)) {
 		r->execed = true;
 		follow_exec(r);
 	}
 	if (ev_groups(r->ev) & EV_MAPPINGS)
-		run_book_open(&r->book, r->child.pid, program_fd);
+		run_book_open(&r->book, r->child.pid, program_fd, r->shelf);
 	r->next_ns = now + FIRST_MS * MS;
 	r->next_due_ns = now + FIRST_DUE_MS * MS;
 	while (!r->ended) {

@@ -57,7 +57,8 @@ static void *take(void *arg)
 	if (!s->rc && s->want_gc && s->ledger.r.go.known) {
 		struct program t;
 
-		s->has_gc = !program_open(s->m, s->cache, &t, NULL) && t.gc.words[GCV_CYCLE].size;
+		s->has_gc =
+			!program_open(s->m, NULL, s->cache, &t, NULL) && t.gc.words[GCV_CYCLE].size;
 		s->gc = t.gc;
 		program_close(&t);
 	}

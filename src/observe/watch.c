@@ -232,10 +232,10 @@ static int open_events(struct watch *w, struct err *e)
 /* The target, its probes, and the mappings that are there already. */
 static int open_all(struct watch *w, struct memsrc *m, struct err *e)
 {
-	int r = program_open(m, w->a->o.cache, &w->t, e);
+	int r = program_open(m, w->shelf, w->a->o.cache, &w->t, e);
 
 	if (!r && !w->a->no_report)
-		bracket_first(&w->bracket, memsrc_pid(m), w->a->o.cache);
+		bracket_first(&w->bracket, memsrc_pid(m), w->shelf, w->a->o.cache);
 	if (!r)
 		r = wait_open(w, e);
 	if (!r)
@@ -264,7 +264,7 @@ static void begin(struct watch *w)
 		.style = w->a->o.style,
 	};
 	gc_words_track(&w->t, &w->text.seen.gc);
-	follow_open(&w->follow, w->ev, w->a->o.cache, &w->text.seen.clock);
+	follow_open(&w->follow, w->ev, w->shelf, w->a->o.cache, &w->text.seen.clock);
 	w->text.pids = w->follow.ev;
 	w->end.start_ns = now;
 	if (w->a->o.interval)
@@ -276,8 +276,10 @@ static void begin(struct watch *w)
 
 static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
 {
-	int r = open_all(w, m, e), written;
+	int r = shelf_create(OBSERVE_FDS, &w->shelf), written;
 
+	if (!r)
+		r = open_all(w, m, e);
 	if (r)
 		return r;
 	begin(w);
@@ -309,6 +311,7 @@ static void watch_free(struct watch *w)
 	bracket_free(&w->bracket);
 	program_close(&w->t);
 	memsrc_close(w->own);
+	shelf_destroy(w->shelf);
 	vec_free(&w->lost);
 	vec_free(&w->advice);
 	vec_free(&w->end.losses);

@@ -59,7 +59,7 @@ int watch_exec_unseen(struct watch *w, struct err *e)
 		return err_set(e, -ESRCH, "process %d has ended", (int)pid);
 	log_warn("process %d has called execve meanwhile: %s is watched", (int)pid, w->t.exe);
 	if (!w->a->no_report)
-		bracket_first(&w->bracket, pid, w->a->o.cache);
+		bracket_first(&w->bracket, pid, w->shelf, w->a->o.cache);
 	return 0;
 }
 

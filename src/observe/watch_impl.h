@@ -20,6 +20,7 @@
 
 struct watch {
 	const struct watch_opts *a;
+	struct shelf *shelf; /* files of the target, and of those that are followed */
 	struct program t;
 	struct memsrc *own; /* of what the target has become by an exec; t.m is it then */
 	struct ev *ev;

@@ -31,7 +31,7 @@ static int open_files(struct program *t, const struct maps *maps)
 
 	if (!memsrc_text(t->m, "proc/exe", 0, &exe) && exe.p)
 		snprintf(t->exe, sizeof(t->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
-	if (files_open_exe(t->m, NULL, maps, t->exe, &t->bin, &t->bias, &e))
+	if (files_open_exe(t->m, t->shelf, maps, t->exe, &t->bin, &t->bias, &e))
 		log_debug("the executable: %s", e.text);
 	if (!t->bin || !bin_go(t->bin)->is_go)
 		r = libs_add(&t->libs, t->m, maps, t->exe);
@@ -63,22 +63,24 @@ static void remember(struct program *t)
 		go_cache_put(t->cache, t->m, t->go.bin, &t->known);
 }
 
-int program_begin(struct memsrc *m, struct go_cache *c, struct program *t, struct err *e)
+int program_begin(struct memsrc *m, struct shelf *shelf, struct go_cache *c, struct program *t,
+		  struct err *e)
 {
 	int r;
 
-	*t = (struct program){ .m = m, .cache = c };
+	*t = (struct program){ .m = m, .shelf = shelf, .cache = c, .libs.shelf = shelf };
 	r = proc_status_read(memsrc_texts(m), 0, &t->status, e);
-	return r ? r : symbolizer_open(m, NULL, &t->names, e);
+	return r ? r : symbolizer_open(m, shelf, &t->names, e);
 }
 
-int program_open(struct memsrc *m, struct go_cache *c, struct program *t, struct err *e)
+int program_open(struct memsrc *m, struct shelf *shelf, struct go_cache *c, struct program *t,
+		 struct err *e)
 {
 	_cleanup_(maps_free) struct maps maps = { 0 };
 	struct err why = { 0 };
 	int r;
 
-	r = program_begin(m, c, t, e);
+	r = program_begin(m, shelf, c, t, e);
 	if (!r)
 		r = maps_read(memsrc_texts(m), 0, &maps, e);
 	if (!r)
@@ -96,9 +98,9 @@ int program_open(struct memsrc *m, struct go_cache *c, struct program *t, struct
 void program_close(struct program *t)
 {
 	symbolizer_close(t->names);
-	bin_close(t->bin);
+	shelf_put(t->shelf, t->bin, t->m);
 	libs_free(&t->libs);
-	*t = (struct program){ .m = t->m, .cache = t->cache };
+	*t = (struct program){ .m = t->m, .shelf = t->shelf, .cache = t->cache };
 }
 
 void program_forget(struct program *t)
@@ -206,7 +208,7 @@ int program_exec(struct program *t, struct memsrc *m, struct ev *ev)
 	int r;
 
 	program_close(t);
-	r = program_begin(m, t->cache, t, NULL);
+	r = program_begin(m, t->shelf, t->cache, t, NULL);
 	if (!r)
 		r = maps_read(memsrc_texts(m), 0, &maps, NULL);
 	if (!r)

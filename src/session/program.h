@@ -17,6 +17,7 @@
 
 struct program {
 	struct memsrc *m;	/* borrowed */
+	struct shelf *shelf;	/* borrowed; NULL: its files are its own */
 	struct go_cache *cache; /* borrowed, may be NULL */
 	struct go_facts known;	/* of the binary in `go` */
 	struct proc_status status;
@@ -38,10 +39,12 @@ struct program {
 	char no_words[512]; /* what of a cycle is not known, and why; "" when all is */
 };
 
-/* Fills *p from the live process behind m. 0 or -errno; what is missing for GC events alone is no
- * failure. The caller ends it with program_close in any case. */
-int program_open(struct memsrc *m, struct go_cache *c, struct program *p, struct err *e);
-/* Nothing is known of it any more, names among it: all but m and the cache is zero. */
+/* Fills *p from the live process behind m, with its files on a shelf that others share (NULL: on
+ * its own), which outlives it. 0 or -errno; what is missing for GC events alone is no failure. The
+ * caller ends it with program_close in any case, before m. */
+int program_open(struct memsrc *m, struct shelf *shelf, struct go_cache *c, struct program *p,
+		 struct err *e);
+/* Nothing is known of it any more, names among it: all but m, the shelf and the cache is zero. */
 void program_close(struct program *p);
 
 /* The process has called exec, and ended before it could be looked at. As program_close, but names
@@ -49,7 +52,8 @@ void program_close(struct program *p);
 void program_forget(struct program *p);
 
 /* Of a process that was just forked: its names alone. 0 or -errno; program_close in any case. */
-int program_begin(struct memsrc *m, struct go_cache *c, struct program *p, struct err *e);
+int program_begin(struct memsrc *m, struct shelf *shelf, struct go_cache *c, struct program *p,
+		  struct err *e);
 
 /* Where the probes of its cycles go, with the file that was analysed: its descriptor is borrowed
  * until the next read of a binary. offset 0: nowhere, no_gc says why. */

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "session/program.h"
 #include "session/session.h"
 
 TEST(sessions_share_their_binaries)
@@ -38,4 +39,39 @@ TEST(sessions_share_their_binaries)
 	CHECK_INT(none.idle, none.images);
 	shelf_destroy(shelf);
 	memsrc_close(m[1]);
+}
+
+/* What is watched has the same files: those of its code's names, of its Go runtime, of a session.
+ */
+TEST(programs_share_their_binaries_with_sessions)
+{
+	struct memsrc *m[2] = { NULL };
+	struct program p[2];
+	struct shelf_stats one, all, none;
+	struct shelf *shelf = NULL;
+	struct session s;
+	struct err e = { 0 };
+
+	if (memsrc_open_live(getpid(), &m[0], &e) || memsrc_open_live(getpid(), &m[1], &e))
+		SKIP("cannot read this process");
+	REQUIRE(!shelf_create(0, &shelf));
+	REQUIRE(!session_open(m[0], shelf, NULL, &s, &e));
+	shelf_stats(shelf, &one);
+	for (int i = 0; i < 2; i++)
+		REQUIRE(!program_open(m[i], shelf, NULL, &p[i], &e));
+	shelf_stats(shelf, &all);
+	CHECK(p[0].bin && p[0].bin == p[1].bin && p[0].bin == s.bin);
+	CHECK_INT(all.images, one.images);
+	CHECK_INT(all.open, one.open);
+	/* each has them for its names, and for where the runtime may be */
+	CHECK(all.shared >= 4 * one.images);
+	session_close(&s);
+	program_close(&p[0]);
+	memsrc_close(m[0]);
+	CHECK(bin_fd(p[1].bin) >= 0);
+	program_close(&p[1]);
+	memsrc_close(m[1]);
+	shelf_stats(shelf, &none);
+	CHECK(none.open == 0 && none.idle == none.images);
+	shelf_destroy(shelf);
 }
