@@ -225,25 +225,70 @@ static int name_offset(const struct bin *b, const char *name, size_t n, uint64_t
 	return r;
 }
 
-static int func_has_name(const struct bin *b, uint64_t func, const char *name, size_t n,
-			 uint64_t want)
+/* Whether function i has the name: 1, 0. From 1.16 by its offset. */
+static int func_has_name(const struct bin *b, uint64_t i, const char *name, size_t n, uint64_t want)
 {
 	const struct pcln *p = &b->pcln;
+	uint64_t func;
 	uint32_t at;
-	int r = func_field(b, func, FUNC_NAME, &at);
+	int r = func_off(b, i, &func);
 
+	if (!r)
+		r = func_field(b, func, FUNC_NAME, &at);
 	if (r)
-		return r;
+		return 0;
 	if (p->magic != PCLN_12)
 		return at == want;
 	if (at > p->size || n + 1 > p->size - at)
 		return 0;
-	return io_streq(b->io, p->off + at, name, n);
+	return io_streq(b->io, p->off + at, name, n) == 1;
+}
+
+/* The first of a few functions from `from` on whose name does not come before `want` in the table
+ * of names: its number, and whether that is its name. False: there is none. */
+static bool first_not_before(const struct bin *b, uint64_t from, uint64_t want, uint64_t *found,
+			     bool *equal)
+{
+	enum { FEW = 16 };
+
+	for (uint64_t i = from; i < b->pcln.nfunc && i - from < FEW; i++) {
+		uint64_t func;
+		uint32_t at;
+
+		if (func_off(b, i, &func) || func_field(b, func, FUNC_NAME, &at) || at < want)
+			continue;
+		*found = i;
+		*equal = at == want;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * The linker writes names in the order of functions (cmd/link, pcln.go, generateFuncnametab), but
+ * those of inlined ones where they are called first: names come later and later, while some
+ * functions between have an earlier one. Of a table in another order nothing is found: then all are
+ * looked at. Of several functions with the name (wrappers between ABIs) the first counts.
+ */
+static bool func_by_order(const struct bin *b, uint64_t want, uint64_t *found)
+{
+	uint64_t lo = 0, hi = b->pcln.nfunc;
+	bool equal = false;
+
+	while (lo < hi) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (first_not_before(b, mid, want, found, &equal))
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return first_not_before(b, lo, want, found, &equal) && equal;
 }
 
 int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
 {
-	uint64_t want = 0;
+	uint64_t want = 0, i = 0, pc;
 	size_t n = strlen(name);
 	int r = table_ready(b, &text);
 
@@ -256,15 +301,14 @@ int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_fun
 		if (r <= 0)
 			return r ? r : -ENOENT;
 	}
-	for (uint64_t i = 0; i < b->pcln.nfunc; i++) {
-		uint64_t func, pc;
-
-		if (func_off(b, i, &func) || func_has_name(b, func, name, n, want) != 1)
-			continue;
-		r = entry_pc(b, text, i, &pc);
-		return r ? r : bin_go_func(b, text, pc, out);
-	}
-	return -ENOENT;
+	if (b->pcln.magic == PCLN_12 || !func_by_order(b, want, &i))
+		for (i = 0; i < b->pcln.nfunc; i++)
+			if (func_has_name(b, i, name, n, want))
+				break;
+	if (i == b->pcln.nfunc)
+		return -ENOENT;
+	r = entry_pc(b, text, i, &pc);
+	return r ? r : bin_go_func(b, text, pc, out);
 }
 
 /* ---- lines */

@@ -213,6 +213,51 @@ static void exercise(struct bin *b, const struct gow_place *p)
 		bin_go_lookup(b, p->text, gow_funcs[i].name, &f);
 }
 
+/* Another linker's order, and a name that two functions share: the first counts. */
+TEST(pclntab_names_in_any_order)
+{
+	for (size_t i = 2; i < ARRAY_LEN(magics); i++) {
+		_text_ struct text table = { 0 };
+		struct gow g = program(magics[i]);
+		uint64_t at[8], entry[8], funcdata;
+		uint32_t off, name[8];
+		struct gow_place p;
+		struct bin_func f;
+		struct bin *b;
+
+		REQUIRE(gow_nfuncs == 6);
+		gow_pclntab(magics[i], 1, 0x401000, false, &table);
+		memcpy(&funcdata, table.p + 64, 8);
+		for (size_t k = 0; k < gow_nfuncs; k++) {
+			memcpy(&off, table.p + funcdata + 8 * k + 4, 4);
+			at[k] = funcdata + off + 4; /* behind the entry */
+			memcpy(&name[k], table.p + at[k], 4);
+		}
+		name[1] = name[4];
+		for (size_t k = 0; k < gow_nfuncs; k++)
+			memcpy(table.p + at[k], &name[gow_nfuncs - 1 - k], 4);
+		g.table = table.p;
+		g.table_len = table.n;
+		b = open_go(&g, &p);
+		REQUIRE(b != NULL);
+		for (size_t k = 0; k < gow_nfuncs; k++) {
+			memcpy(&off, table.p + funcdata + 8 * k, 4);
+			entry[k] = p.text + off;
+		}
+		for (size_t k = 0; k < gow_nfuncs; k++) {
+			size_t place = gow_nfuncs - 1 - k;
+
+			if (k == 1) {
+				CHECK_INT(bin_go_lookup(b, 0, gow_funcs[k].name, &f), -ENOENT);
+				continue;
+			}
+			REQUIRE(bin_go_lookup(b, 0, gow_funcs[k].name, &f) == 0);
+			CHECK_INT(f.entry, entry[place]);
+		}
+		bin_close(b);
+	}
+}
+
 TEST(pclntab_survives_every_flipped_byte)
 {
 	static const uint8_t flips[] = { 0x01, 0x80, 0xff };
