@@ -41,6 +41,27 @@ for heap in ${HEAPS:-100 1024 4096}; do
 done
 
 echo
+echo "programs of large numbers: one report, CPU time in all, for each of them, and against reading smaps; where another"
+echo "process has a userfaultfd a report has to read smaps itself"
+many() { # SHAPE N MiB
+	local sc rc rr
+	if [ "$(available)" -lt "$3" ]; then
+		echo "SKIP $2 $1: only $(available) MiB of memory are free, want $3"
+		return
+	fi
+	start shapes "$1" "$2"
+	read -r _ sc _ < <("$bench" read "$runs" "/proc/$TPID/smaps")
+	read -r _ rc rr < <("$bench" run "$runs" "$RSSCOPE" report --pid "$TPID" --json)
+	printf '%8d %-10s  report %8s ms  each %6d ns  smaps %8s ms  ratio %6s  our peak RSS %6d KiB\n' "$2" "$1" "$(ms "$rc")" $((rc * 1000 / $2)) \
+		"$(ms "$sc")" "$(ratio "$rc" "$sc")" "$rr"
+	stop "$TPID"
+}
+many maps 52000 500
+many buckets 131072 500
+many goroutines 100000 1000
+many goroutines 1000000 6000
+
+echo
 echo "attaching: until a Go program can be looked at and probed; CPU time, medians of $runs, µs. Cold: its runtime is"
 echo "searched for. Warm: the binary is known from a run before"
 attach() { # NAME BINARY: of TPID
