@@ -120,6 +120,8 @@ static int read_pages(struct look *k)
 	 */
 	end = end < (1ULL << 47) - (1 << 20) ? (1ULL << 47) - memsrc_page_size(k->m) : end;
 	r = memsrc_pages(k->m, 0, 0, end, &all);
+	if (!r)
+		r = look_vmflags(k, &all);
 	for (size_t i = 0; i < all.n && !r; i++) {
 		uint64_t at = all.v[i].start;
 

@@ -82,6 +82,10 @@ int look_claim_go(struct look *k, struct look_go *g);
 int look_claim_again(struct look *k, const struct look_go *g);
 ledger_split_fn look_split_span;
 
+/* vmflags.c: of mappings in which there are pages and whose names do not tell whether RSS counts
+ * those: sets VMA_COUNTED or VMA_UNCOUNTED. */
+int look_vmflags(struct look *k, const range_vec *pages);
+
 /* released.c: after the sweep, why go/heap/released is resident: into rows of its own. */
 int look_released(struct look *k);
 

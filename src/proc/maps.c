@@ -271,6 +271,8 @@ bool vma_outside_rss(const struct vma *v, bool file)
 {
 	const char *n = v->name;
 
+	if (v->flags & (VMA_COUNTED | VMA_UNCOUNTED))
+		return v->flags & VMA_UNCOUNTED;
 	/* VM_PFNMAP on most kernels: pages that are not even the page cache's. */
 	if (starts_with(n, "[vvar"))
 		return !file;

@@ -11,7 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { VMA_R = 1, VMA_W = 2, VMA_X = 4, VMA_SHARED = 8 };
+/* VMA_COUNTED, VMA_UNCOUNTED: whether RSS counts its pages, where VmFlags were asked. */
+enum {
+	VMA_R = 1,
+	VMA_W = 2,
+	VMA_X = 4,
+	VMA_SHARED = 8,
+	VMA_COUNTED = 16,
+	VMA_UNCOUNTED = 32,
+};
 
 struct vma {
 	uint64_t start, end; /* bytes */
@@ -59,10 +67,10 @@ bool vma_is_private_anon(const struct vma *v);
 bool vma_is_device(const struct vma *v);
 
 /*
- * Mappings whose pages the kernel does not count as RSS: [vsyscall], hugetlbfs, device memory under
- * /dev (not /dev/shm, /dev/zero, memfd). [vvar…] has pages that count on newer kernels (seen on
- * 7.2): those that the page map calls PAGE_FILE. `file` is that of the page in question; true asks
- * whether any page could count.
+ * Mappings whose pages the kernel does not count as RSS: by VmFlags where they were asked, else
+ * [vsyscall], hugetlbfs, device memory under /dev (not /dev/shm, /dev/zero, memfd). [vvar…] has
+ * pages that count on newer kernels (seen on 7.2): those that the page map calls PAGE_FILE. `file`
+ * is that of the page in question; true asks whether any page could count.
  */
 bool vma_outside_rss(const struct vma *v, bool file);
 

@@ -205,6 +205,20 @@ TEST(maps_mark_files_that_have_code)
 		CHECK(!m.vma.v[i].has_code);
 }
 
+TEST(maps_flags_go_before_names)
+{
+	struct vma v = { .start = 4096, .end = 8192, .inode = 1, .name = "/dev/x" };
+
+	CHECK(vma_outside_rss(&v, true));
+	v.flags = VMA_R | VMA_COUNTED;
+	CHECK(!vma_outside_rss(&v, true) && !vma_outside_rss(&v, false));
+	v.name = "anon_inode:gpu";
+	v.flags = VMA_R;
+	CHECK(!vma_outside_rss(&v, true));
+	v.flags = VMA_R | VMA_UNCOUNTED;
+	CHECK(vma_outside_rss(&v, true) && vma_outside_rss(&v, false));
+}
+
 TEST(maps_device_memory_is_no_file)
 {
 	static const struct {
