@@ -36,9 +36,12 @@ struct ev_ops {
 	void (*close)(struct ev *s); /* frees s */
 };
 
+/* A cycle's end as it was told. */
 struct ev_cycle {
-	uint32_t tgid;
-	uint64_t cycle;
+	uint32_t tgid, tid;
+	uint64_t ns; /* CLOCK_MONOTONIC */
+	bool numbered;
+	uint64_t cycle; /* where it is */
 };
 
 /* A call of runtime.gcStart. */

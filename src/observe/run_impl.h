@@ -156,8 +156,6 @@ struct run_seen {
 	uint64_t events[KIND_COUNT];
 	uint64_t cycle;	  /* numgc of the last GC event that had it */
 	uint64_t gc_bare; /* GC events that tell no figures */
-	uint64_t gc_ns;	  /* when the last GC event came, and from whom */
-	uint32_t gc_tid;
 	struct run_ledger last, peak; /* peak: only where it is another one */
 	uint64_t ledgers;
 	struct err no_ledger;	   /* why the last snapshot gave none */

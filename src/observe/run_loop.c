@@ -102,19 +102,6 @@ static void change_program(struct run *r, const struct event *e)
 	}
 }
 
-/* The probe's function runs again from its entry when its stack has to grow. With the cycle's
- * number the event layer tells; without, the time does: no cycle is so short. */
-static bool again(struct run_seen *s, const struct event *e)
-{
-	enum { SHORTEST_NS = 50000 };
-	bool same = !gc_has(&e->gc, GCV_CYCLE) && e->tid == s->gc_tid &&
-		    e->exit_ns - s->gc_ns < SHORTEST_NS;
-
-	s->gc_tid = e->tid;
-	s->gc_ns = e->exit_ns;
-	return same;
-}
-
 static void take_event(struct run *r, const struct event *e)
 {
 	struct run_seen *s = &r->seen;
@@ -133,8 +120,6 @@ static void take_event(struct run *r, const struct event *e)
 			follow_exec(r);
 		return;
 	}
-	if (k == KIND_GC && again(s, e))
-		return;
 	s->events[k]++;
 	s->gc_bare += k == KIND_GC && !e->gc.have;
 	if (k == KIND_EXIT)

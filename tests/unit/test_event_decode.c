@@ -192,6 +192,43 @@ TEST(event_source_drops_repeated_cycles_and_counts_garbage)
 	ev_close(ev);
 }
 
+/* Before the words are known a cycle has no number: time and thread tell. */
+TEST(event_source_drops_repeated_cycles_without_a_number)
+{
+	static const struct {
+		__u64 ns;
+		__u32 tid;
+		__u32 have; /* the number */
+		unsigned int told;
+	} at[] = {
+		{ 1000000, 7, 0, 1 }, { 1040000, 7, 0, 1 }, /* its stack has grown */
+		{ 1041000, 8, 0, 2 },			    /* another thread's */
+		{ 1100000, 8, 0, 3 }, /* no cycle is so short as what would be one */
+		{ 1110000, 8, 1, 3 }, /* its number became known between the two */
+		{ 1400000, 8, 1, 3 }, /* by its number */
+	};
+	struct seen s = { 0 };
+
+	for (size_t n = 1; n <= sizeof(at) / sizeof(*at); n++) {
+		struct rsc_rec_gc gc[sizeof(at) / sizeof(*at)];
+		struct ev_synth_record r[sizeof(at) / sizeof(*at)];
+		struct ev *ev;
+
+		for (size_t i = 0; i < n; i++) {
+			gc[i] = rec_gc(5);
+			gc[i].have = at[i].have;
+			gc[i].hdr.tid = at[i].tid;
+			gc[i].hdr.enter_ns = gc[i].hdr.exit_ns = at[i].ns;
+			r[i] = (struct ev_synth_record){ &gc[i], sizeof(gc[i]) };
+		}
+		s = (struct seen){ 0 };
+		REQUIRE(!ev_open_synthetic(r, n, NULL, &ev));
+		ev_poll(ev, 0, see, &s);
+		CHECK_INT(s.n, at[n - 1].told);
+		ev_close(ev);
+	}
+}
+
 static struct rsc_rec_gc_start rec_start(__u64 ns, __u32 kind)
 {
 	struct rsc_rec_gc_start r = { .hdr = rec_header(RSC_GC_START, sizeof(r)), .kind = kind };
