@@ -40,6 +40,7 @@ struct livemem {
 	size_t line_next;		    /* the slot to fill next, round and round */
 	size_t line_end;		    /* slots from here on are empty */
 	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
+	bool wanted_all;		    /* of the reader at work no more are taken */
 	int reader;	       /* enum memsrc_reader; -1: nobody's reads are remembered */
 	struct maps maps;      /* to tell absent from unmapped; parsed when first needed */
 	struct text maps_text; /* the same, as it was read for others, until it is needed here */

@@ -39,10 +39,17 @@ static size_t put_in_order(uint64_t *v, size_t n)
 
 static void want_line(struct livemem *l, uint64_t line)
 {
-	if (l->wanted[l->reader].n == WANTED_MAX)
-		l->wanted[l->reader].n = put_in_order(l->wanted[l->reader].v, WANTED_MAX);
+	size_t *n = &l->wanted[l->reader].n;
+
+	if (l->wanted_all)
+		return;
+	if (*n == WANTED_MAX) {
+		*n = put_in_order(l->wanted[l->reader].v, *n);
+		/* sorted again soon it would cost more than it brings */
+		l->wanted_all = *n > WANTED_MAX / 2;
+	}
 	/* what does not fit, or finds no memory, is read when it is wanted */
-	if (l->wanted[l->reader].n < WANTED_MAX)
+	if (*n < WANTED_MAX)
 		(void)vec_push(&l->wanted[l->reader], line);
 }
 
@@ -151,6 +158,7 @@ void livemem_again(struct livemem *l, enum memsrc_reader who)
 
 	livemem_flush(l);
 	l->reader = who;
+	l->wanted_all = false;
 	n = put_in_order(l->wanted[who].v, l->wanted[who].n);
 	if (!n || l->h->by_procmem || livemem_make_caches(l))
 		return;
