@@ -2,18 +2,37 @@
 /* The files that a process maps. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "source/handle_impl.h"
 
-/* By inode, then device: overlayfs and btrfs show other device numbers in maps than in stat. */
-static bool same_file(const struct stat *st, const struct vma *v)
+#define BCACHEFS_SUPER_MAGIC 0xca451a4e /* not in the headers we build with */
+
+/* File systems whose stat gives other device numbers than maps does: that of a layer, of a
+ * subvolume.
+ */
+static bool has_two_devices(int fd)
 {
-	return v && v->inode && st->st_ino == v->inode;
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) &&
+	       (fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC ||
+		fs.f_type == BCACHEFS_SUPER_MAGIC);
+}
+
+static bool same_file(int fd, const struct stat *st, const struct vma *v)
+{
+	if (!v || !v->inode || st->st_ino != v->inode)
+		return false;
+	return (major(st->st_dev) == v->dev_major && minor(st->st_dev) == v->dev_minor) ||
+	       has_two_devices(fd);
 }
 
 /* The file at its path as the target sees the tree: its root, its mount namespace. */
@@ -50,13 +69,13 @@ int handle_file_named(struct handle *h, const char *path, const struct vma *v, i
 	struct stat st;
 	int f = file_open_regular(h->proc_fd, "exe", 0, &st);
 
-	if (f < 0 || !same_file(&st, v)) {
+	if (f < 0 || !same_file(f, &st, v)) {
 		close_fd(&f);
 		if (*path != '/')
 			return denied;
 		f = open_by_path(h, path, &st);
 	}
-	if (f >= 0 && same_file(&st, v)) {
+	if (f >= 0 && same_file(f, &st, v)) {
 		*fd = f;
 		return 0;
 	}

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A process kept open: one handle, several snapshots; what the handle sees of exec and of dying. */
+#include <sys/stat.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <sys/sysmacros.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "source/handle_impl.h"
+#include "base/cleanup.h"
 #include "test.h"
 #include "base/text.h"
 #include "source/memsrc_impl.h"
@@ -320,4 +326,30 @@ TEST(handle_dying)
 	memsrc_close(m);
 	handle_close(h);
 	child_end(&c);
+}
+
+TEST(handle_file_by_name_is_of_the_mapping_s_device)
+{
+	struct handle *h = NULL;
+	struct vma v = { .start = 4096, .end = 8192 };
+	_close_ int made = -1, fd = -1;
+	char path[512];
+	struct statfs fs;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/named", test_dir());
+	made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	REQUIRE(made >= 0 && !fstat(made, &st) && !fstatfs(made, &fs));
+	REQUIRE(!handle_open_live(getpid(), &h, NULL));
+	v.inode = st.st_ino;
+	v.dev_major = major(st.st_dev);
+	v.dev_minor = minor(st.st_dev);
+	CHECK_INT(handle_file_named(h, path, &v, -ENOENT, &fd), 0);
+	close_fd(&fd);
+	v.dev_minor++; /* an inode's number is its file system's own */
+	if (fs.f_type != OVERLAYFS_SUPER_MAGIC && fs.f_type != BTRFS_SUPER_MAGIC)
+		CHECK_INT(handle_file_named(h, path, &v, -ENOENT, &fd), -ENOENT);
+	v.inode++;
+	CHECK_INT(handle_file_named(h, path, &v, -ENOENT, &fd), -ENOENT);
+	handle_close(h);
 }
