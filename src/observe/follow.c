@@ -98,16 +98,13 @@ static void open_book(struct follow *f, struct follow_proc *p)
 	p->has_book = !mapbook_open(p->m, p->t.names, NULL, &p->book, NULL);
 }
 
-/* Its memory is another one. */
-static void exec(struct follow *f, struct follow_proc *p)
+/* Its memory is another one, or it is seen for the first time. */
+static void reopen_program(struct follow *f, struct follow_proc *p)
 {
 	mapbook_close(&p->book);
-	forget(p);
 	p->has_book = false;
 	p->seen = (struct watch_seen){ .clock = f->clock };
-	if (memsrc_open_live(p->pid, &p->m, NULL))
-		return;
-	if (program_exec(&p->t, p->m, f->ev))
+	if (program_reopen(&p->t, p->pid, &p->m, f->ev))
 		forget(p);
 	else
 		open_book(f, p);
@@ -138,9 +135,9 @@ struct follow_proc *follow_event(struct follow *f, const struct event *e)
 	if (!p)
 		return NULL;
 	if (i < 0 && k != KIND_EXEC && k != KIND_EXIT) /* its fork was lost */
-		exec(f, p);
+		reopen_program(f, p);
 	if (k == KIND_EXEC)
-		exec(f, p);
+		reopen_program(f, p);
 	else if (k == KIND_GC && p->m)
 		program_tick(&p->t, f->ev);
 	else if (e->type == EVENT_CALL && p->has_book && mapbook_event(&p->book, e))

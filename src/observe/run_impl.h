@@ -93,7 +93,8 @@ void run_book_turn(struct run_book *b);
 /* g: the regions in which calls were lost. */
 void run_book_losses(struct run_book *b, const struct ev_region *g, size_t n);
 
-/* What is known, for a snapshot: borrowed until the next call of it. */
+/* What is known, for a snapshot, in whose thread it is read while events go on: borrowed until the
+ * next call of it, or run_book_close. */
 void run_book_give(struct run_book *b, struct collect_opts *o);
 
 /* ---- snapshots (run_snapshot.c) */
@@ -154,8 +155,8 @@ struct run_seen {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it goes on */
 	uint64_t exec_ns;	   /* of the program that runs now */
 	uint64_t events[KIND_COUNT];
-	uint64_t cycle;	  /* numgc of the last GC event that had it */
-	uint64_t gc_bare; /* GC events that tell no figures */
+	uint64_t cycle;		      /* numgc of the last GC event that had it */
+	uint64_t gc_bare;	      /* GC events that tell no figures */
 	struct run_ledger last, peak; /* peak: only where it is another one */
 	uint64_t ledgers;
 	struct err no_ledger;	   /* why the last snapshot gave none */

@@ -34,20 +34,11 @@ static int note_lost(struct watch *w, const struct event *e)
  * one, nothing is known of it. */
 static void take_exec(struct watch *w)
 {
-	struct memsrc *m = NULL, *old = w->own;
-	pid_t pid = memsrc_pid(w->t.m);
-
 	bracket_free(&w->bracket); /* of another program */
-	if (memsrc_open_live(pid, &m, NULL)) {
-		program_forget(&w->t);
-		return;
-	}
-	w->own = m;
-	program_exec(&w->t, m, w->ev);
-	w->book.m = m;
+	program_reopen(&w->t, memsrc_pid(w->t.m), &w->own, w->ev);
+	w->book.m = w->t.m;
 	w->book.names = w->t.names;
 	w->has_book = mapbook_is_open(&w->book) && w->t.names;
-	memsrc_close(old);
 }
 
 int watch_exec_unseen(struct watch *w, struct err *e)

@@ -85,7 +85,9 @@ const char *mapbook_name(const struct mapbook *b, const struct tl_piece *p);
 /* Reads the mappings as they are now, and decides what is open. 0 or -errno. */
 int mapbook_settle(struct mapbook *b, struct err *e);
 
-/* What is known, into *out: borrowed from b until its next call. 0 or -ENOMEM. */
+/* What is known, into *out: borrowed until the next mapbook_give or mapbook_close, or the reset of
+ * the symbolizer, whose strings are in it. Events, losses and mapbook_settle leave it as it is, so
+ * that another thread may read it meanwhile. 0 or -ENOMEM. */
 int mapbook_give(struct mapbook *b, struct mappings_known *out);
 
 #endif

@@ -225,3 +225,18 @@ int program_exec(struct program *t, struct memsrc *m, struct ev *ev)
 		snprintf(t->no_gc, sizeof(t->no_gc), "%.255s", e.text);
 	return 0;
 }
+
+int program_reopen(struct program *t, pid_t pid, struct memsrc **own, struct ev *ev)
+{
+	struct memsrc *m = NULL, *old = *own;
+	int r = memsrc_open_live(pid, &m, NULL);
+
+	if (r) {
+		program_forget(t);
+		return r;
+	}
+	r = program_exec(t, m, ev);
+	*own = m;
+	memsrc_close(old);
+	return r;
+}

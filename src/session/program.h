@@ -69,6 +69,11 @@ void program_gopath(const struct program *p, struct ev_gopath *out);
  * then. */
 int program_exec(struct program *p, struct memsrc *m, struct ev *ev);
 
+/* The same with the memory that the process has now: in *own, which is closed before and may be
+ * NULL. Where that can't be opened (the process has ended) *own stays, and p is as after
+ * program_forget. */
+int program_reopen(struct program *p, pid_t pid, struct memsrc **own, struct ev *ev);
+
 /* After a cycle: looks again for what could not be found in a heap that had hardly begun, and
  * whether what was found holds; tells the probes when that has changed. */
 void program_tick(struct program *p, struct ev *ev);
