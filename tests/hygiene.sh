@@ -12,6 +12,37 @@ files() { # PATTERN…: tracked files when this is a checkout, else all but buil
 	fi
 }
 
+# The walks of README and CONTRIBUTING: "`FILE`, `function`, `other` and `third`" names functions
+# (or "struct x") that FILE must define. A file name without a folder is in that of the file before.
+named() { # one "DOCUMENT FILE [struct] NAME" a line
+	for d in README.md CONTRIBUTING.md; do
+		[ -e "$d" ] && tr '\n' ' ' <"$d" | sed 's/``*/`/g' | DOC=$d awk -F '`' '{
+			for (i = 2; i <= NF; i += 2) {
+				between = $(i - 1)
+				gsub(/[[:space:]]+/, " ", between)
+				if ($i ~ /^[A-Za-z0-9_.\/-]+\.[ch]$/) {
+					if ($i !~ /\//)
+						$i = folder "/" $i
+					file = $i
+					folder = file
+					sub(/\/[^\/]*$/, "", folder)
+					open = 1
+				} else if (open && between ~ /^(,? (and |then )?)$/ && $i ~ /^(struct )?[a-z_][a-z0-9_]*$/)
+					print ENVIRON["DOC"], file, $i
+				else
+					open = 0
+			}
+		}'
+	done
+}
+
+defined() { # FILE NAME or FILE struct NAME
+	case $2 in
+	struct) grep -qE "^struct $3 \{" "$1" ;;
+	*) grep -E "^([a-z].*[^[:alnum:]_])?$2\(" "$1" | grep -qv ';$' ;;
+	esac
+}
+
 check() {
 	cd "$1" || exit 2
 	{
@@ -44,6 +75,10 @@ check() {
 		# An update that fails is counted: put_elem() and add_elem() do.
 		files 'bpf/*' | grep -v 'bpf/common\.h$' | xargs -r grep -n 'bpf_map_update_elem(' /dev/null |
 			sed 's/$/   <- put_elem() or add_elem() count what fails/'
+		named | while read -r doc f name; do
+			# shellcheck disable=SC2086 # "struct x" is two words
+			[ -e "$f" ] && defined "$f" $name || echo "$doc: $f does not define $name"
+		done
 	} | sort -u | {
 		! grep .
 	}
@@ -55,6 +90,21 @@ offend() { # FILE TEXT: a tree with that file must be refused
 	printf '%s\n' "$2" >"$dir/t/$1"
 	if (check "$dir/t") >/dev/null; then
 		echo "FAIL $1 is accepted: $2"
+		failed=$((failed + 1))
+	else
+		passed=$((passed + 1))
+	fi
+}
+
+walk() { # TEXT: a document with it must be refused; src/base/a.c defines a_begin and struct a
+	rm -rf "$dir/t"
+	mkdir -p "$dir/t/src/base"
+	printf '%s\n' "$spdx" 'struct a {' '};' 'int a_declared(void);' 'static int a_begin(int x)' '{' \
+		'	return a_call(x);' '}' >"$dir/t/src/base/a.c"
+	printf '%s\n' "$spdx" >"$dir/t/src/base/b.c"
+	printf '1. first %s: what it does with `nothing`.\n' "$1" >"$dir/t/CONTRIBUTING.md"
+	if (check "$dir/t") >/dev/null; then
+		echo "FAIL a walk is accepted: $1"
 		failed=$((failed + 1))
 	else
 		passed=$((passed + 1))
@@ -78,9 +128,19 @@ self_test() {
 	bpf_map_update_elem(&a, &b, &c, BPF_ANY);"
 	offend hygiene/check ''
 	offend notes.txt 'a stray file'
+	offend README.md 'it begins in `src/base/a.c`, `a_begin`.'
+	walk '`src/base/a.c`, `a_end`'
+	walk '`src/base/a.c`, `a_begin` and `a_end`'
+	walk '`src/base/a.c`, `a_begin`, then `a_call`'
+	walk '`src/base/a.c`, `struct b`'
+	walk "$(printf '`src/base/a.c`,\n`a_declared`')"
+	walk '`src/base/a.c` and `b.c`, `a_begin`'
 	rm -rf "$dir/t"
 	mkdir -p "$dir/good/src/base"
-	printf '%s\nint x; /* /proc/PID/root/ may exit */\n' "$spdx" >"$dir/good/src/base/a.c"
+	printf '%s\n' "$spdx" 'int x; /* /proc/PID/root/ may exit */' 'struct a {' '};' 'int a_do(int v,' \
+		'	 int w)' >"$dir/good/src/base/a.c"
+	printf '%s\n' 'First `src/base/a.c`, `a_do`, then `struct a`: `unknown`, (`base`, `model`).' \
+		>"$dir/good/CONTRIBUTING.md"
 	if (check "$dir/good"); then
 		passed=$((passed + 1))
 	else

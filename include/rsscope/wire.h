@@ -11,8 +11,8 @@
  * the CPU's running number, which each later record of that CPU carries in `lost`: so a reader
  * knows how many are missing, and between which two records of a CPU.
  */
-#ifndef RSSCOPE_EVENT_ABI_H
-#define RSSCOPE_EVENT_ABI_H
+#ifndef RSSCOPE_WIRE_H
+#define RSSCOPE_WIRE_H
 
 #ifndef __VMLINUX_H__
 #include <linux/types.h>

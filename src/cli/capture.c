@@ -68,7 +68,7 @@ static const struct argp argp = {
 	       "  rsscope capture --name etcd -o etcd.rsscap --report\n"
 	       "  rsscope report etcd.rsscap --json\n"
 	       "\n"
-	       "FILE appears only when it is complete.\n"
+	       "FILE is created only when complete.\n"
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 partial.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_print_argp, 0, NULL, 0 },

@@ -30,7 +30,7 @@ struct args {
 enum { KEY_SCHEMA = 256, KEY_OF };
 
 static const struct argp_option options[] = {
-	{ "of", KEY_OF, "PID", 0, "In a file with several reports, use that of this process", 0 },
+	{ "of", KEY_OF, "PID", 0, "In a file with several reports, use the one for this PID", 0 },
 	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and exit", 0 },
 	{ 0 },
 };
@@ -79,7 +79,7 @@ static const struct argp argp = {
 	.doc = "Print what changed from A to B: RSS by category and row, Go metrics, kernel and "
 	       "cgroup figures, and how much of the growth is explained. A and B are JSON files "
 	       "of `rsscope report --json` (or the end of watch --json), captures, ELF cores, or "
-	       "PIDs, of which a snapshot is taken; - is JSON on standard input.\v"
+	       "PIDs (a snapshot is taken now); '-' reads JSON from stdin.\v"
 	       "Examples:\n"
 	       "  rsscope report 4242 --json >before.json\n"
 	       "  rsscope diff before.json 4242           what grew since\n"

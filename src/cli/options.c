@@ -122,7 +122,7 @@ static error_t parse_probes(int key, char *arg, struct argp_state *st)
 
 static const struct argp_option probes_options[] = {
 	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
-	  "Don't trace mmap and friends (no overhead on the host)", 0 },
+	  "Don't trace mmap and related calls (avoids overhead on every such call)", 0 },
 	{ "ring", KEY_RING, "BYTES", OPTION_HIDDEN, "Size of the ring buffer", 0 },
 	{ "fallbacks", KEY_FALLBACKS, NULL, OPTION_HIDDEN, "Take the probes' fallbacks", 0 },
 	{ 0 },

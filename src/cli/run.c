@@ -24,7 +24,7 @@ static const struct argp_option options[] = {
 	{ "user", 'u', "NAME", 0, "Run CMD as this user: name, UID or UID:GID", 0 },
 	{ "output", 'o', "FILE", 0, "Write the report to FILE instead of stderr", 0 },
 	{ "interval", 'i', "SEC", 0,
-	  "Longest time between ledgers (default 10; 0: only when RSS grows)", 0 },
+	  "Maximum time between snapshots (default 10; 0: only when RSS grows)", 0 },
 	{ "follow", 'f', NULL, 0, "Also follow child processes", 0 },
 	{ "events", KEY_EVENTS, NULL, 0, "Print events as they happen, before the report", 0 },
 	{ 0 },
@@ -70,7 +70,7 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[--] CMD [ARG...]",
 	.doc = "Start CMD, watch it from its first instruction, and report when it exits: the "
-	       "last ledger taken while it lived, and counters up to its end. SIGUSR1 requests a "
+	       "last snapshot before exit, plus counters up to exit. SIGUSR1 requests a "
 	       "report at once; all other signals are passed on to CMD, which keeps its standard "
 	       "streams. Needs root, or CAP_BPF and CAP_PERFMON.\v"
 	       "Examples:\n"

@@ -24,7 +24,8 @@ enum { KEY_EVENTS = 256, KEY_NO_REPORT, KEY_LIVE, KEY_GCTRACE, KEY_SCHEMA };
 static const struct argp_option options[] = {
 	{ "duration", 'd', "SEC", 0, "Stop after SEC seconds (default: at exit or ^C)", 0 },
 	{ "interval", 'i', "SEC", 0, "Interval between samples (default 10; 0: none)", 0 },
-	{ "events", KEY_EVENTS, "LIST", 0, "Only these, a line each: " EVENT_NAMES, 0 },
+	{ "events", KEY_EVENTS, "LIST", 0, "Print only these events, one per line: " EVENT_NAMES,
+	  0 },
 	{ "follow", 'f', NULL, 0, "Also follow child processes", 0 },
 	{ "gctrace", KEY_GCTRACE, NULL, 0, "GC cycles only, in the format of gctrace=1", 0 },
 	{ "no-report", KEY_NO_REPORT, NULL, 0, "No report at the end", 0 },

@@ -394,7 +394,7 @@ static int describe_source(struct look *k)
 	uint64_t now = clock_ns(CLOCK_REALTIME);
 	int kind = memsrc_kind(k->m);
 
-	/* a capture replays the look it was taken with, in every word */
+	/* a capture gives the report of the live snapshot that it was taken with, byte for byte */
 	snprintf(r->source, sizeof(r->source), "%s", kind == MEMSRC_CAPTURE ? "live" : name[kind]);
 	snprintf(r->rss.observed_by, sizeof(r->rss.observed_by), "none");
 	if (!memsrc_note(k->m, "time_unix_ns", &now))

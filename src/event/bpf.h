@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside event/: the source that is the kernel. live.c loads and runs it; live_maps.c is what the
+/* Inside event/: the source that is the kernel. bpf.c loads and runs it; bpf_maps.c is what the
  * programs are told through their maps, and what they leave there. */
 #ifndef RSSCOPE_EVENT_BPF_H
 #define RSSCOPE_EVENT_BPF_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside event/: what a source is. It yields records as bytes; event.c decodes and filters. */
+/* Inside event/: what a source is. It yields records as bytes; decode.c decodes, stream.c filters.
+ */
 #ifndef RSSCOPE_EVENT_STREAM_H
 #define RSSCOPE_EVENT_STREAM_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The mappings of a watched process and who asked for them: events in, ranges for a report out.
- * Joins the timeline and the stacks (model) with the mappings at the start (proc) and the names of
- * code.
+ * Joins the timeline (model) with the mappings at the start (proc), and the stacks with the names
+ * of code (symbol).
  */
 #ifndef RSSCOPE_SESSION_MAPBOOK_H
 #define RSSCOPE_SESSION_MAPBOOK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The writer's inside, shared by tee.c (which fills it) and capture_write.c. Internal to src/proc.
- */
+/* The writer's inside, shared by tee.c (which fills it) and capture_write.c. Internal to
+ * src/source. */
 #ifndef RSSCOPE_SOURCE_CAPTURE_IMPL_H
 #define RSSCOPE_SOURCE_CAPTURE_IMPL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A capture that was read: its index. Internal to src/proc: capture_read.c builds it from a file
+/* A capture that was read: its index. Internal to src/source: capture_read.c builds it from a file
  * that nobody vouches for, capture_replay.c answers from it. */
 #ifndef RSSCOPE_SOURCE_CAPTURE_READ_H
 #define RSSCOPE_SOURCE_CAPTURE_READ_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An ELF core file as a source. Internal to src/proc.
+ * An ELF core file as a source. Internal to src/source.
  *
  * What a core can't tell: which pages were resident. A page with a byte other than zero counts as
  * present, one of zeros or one that was not dumped as absent; a dumped page of zeros reads as

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A sorted set of address ranges that grows in any order: what a capture has recorded of one pass.
- * Internal to src/proc. Insertion and lookup take O(log n) plus a move within one small chunk.
+ * Internal to src/source. Insertion and lookup take O(log n) plus a move within one small chunk.
  */
 #ifndef RSSCOPE_SOURCE_EXTENTS_H
 #define RSSCOPE_SOURCE_EXTENTS_H

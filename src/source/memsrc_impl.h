@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Behind memsrc.h: the table that each kind of source fills. Only src/proc and its unit tests
+ * Behind memsrc.h: the table that each kind of source fills. Only src/source and its unit tests
  * include this.
  */
 #ifndef RSSCOPE_SOURCE_MEMSRC_IMPL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /proc/PID/pagemap of a live process. Internal to src/proc.
+ * /proc/PID/pagemap of a live process. Internal to src/source.
  *
  * Sources: Documentation/admin-guide/mm/pagemap.rst; fs/proc/task_mmu.c; the PAGEMAP_SCAN ioctl is
  * commit 52526ca7fdb9 (6.7), PAGE_IS_GUARD 6.16, entry bit 58 (guard region) 6.15.
