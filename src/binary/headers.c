@@ -35,16 +35,16 @@ static int check_ehdr(struct bin *b, Elf64_Ehdr *h, struct err *e)
 		return err_set(e, -EINVAL, "not an ELF file");
 	if (id[EI_CLASS] != ELFCLASS64)
 		return err_set(e, -ENOTSUP,
-			       "a 32-bit ELF file: only 64-bit programs can be looked at");
+			       "a 32-bit ELF file: only 64-bit programs are supported");
 	if (id[EI_DATA] != ELFDATA2LSB)
 		return err_set(e, -ENOTSUP,
-			       "a big-endian ELF file: only little-endian programs can be looked "
-			       "at");
+			       "a big-endian ELF file: only little-endian programs are supported");
 	if (io_read(b->io, 0, h, sizeof(*h)))
 		return err_set(e, -EINVAL, "the ELF file is truncated: it ends in its header");
 	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
 		return err_set(e, -EINVAL,
-			       "the ELF file is of type %u, no executable and no shared library",
+			       "the ELF file is of type %u: neither an executable nor a shared "
+			       "library",
 			       h->e_type);
 	if (!h->e_phnum || h->e_phentsize != sizeof(Elf64_Phdr))
 		return err_set(e, -EINVAL, "the ELF file has no usable program headers");
@@ -68,7 +68,7 @@ static int add_segment(struct bin *b, const GElf_Phdr *p, struct err *e)
 {
 	if (p->p_filesz > p->p_memsz || p->p_vaddr > UINT64_MAX - p->p_memsz ||
 	    p->p_offset > UINT64_MAX - p->p_filesz)
-		return err_set(e, -EINVAL, "the ELF file has a segment of impossible size");
+		return err_set(e, -EINVAL, "the ELF file has a segment whose size is out of range");
 	if (vec_push(&b->seg, (struct bin_segment){ .vaddr = p->p_vaddr,
 						    .memsz = p->p_memsz,
 						    .offset = p->p_offset,

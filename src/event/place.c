@@ -39,15 +39,14 @@ int place_check(int fd, uint64_t offset, const uint8_t code[EV_CODE], struct err
 		return err_set(e, r, "cannot read the code to be probed: %s", strerror(-r));
 	}
 	if (!n)
-		return err_set(e, -EINVAL, "the place of the probe is beyond the end of the file");
+		return err_set(e, -EINVAL, "the probe offset is beyond the end of the file");
 	if (memcmp(now, code, sizeof(now)))
 		return err_set(e, -ESTALE,
-			       "the file has been overwritten: other code is at the place of the "
-			       "probe");
+			       "the file has been overwritten: other code is at the probe offset");
 #if defined(__x86_64__)
 	if (place_is_nop(now, n))
 		return err_set(e, -EINVAL,
-			       "the place of the probe is a NOP: a uprobe there can corrupt the "
+			       "the probe offset is at a NOP: a uprobe there can corrupt the "
 			       "target's stack");
 #endif
 	return 0;

@@ -97,7 +97,7 @@ static int try_layout(struct search *s, unsigned int tries)
 
 	memset(&rt->g, 0, sizeof(rt->g));
 	if (!s->known && !go_layout_is_sane(rt->l))
-		return search_refuse(s, "a table that contradicts itself");
+		return search_refuse(s, "the layout table contradicts itself");
 	r = find_moduledata(s);
 	if (!r)
 		r = find_swapped(rt);
@@ -181,7 +181,7 @@ static int try_layouts(struct search *s, const struct go_layout *const *l, size_
 		       "the runtime of %s could not be identified: none of %zu known layouts fits "
 		       "the memory%s%s; only the kernel's view is shown",
 		       bg->version[0] ? bg->version : "an unnamed Go release", n,
-		       first[0] ? "; its own differs in: " : "", first);
+		       first[0] ? "; its own failed on: " : "", first);
 }
 
 /* ---- a binary that is known */
@@ -298,8 +298,8 @@ int go_runtime_open(struct memsrc *m, struct bin *b, uint64_t bias, const struct
 	if (go_layout_refused_experiments(version, arch, refused, sizeof(refused)))
 		return err_set(
 			e, -ENOENT,
-			"%s: built with GOEXPERIMENT=%s, and no table here tells how that lays the "
-			"runtime's structures out; only the kernel's view is shown",
+			"%s: built with GOEXPERIMENT=%s, and rsscope has no structure layout for "
+			"it; only the kernel's view is shown",
 			version, refused);
 	return go_runtime_try(m, b, bias, maps, try, n, facts, out, e);
 }

@@ -141,20 +141,20 @@ static int check_spans(struct search *s)
 	if (look(s, s->rt->g.mheap + s->rt->l->f[GO_MHEAP_ARENAS], &l2) <= 0)
 		return 0;
 	if (!l2)
-		return search_refuse(s, "the index of arenas");
+		return search_refuse(s, "the arena index");
 	for (unsigned int i = 0; i < s->nspan; i++)
 		look_at_span(s, l2, s->span[i], buf, &t);
 	if (!s->known)
 		look_at_caches(s, l2, buf, &t);
 	/* what was never touched is no table of spans in use */
 	if (fails(t.arena, t.n) || (t.n && !t.known && !s->rt->swapped))
-		return search_refuse(s, "the arenas know other spans");
+		return search_refuse(s, "arena index disagrees with allspans");
 	if (fails(t.class, t.n))
-		return search_refuse(s, "spans' sizes are not their classes'");
+		return search_refuse(s, "span sizes do not match size classes");
 	if (fails(t.flag, t.n))
 		return search_refuse(s, "marks of user arenas");
 	if (fails(t.bits, t.n) || t.badly > t.cut / 4)
-		return search_refuse(s, "spans' counts are not their bits'");
+		return search_refuse(s, "span object counts do not match bitmaps");
 	return 0;
 }
 

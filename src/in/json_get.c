@@ -128,8 +128,12 @@ uint64_t jget_need(struct jget *g, const json_t *o, const char *key)
 {
 	struct opt_u64 x = jget_opt(g, o, key);
 
-	if (!x.has)
-		wrong(g, key, "there");
+	if (!x.has) {
+		size_t mark = jget_enter(g, key);
+
+		jget_fail(g, -EINVAL, "is missing");
+		jget_leave(g, mark);
+	}
 	return x.v;
 }
 

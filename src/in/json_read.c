@@ -18,7 +18,7 @@ static void read_target(struct jget *g, const json_t *report, struct report_targ
 	bool has;
 
 	if (!o)
-		jget_fail(g, -EINVAL, "is not there");
+		jget_fail(g, -EINVAL, "is missing");
 	t->pid = jget_int(g, o, "pid", 0, INT32_MAX, &has);
 	t->ns_pid = jget_int(g, o, "ns_pid", 0, INT32_MAX, &has);
 	jget_copy(g, o, "comm", t->comm, sizeof(t->comm));
@@ -153,8 +153,8 @@ static void read_category(struct jget *g, const json_t *o, struct ledger *l, boo
 
 	if (cat < 0 || seen[cat])
 		jget_fail(g, -EINVAL,
-			  cat < 0 ? "its category is none that this version knows"
-				  : "its category is there twice");
+			  cat < 0 ? "unknown category (from a newer rsscope?)"
+				  : "duplicated category");
 	if (g->rc)
 		return;
 	seen[cat] = true;
@@ -314,7 +314,8 @@ static void read_cgroup_row(struct jget *g, const json_t *o, struct report_cgrou
 
 	jget_copy(g, o, "name", row.name, sizeof(row.name));
 	if (how < 0 || !row.name[0])
-		jget_fail(g, -EINVAL, "has no name, or `reclaimable` is none of no, yes, part");
+		jget_fail(g, -EINVAL,
+			  row.name[0] ? "`reclaimable` must be no, yes or part" : "has no name");
 	if (!g->rc && vec_push(&c->rows, row))
 		jget_fail(g, -ENOMEM, "out of memory");
 }
@@ -394,7 +395,7 @@ static void read_origin(struct jget *g, const json_t *o, struct report *r)
 	bool has;
 
 	if (cat < 0)
-		jget_fail(g, -EINVAL, "its category is none that this version knows");
+		jget_fail(g, -EINVAL, "unknown category (from a newer rsscope?)");
 	else
 		x.cat = cat;
 	x.bytes = jget_need(g, o, "bytes");
@@ -479,9 +480,8 @@ static void read_document(struct jget *g, const json_t *doc, report_vec *out)
 
 	if (!schema || strcmp(schema, SCHEMA))
 		jget_fail(g, -EINVAL,
-			  "its schema is %.40s; " SCHEMA " is wanted, as `rsscope "
-			  "report --json` writes it",
-			  schema ? schema : "not given");
+			  "expected schema " SCHEMA " (from `rsscope report --json`), got %.40s",
+			  schema ? schema : "none");
 	else if (!json_array_size(list) || json_array_size(list) > JSON_MAX_REPORTS)
 		jget_fail(g, -EINVAL, "holds no report, or more than %d", JSON_MAX_REPORTS);
 	if (g->rc)
@@ -512,8 +512,8 @@ int json_read(const char *text, size_t n, report_vec *out, struct err *e)
 	json_t *doc = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
 
 	if (!doc)
-		return jget_error(e, -EINVAL, "no JSON: line %d, column %d: %s", je.line, je.column,
-				  je.text);
+		return jget_error(e, -EINVAL, "invalid JSON: line %d, column %d: %s", je.line,
+				  je.column, je.text);
 	read_document(&g, doc, out);
 	json_decref(doc);
 	while (g.rc && out->n > before)

@@ -69,7 +69,7 @@ static uint64_t find_work(struct words *w)
 		r = go_work_find(&t->rt, 0, &found);
 	t->settled = found != 0;
 	if (found && code && found != code)
-		unknown(t, "runtime.work: what it holds and the code name different places");
+		unknown(t, "runtime.work: two methods disagree on its address");
 	else if (found)
 		return found;
 	else if (!code)
@@ -79,7 +79,7 @@ static uint64_t find_work(struct words *w)
 			if (code == t->work || go_work_fits(&t->rt, code))
 				return code;
 	if (code && !found)
-		unknown(t, "runtime.work: the code names a place that holds something else");
+		unknown(t, "runtime.work: address check failed");
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static uint64_t find_controller(struct words *w, uint64_t work)
 	uint64_t found = t->rt.g.gccontroller, code = w->code.controller;
 
 	if (found && code && found != code) {
-		unknown(t, "gcController: what it holds and the code name different places");
+		unknown(t, "gcController: two methods disagree on its address");
 		return 0;
 	}
 	if (found)
@@ -118,8 +118,7 @@ static uint64_t find_controller(struct words *w, uint64_t work)
 	for (int i = 0; i < TRIES && code && work; i++)
 		if (code == t->controller || go_controller_fits(&t->rt, work, code))
 			return code;
-	unknown(t, "gcController: %s",
-		code ? "the code names a place that holds something else" : "not found");
+	unknown(t, "gcController: %s", code ? "address check failed" : "not found");
 	return 0;
 }
 
@@ -164,17 +163,17 @@ static uint64_t find_init_time(struct words *w)
 	uint64_t v = 0, began = start_ns(t);
 
 	if (!w->code.init_time) {
-		unknown(t, "runtimeInitTime: the code does not tell its place");
+		unknown(t, "runtimeInitTime: not found");
 		return 0;
 	}
 	memsrc_flush(t->m);
 	if (memsrc_read(t->m, PASS_DISCOVER, w->code.init_time, &v, sizeof(v))) {
-		unknown(t, "runtimeInitTime: can't be read");
+		unknown(t, "runtimeInitTime: cannot be read");
 		return 0;
 	}
 	if (began && v >= began && v <= mono_ns())
 		return w->code.init_time;
-	unknown(t, "runtimeInitTime: its place holds no time since the process's start");
+	unknown(t, "runtimeInitTime: value is not a plausible start time");
 	return 0;
 }
 

@@ -46,7 +46,8 @@ static int bad(const struct record *k, const char *fmt, ...)
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	return err_set(k->e, -EINVAL,
-		       "%s: at byte %llu: %s; the capture is damaged or cut short: take it again",
+		       "%s: at byte %llu: %s; the file is damaged or truncated: capture the "
+		       "process again",
 		       k->c->path, (unsigned long long)k->off, why);
 }
 
@@ -248,9 +249,9 @@ static int check_end(struct record *k)
 	if (!meta_is(k, sizeof(end), 0) || k->body.raw_len)
 		return bad(k, "bad end record");
 	if (memcmp(end.count, k->count, sizeof(end.count)))
-		return bad(k, "records are missing, or there twice");
+		return bad(k, "records are missing or duplicated");
 	if (k->off + sizeof(k->r) + k->r.meta_len != k->c->size)
-		return bad(k, "something follows the end record");
+		return bad(k, "data after the end record");
 	return 0;
 }
 
@@ -282,12 +283,12 @@ static int check_record(const struct record *k)
 		return bad(k, "unknown record type %u", r->type);
 	if (r->flags & ~CAPTURE_ZLIB || r->meta_len > CAPTURE_META_MAX || r->meta_len > left ||
 	    r->stored_len > left - r->meta_len)
-		return bad(k, "a record of impossible size");
+		return bad(k, "record size out of range");
 	if (known && r->meta_len < by_type[r->type].fixed)
-		return bad(k, "a record too short for its type");
+		return bad(k, "record too short for its type");
 	if (r->flags & CAPTURE_ZLIB ? r->raw_len / DEFLATE_RATIO > r->stored_len
 				    : r->raw_len != r->stored_len)
-		return bad(k, "a body of impossible size");
+		return bad(k, "body size out of range");
 	if (known && r->raw_len > most)
 		return bad(k, "a body of %llu bytes", (unsigned long long)r->raw_len);
 	return 0;

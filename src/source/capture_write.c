@@ -153,8 +153,8 @@ int capture_create(const char *path, struct capture_writer **out, struct err *e)
 
 	if (!stat(path, &st) && !S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL,
-			       "%s is not a regular file: a capture would take its place; name "
-			       "another with -o",
+			       "%s is not a regular file: refusing to replace it; choose another "
+			       "path with -o",
 			       path);
 	w = calloc(1, sizeof(*w));
 	if (!w)

@@ -71,12 +71,12 @@ static int read_ehdr(struct headers *h)
 		return bad(h, "an ELF file, but not a core of a process: name a core, a capture "
 			      "or a PID");
 	if (c->machine != EM_X86_64 && c->machine != EM_AARCH64)
-		return bad(h, "a core of another architecture than amd64 and arm64");
+		return bad(h, "unsupported architecture (only amd64, arm64)");
 	h->phoff = load_u64(eh + 32);
 	shoff = load_u64(eh + 40);
 	h->phnum = eh[56] | eh[57] << 8;
 	if ((eh[54] | eh[55] << 8) != PHDR_SIZE)
-		return bad(h, "program headers of an impossible size");
+		return bad(h, "program header size out of range");
 	rc = read_phnum(h, shoff);
 	if (rc)
 		return rc;
@@ -126,7 +126,7 @@ static int add_segment(struct headers *h, const uint8_t *ph, uint64_t *total)
 	*total += s.filesz;
 	/* else a small file could keep us busy with the same bytes over and over */
 	if (*total > c->size)
-		return bad(h, "segments that share bytes of the file");
+		return bad(h, "segments overlap in the file");
 	return vec_push(&c->seg, s);
 }
 

@@ -131,8 +131,8 @@ static int check_procfs(struct err *e)
 
 	if (statfs("/proc", &fs) || fs.f_type != PROC_SUPER_MAGIC)
 		return err_set(e, -EACCES,
-			       "/proc is not mounted: nothing can be known about processes; "
-			       "mount -t proc proc /proc");
+			       "/proc is not mounted: cannot read processes; mount -t proc proc "
+			       "/proc");
 	n = readlink("/proc/self", self, sizeof(self) - 1);
 	if (n < 0)
 		n = 0;
@@ -140,7 +140,7 @@ static int check_procfs(struct err *e)
 	if (atoi(self) != getpid())
 		return err_set(e, -EACCES,
 			       "/proc belongs to another PID namespace than rsscope: PIDs would "
-			       "be confused; mount /proc of this namespace, or run in that one");
+			       "not match; mount /proc of this namespace, or run in that one");
 	return 0;
 }
 
@@ -205,10 +205,7 @@ static int check_kind(struct handle *h, struct err *e)
 		return err_set(e, -ENODATA,
 			       "PID %d is a kernel thread: it has no memory of its own", pid);
 	if (st.state == 'Z' || st.state == 'X')
-		return err_set(e, -ESRCH,
-			       "PID %d has exited (its parent has not collected it): its memory is "
-			       "gone",
-			       pid);
+		return err_set(e, -ESRCH, "PID %d is a zombie; its memory is gone", pid);
 	h->start_time = st.start_time;
 	return 0;
 }

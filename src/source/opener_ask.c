@@ -93,7 +93,7 @@ int opener_open(int sock, pid_t pid, struct handle **out, struct err *e)
 	if (!r.rc)
 		rc = handle_of_wire(&r.handle, fd, fds, out);
 	if (rc)
-		return err_set(e, rc, "what the opener sent is no process: %s", strerror(-rc));
+		return err_set(e, rc, "invalid reply from the opener: %s", strerror(-rc));
 	if (!r.rc) {
 		(*out)->opener = sock;
 		return 0;

@@ -154,8 +154,7 @@ int target_open(const struct target *t, struct memsrc **out, struct err *e)
 	if (!t->file)
 		return memsrc_open_live(t->pid, out, e);
 	if (stat(t->file, &st) && (errno == ENOENT || errno == ENOTDIR))
-		return err_set(e, -ENOENT,
-			       "no file '%s'; a process is given by its id or by --name COMM",
+		return err_set(e, -ENOENT, "no file '%s'; for a process, give a PID or --name COMM",
 			       t->file);
 	return memsrc_open_file(t->file, out, e);
 }

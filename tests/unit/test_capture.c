@@ -758,7 +758,7 @@ TEST(capture_cut_short_anywhere)
 	}
 	/* says where */
 	bytes_open_memsrc(all, size - 1, &m, &e);
-	CHECK(strstr(e.text, "at byte ") && strstr(e.text, "take it again"));
+	CHECK(strstr(e.text, "at byte ") && strstr(e.text, "capture the process again"));
 	scratch_remove(&s);
 }
 
@@ -802,7 +802,7 @@ TEST(capture_with_a_tail_or_without_records)
 	more = calloc(1, size + 8);
 	memcpy(more, all, size);
 	CHECK_INT(bytes_open_memsrc(more, size + 8, &m, &e), -EINVAL);
-	CHECK(strstr(e.text, "follows the end"));
+	CHECK(strstr(e.text, "after the end"));
 	memcpy(&h, all, sizeof(h));
 	h.version = 2;
 	memcpy(more, &h, sizeof(h));

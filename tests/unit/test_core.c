@@ -355,7 +355,7 @@ TEST(core_refused)
 	check_refused(&t, EI_DATA, "\2", 1, "little-endian");
 	check_refused(&t, 16, "\3\0", 2, "not a core");
 	check_refused(&t, 18, "\10\0", 2, "architecture");
-	check_refused(&t, 54, "\70\1", 2, "impossible size");
+	check_refused(&t, 54, "\70\1", 2, "size out of range");
 	check_refused(&t, 56, "\0\0", 2, "without segments");
 	check_refused(&t, 56, "\376\377", 2, "cut short");
 	check_refused(&t, 56, "\377\377", 2, "without segments"); /* PN_XNUM, no sections */
@@ -373,7 +373,7 @@ TEST(core_refused)
 
 		memcpy(twice.p + load + 56 + 32, &x, 8); /* p_filesz */
 		memcpy(twice.p + load + 56 + 40, &x, 8); /* p_memsz */
-		check_refused(&twice, 0, ELFMAG, 4, "share bytes");
+		check_refused(&twice, 0, ELFMAG, 4, "overlap in the file");
 	}
 }
 

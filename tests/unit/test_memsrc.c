@@ -955,7 +955,7 @@ TEST(live_refusals)
 		_exit(0);
 	waitid(P_PID, pid, NULL, WEXITED | WNOWAIT);
 	CHECK_INT(memsrc_open_live(pid, &m, &e), -ESRCH);
-	CHECK(strstr(e.text, "has exited"));
+	CHECK(strstr(e.text, "zombie"));
 	waitpid(pid, NULL, 0);
 	CHECK_INT(memsrc_open_live(pid, &m, &e), -ESRCH);
 	CHECK(strstr(e.text, "no process with PID"));

@@ -104,13 +104,13 @@ TEST(json_read_refuses)
 	static const struct {
 		const char *from, *to, *says;
 	} c[] = {
-		{ "rsscope.report/1", "rsscope.report/2", "schema" },
+		{ "rsscope.report/1", "rsscope.report/2", "got rsscope.report/2" },
 		{ "\"scanned\": 418903040", "\"scanned\": 418903041", "add up" },
 		{ "\"scanned\": 418903040", "\"scanned\": -1", "rss.scanned" },
 		{ "\"scanned\": 418903040", "\"scanned\": 4.5", "rss.scanned" },
-		{ "\"scanned\": 418903040,", "", "rss.scanned" },
-		{ "go/heap/unused", "go/heap/strange", "ledger[1]" },
-		{ "go/heap/unused", "go/heap/objects", "twice" },
+		{ "\"scanned\": 418903040,", "", "rss.scanned: is missing" },
+		{ "go/heap/unused", "go/heap/strange", "ledger[1]: unknown category" },
+		{ "go/heap/unused", "go/heap/objects", "duplicated category" },
 		{ "\"resident\": 22020096", "\"resident\": 9223372036854775807", "2^63" },
 		{ "\"resident\": 22020096", "\"resident\": 9223372036854775808", "JSON" },
 		{ "\"resident\": 188743680", "\"resident\": 197132289", "more than" },
@@ -125,7 +125,7 @@ TEST(json_read_refuses)
 		{ "\"tid\": 4243", "\"tid\": \"4243\"", "tid" },
 		{ "2023-11-14T22:13:21.000000007Z", "2023-11-14 22:13:21", "time" },
 		{ "\"version\": 2", "\"version\": 3", "version" },
-		{ "\"reclaimable\": \"no\"", "\"reclaimable\": \"maybe\"", "reclaimable" },
+		{ "\"reclaimable\": \"no\"", "\"reclaimable\": \"maybe\"", "must be no, yes or part" },
 		{ "\"unexplained\": 16789504", "\"unexplained\": 16789504000", "unexplained" },
 		{ "\"page_size\": 4096", "\"page_size\": \"x\"", "host.page_size" },
 		{ "\"reports\": [", "\"reports\": 5, \"x\": [", "reports" },
