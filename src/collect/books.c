@@ -48,6 +48,10 @@ static int copy_metrics(struct look *k, struct look_go *go, const struct go_metr
 	    look_go_missing_always(k, go, ".metrics", "a symbol table in the binary",
 				   "could not be cross-checked, so not reported: %s", m->never))
 		return -ENOMEM;
+	if (m->early[0] && /* so of every program at first: no news */
+	    look_go_missing_always(k, go, ".metrics", "a completed GC cycle",
+				   "not available before the first GC cycle: %s", m->early))
+		return -ENOMEM;
 	return m->torn ? look_go_missing(k, go, ".metrics", "another snapshot",
 					 "the runtime's counters disagreed in each of %u reads: "
 					 "the target changed during the snapshot",
@@ -133,8 +137,8 @@ static int copy_cgroup(struct look *k, const struct cgroup *c)
 	}
 	if (c->version == 1 && c->has_usage &&
 	    report_missing_always(k->r, "cgroup.rows", "cgroup v2",
-				  "cgroup v1 has no rows for kernel_stack, pagetables, percpu, "
-				  "sock, slab"))
+				  "not in memory.stat of cgroup v1: kernel_stack, pagetables, "
+				  "percpu, sock, slab"))
 		return -ENOMEM;
 	if (c->no_limit[0] && report_missing(k->r, "cgroup.limit", "", "%s", c->no_limit))
 		return -ENOMEM;

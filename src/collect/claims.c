@@ -241,10 +241,12 @@ static int name_closed_libs(struct look *k)
 	for (size_t j = 0; j < n && !r; j++)
 		r = count[j] == 1
 			    ? report_missing(k->r, "ledger[libs]", lib_needs(why[j]->error),
-					     "zeroed variables of a library: %s", why[j]->why)
-			    : report_missing(k->r, "ledger[libs]", lib_needs(why[j]->error),
-					     "zeroed variables of %zu libraries, %s the first: %s",
-					     count[j], why[j]->name, why[j]->why);
+					     "cannot attribute a library's .bss: %s", why[j]->why)
+			    : report_missing(
+				      k->r, "ledger[libs]", lib_needs(why[j]->error),
+				      "cannot attribute the .bss of %zu libraries, the first "
+				      "is %s: %s",
+				      count[j], why[j]->name, why[j]->why);
 	return r;
 }
 
@@ -391,14 +393,13 @@ static void judge_native(const struct look *k, const struct native_extent *x, st
 		break;
 	case NATIVE_MMAPPED:
 		*d = (struct verdict){ .cat = CAT_NATIVE_MALLOC,
-				       .id = row_labelled(ROW_ARENA,
-							  "blocks with a mapping of their own") };
+				       .id = row_labelled(ROW_ARENA, "large blocks (own mmap)") };
 		break;
 	case NATIVE_STACK:
 		d->cat = is_go_stack(k, x) ? CAT_GO_THREAD_STACKS : CAT_NATIVE_STACKS;
 		d->id = x->tid ? row_thread(x->tid, x->comm)
 			       : row_labelled(ROW_THREAD,
-					      "thread running, or ended and kept by glibc");
+					      "running, or exited (stack cached by glibc)");
 		break;
 	case NATIVE_TLS:
 		*d = (struct verdict){
@@ -493,8 +494,8 @@ int look_claim_native(struct look *k)
 		r = claim_native_extent(k, &k->native.v.v[n]);
 	if (!r && k->native.truncated)
 		r = report_missing(k->r, "ledger[native/malloc]", "",
-				   "more anonymous pages than are searched for malloc's large "
-				   "blocks: some may count as native/mmap");
+				   "too many anonymous pages to search for large malloc blocks: "
+				   "some may count as native/mmap");
 	vec_free(&gaps);
 	return r;
 }

@@ -175,7 +175,7 @@ int look_claim_again(struct look *k, const struct look_go *g)
 				  : f == OWNER_RELEASED ? CAT_GO_HEAP_RELEASED
 							: span_cat[f - OWNER_SPAN];
 
-		r = ledger_row(b, c, ROW_TYPE, "changed hands during the look", &row);
+		r = ledger_row(b, c, ROW_TYPE, "owner changed during the snapshot", &row);
 		if (!r)
 			r = ledger_claim(b, LEVEL_AGAIN, all.v[i].start, all.v[i].end, row,
 					 METHOD_MEASURED, 0);

@@ -249,12 +249,11 @@ static int name_odd_spans(struct look *k, const struct look_go *g)
 
 	if (g->unread_bits)
 		r = report_missing(k->r, "ledger[go/heap/objects]", "",
-				   "the bitmaps of some spans are swapped out or unreadable: their "
-				   "objects are one row");
+				   "the bitmaps of some spans are swapped out or unreadable: live "
+				   "and dead objects there are one row");
 	if (!r && g->at_rest && g->odd_spans)
 		r = report_missing(k->r, "ledger[go/heap/objects]", "another snapshot",
-				   "%" PRIu64 " spans count another number of objects than their "
-				   "bitmaps",
+				   "object count does not match the bitmap in %" PRIu64 " spans",
 				   g->odd_spans);
 	return r;
 }

@@ -16,7 +16,7 @@ static void name_origin(const struct mapping_origin *o, char *buf, size_t n)
 	const char *module = f && f->module ? strrchr(f->module, '/') : NULL;
 
 	if (!f)
-		snprintf(buf, n, "a caller without a stack");
+		snprintf(buf, n, "unknown caller");
 	else if (f->func && f->file)
 		snprintf(buf, n, "%s %s:%" PRIu32, f->func, file ? file + 1 : f->file, f->line);
 	else if (f->func)

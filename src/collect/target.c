@@ -35,7 +35,8 @@ int look_target(struct look *k)
 		return 0;
 	}
 	r->partial = true;
-	if (report_missing(r, "go", "", "without the executable a Go runtime can't be looked for"))
+	if (report_missing(r, "go", "",
+			   "executable unreadable, so no Go runtime can be searched for"))
 		return -ENOMEM;
 	return report_missing(r, "target.binary",
 			      "an ELF file for 64-bit amd64 or arm64 that can be opened",
@@ -122,8 +123,8 @@ static int name_others(struct look *k, const struct session_go *used)
 			continue;
 		k->r->partial = true;
 		r = report_missing(k->r, "go", "",
-				   "another Go runtime, %s in %s: its memory shows as the kernel "
-				   "sees it",
+				   "another Go runtime, %s in %s: not decoded; shown as plain "
+				   "mappings",
 				   bin_go(s->bin)->version, image_of(s));
 		if (r)
 			return r;
@@ -137,8 +138,8 @@ static int name_packed(struct look *k)
 		return 0;
 	k->r->partial = true;
 	return report_missing(k->r, "go", "the unpacked program (upx -d)",
-			      "the executable is packed: its program lies in anonymous memory, "
-			      "where a Go runtime is not looked for");
+			      "the executable is packed: its program lies in anonymous memory; "
+			      "rsscope does not search for a Go runtime there");
 }
 
 int look_runtimes(struct look *k)

@@ -111,6 +111,7 @@ struct go_metrics {
 	struct go_sums sums;
 	char absent[256]; /* names that the release has and that could not be read; "" */
 	char never[128];  /* of these: those that no snapshot of this binary can have */
+	char early[64];	  /* of these: those that the first GC cycle brings */
 };
 
 /*

@@ -50,6 +50,11 @@ void metrics_never(struct go_metrics *g, const char *name)
 	add_name(g->never, sizeof(g->never), name);
 }
 
+void metrics_early(struct go_metrics *g, const char *name)
+{
+	add_name(g->early, sizeof(g->early), name);
+}
+
 static int snap_read(const struct go_runtime *rt, struct snap *s)
 {
 	const struct go_layout *l = rt->l;
@@ -321,7 +326,8 @@ static int read_metrics(const struct go_runtime *rt, bool walk, struct go_metric
 	if (r)
 		return err_set(e, r, "the runtime's figures: reading memstats: %s", strerror(-r));
 	out->sums = sums_of(&s);
-	r = put_classes(out, &s) | metrics_put_gc(out, rt, &s) | metrics_put_sched(out, rt, walk);
+	r = put_classes(out, &s) | metrics_put_gc(out, rt, &s);
+	r |= metrics_put_sched(out, rt, walk); /* after the number of cycles is known */
 	if (r) {
 		go_metrics_free(out);
 		return err_set(e, -ENOMEM, "out of memory");

@@ -43,6 +43,7 @@ int metrics_add(struct go_metrics *g, const char *name, uint64_t v);
 /* Names one that the release has but that can't be had. */
 void metrics_absent(struct go_metrics *g, const char *name);
 void metrics_never(struct go_metrics *g, const char *name);
+void metrics_early(struct go_metrics *g, const char *name);
 
 /* What every reading must satisfy of counts and structures; of large objects and their bytes. */
 bool metrics_are_sane(const struct go_runtime *rt, const struct snap *s);

@@ -442,8 +442,11 @@ static int put_cpu(struct go_metrics *g, struct sched *s)
 			v[i] = at_uint(s, at, c[i].f, 8, &bad);
 		good = does_cpu_agree(v);
 	}
-	if (bad || !good) {
-		metrics_absent(g, "/cpu/classes/*:cpu-nanoseconds");
+	if (bad || !good) { /* what tells runtime.work is what a cycle left in it */
+		if (!s->rt->g.work && !g->gc_cycles)
+			metrics_early(g, "/cpu/classes/*:cpu-nanoseconds");
+		else
+			metrics_absent(g, "/cpu/classes/*:cpu-nanoseconds");
 		return 0;
 	}
 	for (size_t i = 0; i < CPU_COUNT; i++)

@@ -452,7 +452,7 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 		jget_fail(g, -EINVAL, "is not an object");
 	else if (!json_object_get(o, "ledger"))
 		jget_fail(g, -EINVAL,
-			  "has no ledger: the process ended before the first one was complete");
+			  "has no snapshot: the process exited before the first one completed");
 	read_host(g, doc, r);
 	r->time_unix_ns = jget_time(g, o, "time");
 	if (!r->time_unix_ns && first) /* the document's is that of the first report */

@@ -68,16 +68,16 @@ static int add_missing(const struct run *r, struct report *rep)
 				    strerror(-r->read_error));
 	if (!rc && r->a->events && r->seen.gc_bare)
 		rc = report_missing(rep, "gc", "",
-				    "%" PRIu64 " of its cycles ended before its runtime was found "
-				    "in its memory: their events have no figures",
+				    "%" PRIu64 " GC cycles ended before the runtime was located: "
+				    "their events have no figures",
 				    r->seen.gc_bare);
 	if (!rc && r->a->o.follow && !ev_follows(r->ev))
 		rc = report_missing(
 			rep, "run.children", "BTF tracepoints",
-			"following them needs sched_process_fork, exec and exit by BTF");
+			"following children needs sched_process_fork, exec and exit (BTF)");
 	if (!rc && !(r->a->o.groups & EV_MAPPINGS))
 		rc = report_missing(rep, "run.events.mmap", "--no-mappings left out",
-				    "system calls were left alone");
+				    "system calls not traced (--no-mappings)");
 	return rc;
 }
 
@@ -121,8 +121,8 @@ static int set_gc(const struct run *r, struct report *rep, bool again)
 	if (!n && r->gc_late)
 		return again ? 0
 			     : report_missing(rep, "run.gc_cycles", "",
-					      "the program was exec'ed by another one: its first "
-					      "cycles came before the probe");
+					      "GC cycles before the probe was attached were missed "
+					      "(another program executed this one)");
 	if (!r->gc_late && s->events[KIND_GC] > n)
 		n = s->events[KIND_GC];
 	rep->run.gc_cycles = OPT(n);
@@ -211,7 +211,8 @@ static int without_ledger(const struct run *r, struct report *rep)
 	return report_missing(rep, "ledger", "", "%s",
 			      r->seen.no_ledger.text[0] && !r->seen.end_ns
 				      ? r->seen.no_ledger.text
-				      : "it ended before the first ledger was complete");
+				      : "no snapshot: the process exited before the first one "
+					"completed");
 }
 
 static int put_document(const struct run *r, const struct report *const *rep, size_t n,

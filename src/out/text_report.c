@@ -293,14 +293,23 @@ static void put_cgroup(struct text_page *p, enum terse terse)
 static void put_unexplained(struct text_page *p)
 {
 	const struct ledger *l = &p->r->ledger;
+	uint64_t unknown = l->cat[CAT_UNKNOWN].resident;
 	struct para a = { .p = p, .label = "unexplained" };
 	char b[32];
 
 	para_add(&a, "%s", page_keep(p, b, l->unexplained));
 	if (p->r->rss.scanned)
 		para_add(&a, "(%.2f\1%%)", 100.0 * l->unexplained / p->r->rss.scanned);
-	para_add(&a, "; unattributed %s", page_keep(p, b, l->cat[CAT_UNKNOWN].resident));
-	para_add(&a, "; uncertain %s", page_keep(p, b, l->uncertainty));
+	if (l->unexplained > unknown && unknown) {
+		para_add(&a, ": %s of unknown origin", page_keep(p, b, l->unexplained - unknown));
+		para_add(&a, ", %s not attributed by any rule", page_keep(p, b, unknown));
+	} else if (l->unexplained) {
+		para_add(&a,
+			 unknown ? ": not attributed by any rule" : ": mappings of unknown origin");
+	}
+	if (l->uncertainty)
+		para_add(&a, "; %s changed owner during the snapshot",
+			 page_keep(p, b, l->uncertainty));
 	if (l->conflict)
 		para_add(&a, "; overlapping claims %s", page_keep(p, b, l->conflict));
 	for (size_t i = 0; i < p->r->losses.n; i++)

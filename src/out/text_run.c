@@ -79,7 +79,7 @@ static void put_events(struct para *a, const struct report_run *r)
 void page_run(struct text_page *p)
 {
 	const struct report_run *r = &p->r->run;
-	struct para a = { .p = p, .label = "run" }, led = { .p = p, .label = "ledger" };
+	struct para a = { .p = p, .label = "run" }, snap = { .p = p, .label = "snapshot" };
 	char b[32];
 
 	if (!r->known)
@@ -99,9 +99,9 @@ void page_run(struct text_page *p)
 	para_end(&a);
 	if (!r->ledger_age_ns.has)
 		return;
-	para_add(&led, "as of %s before %s", duration(b, r->ledger_age_ns.v),
-		 r->ended ? "the end" : "now");
-	para_add(&led, strcmp(r->ledger_at, "peak") ? ", the last of" : ", the largest of");
-	para_add(&led, "%" PRIu64, r->ledgers.v);
-	para_end(&led);
+	para_add(&snap, "taken %s before %s", duration(b, r->ledger_age_ns.v),
+		 r->ended ? "exit" : "now");
+	para_add(&snap, strcmp(r->ledger_at, "peak") ? ", the last of" : ", the largest of");
+	para_add(&snap, "%" PRIu64, r->ledgers.v);
+	para_end(&snap);
 }

@@ -153,9 +153,9 @@ fi
 
 # As text: a screen, with its age, and what is missing.
 "$RSSCOPE" run --no-mappings -- "$T/run" -mib 4 -ms 100 2>"$TMP/err" >/dev/null
-grep -qE '^ledger +as of .* before the end, the last of [1-9]' "$TMP/err" || fail "no age: $(head -n 5 "$TMP/err")"
+grep -qE '^snapshot +taken .* before exit, the last of [1-9]' "$TMP/err" || fail "no age: $(head -n 5 "$TMP/err")"
 between "lines" 10 "$(wc -l <"$TMP/err")" 50
 "$RSSCOPE" run --no-mappings -- true 2>"$TMP/err"
-grep -q '^No ledger' "$TMP/err" || fail "a short program's report: $(cat "$TMP/err")"
+grep -q '^No snapshot' "$TMP/err" || fail "a short program's report: $(cat "$TMP/err")"
 grep -q 'RSS peak' "$TMP/err" || fail "a short program's counters: $(cat "$TMP/err")"
 finish "execs, peaks, children and kills are told"

@@ -82,7 +82,7 @@ static void hold_rest(struct report *r)
 		MIB(40), MIB(512));
 	sample_hold(r, CAT_SHM, ROW_FILE, "/dev/shm/sample", MIB(1), MIB(1));
 	sample_hold(r, CAT_OBSERVER, ROW_FILE, "copied text pages", KIB(4), KIB(4));
-	sample_hold(r, CAT_UNKNOWN, ROW_ORIGIN, "no rule claims it", KIB(12), KIB(12));
+	sample_hold(r, CAT_UNKNOWN, ROW_ORIGIN, "not attributed by any rule", KIB(12), KIB(12));
 	r->ledger.unexplained = MIB(16) + KIB(12);
 	r->ledger.uncertainty = KIB(8);
 }

@@ -125,11 +125,12 @@ TEST(json_read_refuses)
 		{ "\"tid\": 4243", "\"tid\": \"4243\"", "tid" },
 		{ "2023-11-14T22:13:21.000000007Z", "2023-11-14 22:13:21", "time" },
 		{ "\"version\": 2", "\"version\": 3", "version" },
-		{ "\"reclaimable\": \"no\"", "\"reclaimable\": \"maybe\"", "must be no, yes or part" },
+		{ "\"reclaimable\": \"no\"", "\"reclaimable\": \"maybe\"",
+		  "must be no, yes or part" },
 		{ "\"unexplained\": 16789504", "\"unexplained\": 16789504000", "unexplained" },
 		{ "\"page_size\": 4096", "\"page_size\": \"x\"", "host.page_size" },
 		{ "\"reports\": [", "\"reports\": 5, \"x\": [", "reports" },
-		{ "\"ledger\": [", "\"shelf\": [", "no ledger" },
+		{ "\"ledger\": [", "\"shelf\": [", "no snapshot" },
 		{ "\"losses\": {", "\"losses\": {\"x\\u001b[31m\": -1,", "losses" },
 	};
 	void (*const make[])(struct report *) = { sample_full };

@@ -69,7 +69,7 @@ int rule_thp_bloat(const struct report *r, const struct outlook *o, finding_vec 
 			 "ledger: go/heap/unused, huge");
 	finding_evidence(&b, "RSS", UNIT_BYTES, r->rss.scanned, "rss.scanned");
 	finding_advise(&b, "echo 0 >/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none: "
-			   "khugepaged then fills no holes");
+			   "this stops khugepaged from filling gaps");
 	finding_advise(&b, "or echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
 	if (minor >= 21)
 		finding_advise(&b, "or start it with GODEBUG=disablethp=1 (Go 1.21.6 and later)");

@@ -25,7 +25,7 @@ int rule_memory_high(const struct report *r, const struct outlook *o, finding_ve
 	finding_evidence(&b, "usage", UNIT_BYTES, c->usage.v, "cgroup.usage");
 	finding_evidence_opt(&b, "reclaimable", UNIT_BYTES, o->reclaimable,
 			     "cgroup.rows: inactive_file + active_file + slab_reclaimable");
-	finding_advise(&b, "raise memory.high, or hold less: the largest rows of the ledger, and "
-			   "of the cgroup, name it");
+	finding_advise(&b, "raise memory.high, or reduce memory use: see the largest rows of the "
+			   "ledger and of the cgroup");
 	return finding_end(&b, out);
 }

@@ -15,7 +15,7 @@ enum {
 	/* heap-retained: free and not needed at the goal */
 	RETAINED_MIB = 32,
 	RETAINED_PERCENT_OF_RSS = 25,
-	/* thp-bloat: released, yet resident in huge pages */
+	/* thp-bloat: returned to the OS, still resident in huge pages */
 	THP_MIB = 16,
 	THP_PERCENT_OF_RSS = 5,
 	/* go-heap-leak: growth of what collections leave */

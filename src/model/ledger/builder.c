@@ -8,7 +8,8 @@ int ledger_builder_init(struct ledger_builder *b, struct ledger *l)
 {
 	*b = (struct ledger_builder){ .l = l };
 	*l = (struct ledger){ 0 };
-	return ledger_row(b, CAT_UNKNOWN, ROW_ORIGIN, "no rule claims it", &b->unknown_row);
+	return ledger_row(b, CAT_UNKNOWN, ROW_ORIGIN, "not attributed by any rule",
+			  &b->unknown_row);
 }
 
 void ledger_builder_free(struct ledger_builder *b)

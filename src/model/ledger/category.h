@@ -11,7 +11,7 @@
 	X(GO_HEAP_DEAD, "go/heap/new-or-dead", "allocated since, or garbage")                      \
 	X(GO_HEAP_UNUSED, "go/heap/unused", "free slots in spans in use")                          \
 	X(GO_HEAP_FREE, "go/heap/free", "free spans kept by the runtime")                          \
-	X(GO_HEAP_RELEASED, "go/heap/released", "given back, yet resident")                        \
+	X(GO_HEAP_RELEASED, "go/heap/released", "returned to OS, still resident")                  \
 	X(GO_STACKS, "go/stacks", "goroutine stacks")                                              \
 	X(GO_THREAD_STACKS, "go/thread-stacks", "C stacks of Go's threads")                        \
 	X(GO_GC, "go/gc", "mark bits, work buffers, arenas")                                       \
@@ -34,7 +34,7 @@
 	X(SHM, "shm", "shared memory, memfd, tmpfs")                                               \
 	X(DEVICE, "device", "kernel memory: rings, drivers")                                       \
 	X(OBSERVER, "observer", "left by our own probes")                                          \
-	X(UNKNOWN, "unknown", "no rule claims it")
+	X(UNKNOWN, "unknown", "not attributed by any rule")
 
 enum category {
 #define X(id, name, text) CAT_##id,

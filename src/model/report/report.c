@@ -82,7 +82,7 @@ void report_free(struct report *r)
 
 int report_no_ledger(struct text *out)
 {
-	return text_printf(out, "No ledger: it ended before the first one was complete.");
+	return text_printf(out, "No snapshot: the process exited before the first one completed.");
 }
 
 static int add_missing(struct report *r, bool always, const char *path, const char *needs,

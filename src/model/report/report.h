@@ -39,7 +39,8 @@ struct missing {
 	char *path;   /* JSON path of what is absent, e.g. "go.metrics", "ledger[].pss" */
 	char *reason; /* why */
 	char *needs;  /* what would bring it; "" when nothing can */
-	bool always;  /* of every snapshot of this host or binary: in JSON, not in text */
+	bool always;  /* so in every snapshot of this host or binary, or of every program before
+		       * its first GC cycle: in JSON, not in text */
 };
 
 enum unit { UNIT_BYTES, UNIT_COUNT, UNIT_PERCENT, UNIT_SECONDS, UNIT_NS, UNIT_KINDS };
@@ -195,7 +196,7 @@ int report_no_ledger(struct text *out);
 int report_missing(struct report *r, const char *path, const char *needs, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The same of what no snapshot of this host or binary can have: sets `always`. */
+/* The same of what is no news: sets `always`. */
 int report_missing_always(struct report *r, const char *path, const char *needs, const char *fmt,
 			  ...) __attribute__((format(printf, 4, 5)));
 
