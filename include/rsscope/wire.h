@@ -248,7 +248,7 @@ struct rsc_tally {
 	X(ADVICE, "advice_uncounted", 0, "madvise calls that were not counted: too many kinds")    \
 	X(UNFOLLOWED, "children_unfollowed", 0,                                                    \
 	  "processes that were forked, beyond those followed")                                     \
-	X(GC_START, "gc_start_lost", 0, "GC cycles of which it was not seen who began them")       \
+	X(GC_START, "gc_start_lost", 0, "GC cycles whose trigger was not observed")                \
 	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle") \
 	X(MAP, "map_update_failed", 0, "entries for which a map of the probes had no room")
 

@@ -332,9 +332,10 @@ static struct call_costs call_costs(void)
 	return low;
 }
 
-static struct ev_tax tax_between(const struct call_costs *before, const struct call_costs *after)
+static struct ev_overhead overhead_between(const struct call_costs *before,
+					   const struct call_costs *after)
 {
-	return (struct ev_tax){
+	return (struct ev_overhead){
 		.any = greater(after->any - before->any, 0),
 		.mapping = greater(after->mapping - before->mapping, 0),
 		.noise = greater(before->spread, after->spread),
@@ -393,8 +394,8 @@ static int open_live(struct live *l, const struct ev_options *o, struct err *e)
 	if (l->base.groups & EV_MAPPINGS) {
 		struct call_costs after = call_costs();
 
-		l->base.has_tax = true;
-		l->base.tax = tax_between(&before, &after);
+		l->base.has_overhead = true;
+		l->base.overhead = overhead_between(&before, &after);
 	}
 	return add_first(l, o, e);
 }

@@ -22,7 +22,7 @@
 enum { EV_POLL_MS = 100, EV_CHILDREN_MAX = 64 };
 
 enum ev_group {
-	EV_MAPPINGS = 1, /* calls that change mappings, with callers; may tax every syscall */
+	EV_MAPPINGS = 1, /* calls that change mappings, with callers; may slow every syscall */
 	EV_RSS = 2,	 /* steps of the resident set */
 	EV_GC = 4,	 /* ends of GC cycles; needs struct ev_gc */
 	EV_THREADS = 8,	 /* threads and processes start, end, exec */
@@ -217,11 +217,11 @@ uint32_t ev_groups(const struct ev *s);
 
 /* What a system call of any process costs more while we are attached, ns, measured by ourselves
  * when attaching: any, and one that EV_MAPPINGS hooks. noise: how far the same measurement was off
- * itself; a tax below it may be none. false: not measured (no EV_MAPPINGS). */
-struct ev_tax {
+ * itself; an overhead below it may be none. false: not measured (no EV_MAPPINGS). */
+struct ev_overhead {
 	double any, mapping, noise;
 };
-bool ev_syscall_tax(const struct ev *s, struct ev_tax *out);
+bool ev_syscall_overhead(const struct ev *s, struct ev_overhead *out);
 
 /* ---- what this kernel can do, without a target: for doctor */
 enum ev_feature {

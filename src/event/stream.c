@@ -212,11 +212,11 @@ size_t ev_programs(const struct ev *s, const struct ev_program **out)
 	return s->nprograms;
 }
 
-bool ev_syscall_tax(const struct ev *s, struct ev_tax *out)
+bool ev_syscall_overhead(const struct ev *s, struct ev_overhead *out)
 {
-	if (s->has_tax)
-		*out = s->tax;
-	return s->has_tax;
+	if (s->has_overhead)
+		*out = s->overhead;
+	return s->has_overhead;
 }
 
 static const struct {

@@ -67,8 +67,8 @@ struct ev {
 	VEC(struct ev_gc_start) starts; /* whose cycle has not been told yet */
 	const struct ev_program *programs;
 	size_t nprograms;
-	bool has_tax;
-	struct ev_tax tax;
+	bool has_overhead;
+	struct ev_overhead overhead;
 };
 
 /* One record as a value. -EINVAL: not a record; -ENOTSUP: of a type that is not known. *out is

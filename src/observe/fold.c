@@ -94,7 +94,7 @@ static int keep_new(struct fold *f, const struct fold_key *k, struct watch_text 
 	int r = render(w, e, frames, n, &x.line);
 
 	if (!r && e->type == EVENT_CALL)
-		r = watch_text_by(w, frames, n, &x.caller);
+		r = watch_text_caller(w, frames, n, &x.caller);
 	if (!r)
 		r = vec_push(&f->v, x);
 	if (r) {

@@ -57,8 +57,7 @@ void outlet_warn_left(const struct outlet *o)
 	struct pollfd p = { STDERR_FILENO, POLLOUT, 0 };
 
 	if (poll(&p, 1, 0) > 0)
-		log_warn("nobody reads the output: %zu bytes of it were not written",
-			 outlet_left(o));
+		log_warn("output blocked: %zu bytes discarded", outlet_left(o));
 }
 
 static void drop(struct outlet *o)

@@ -304,7 +304,7 @@ static int on_snapshot(void *ctx, short revents)
 		return 0;
 	r->asked = false;
 	if (outlet_full(&r->outlet))
-		log_warn("no report: nobody reads the output");
+		log_warn("no report: output blocked");
 	else
 		run_report(r);
 	return 0;

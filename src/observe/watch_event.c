@@ -88,8 +88,8 @@ static int put_gctrace(struct watch *w, const struct event_gc *g)
 	if (!r && !w->told && w->t.has_go &&
 	    memchr(w->outlet.out.p + at, '?', w->outlet.out.n - at)) {
 		w->told = true;
-		log_warn("what is not known of a cycle is a question mark: %s",
-			 w->t.no_words[0] ? w->t.no_words : "it has only now been found");
+		log_warn("'?' = figure not available: %s",
+			 w->t.no_words[0] ? w->t.no_words : "the runtime was located only now");
 	}
 	return r;
 }

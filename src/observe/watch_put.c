@@ -67,7 +67,7 @@ int watch_put_start(struct watch *w)
 		.missing = missing.v,
 	};
 	size_t n = ev_programs(w->ev, &programs);
-	struct ev_tax tax = { 0 };
+	struct ev_overhead overhead = { 0 };
 
 	find_missing(w, programs, n, &missing);
 	s.nmissing = missing.n;
@@ -77,10 +77,10 @@ int watch_put_start(struct watch *w)
 		p[s.nprograms++] =
 			(struct watch_program){ programs[i].name, programs[i].target,
 						programs[i].reason, programs[i].attached };
-	s.has_tax = ev_syscall_tax(w->ev, &tax);
-	s.tax_ns = tax.any;
-	s.mapping_tax_ns = tax.mapping;
-	s.tax_noise_ns = tax.noise;
+	s.has_overhead = ev_syscall_overhead(w->ev, &overhead);
+	s.overhead_ns = overhead.any;
+	s.mapping_overhead_ns = overhead.mapping;
+	s.overhead_noise_ns = overhead.noise;
 	return w->a->o.json ? watch_json_start(&w->text.seen.clock, &s, &w->outlet.out)
 			    : watch_text_start(&w->text, &s, &w->outlet.out);
 }

@@ -18,7 +18,7 @@ static int report_target(struct watch *w, struct err *e)
 	int r;
 
 	if (memsrc_alive(w->t.m)) {
-		log_warn("no report: the process has ended, and its memory with it");
+		log_warn("no report: the process has exited");
 		return 0;
 	}
 	if (w->has_book && mapbook_give(&w->book, &co.known))

@@ -32,9 +32,9 @@ struct watch_start {
 	uint64_t now_ns;		     /* CLOCK_MONOTONIC */
 	const struct watch_program *programs;
 	size_t nprograms;
-	bool has_tax;
+	bool has_overhead;
 	/* what each system call of any process costs more while we watch, and one that maps */
-	double tax_ns, mapping_tax_ns, tax_noise_ns;
+	double overhead_ns, mapping_overhead_ns, overhead_noise_ns;
 	/* parts that were asked for and are not there: "gc: why" */
 	const char *const *missing;
 	size_t nmissing;
@@ -155,11 +155,12 @@ struct watch_calls {
 	int error;   /* errno of all of them, 0: they worked */
 	uint64_t ns; /* CLOCK_MONOTONIC */
 	uint64_t count, bytes;
-	const char *caller; /* as watch_text_by gives it; may be NULL */
+	const char *caller; /* as watch_text_caller gives it; may be NULL */
 };
 int watch_text_calls(struct watch_text *w, const struct watch_calls *c, struct text *out);
 /* The caller alone, as at the end of a call's line. */
-int watch_text_by(const struct watch_text *w, const struct frame *f, size_t n, struct text *out);
+int watch_text_caller(const struct watch_text *w, const struct frame *f, size_t n,
+		      struct text *out);
 /* "  (96 more)" and the end of the line. */
 int watch_text_more(uint64_t n, struct text *out);
 /* Events that have no line of their own; events that are lost, on whichever CPU. */

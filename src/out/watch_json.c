@@ -313,10 +313,10 @@ int watch_json_start(const struct watch_clock *c, const struct watch_start *s, s
 	line_put_known(&l, "exe", s->exe);
 	line_put_known(&l, "go_version", s->go_version);
 	line_put_u64(&l, "monotonic_ns", s->now_ns);
-	if (s->has_tax) {
-		line_put_double(&l, "syscall_tax_ns", s->tax_ns, 1);
-		line_put_double(&l, "mapping_call_tax_ns", s->mapping_tax_ns, 1);
-		line_put_double(&l, "tax_noise_ns", s->tax_noise_ns, 1);
+	if (s->has_overhead) {
+		line_put_double(&l, "syscall_tax_ns", s->overhead_ns, 1);
+		line_put_double(&l, "mapping_call_tax_ns", s->mapping_overhead_ns, 1);
+		line_put_double(&l, "tax_noise_ns", s->overhead_noise_ns, 1);
 	}
 	line_open(&l, "programs", "[");
 	for (size_t i = 0; i < s->nprograms; i++) {

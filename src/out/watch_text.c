@@ -192,7 +192,7 @@ static int put_task(const struct watch_text *w, const struct event *e, struct te
 	case KIND_THREAD_START:
 		return text_printf(out, "  started by %" PRIu32, e->task.by_tid);
 	case KIND_FORK:
-		return text_printf(out, "  a process, forked by %" PRIu32, e->task.by_tid);
+		return text_printf(out, "  process forked by %" PRIu32, e->task.by_tid);
 	case KIND_THREAD_EXIT:
 		return text_printf(out, "  exited");
 	case KIND_EXIT:
@@ -282,11 +282,6 @@ int watch_text_calls(struct watch_text *w, const struct watch_calls *c, struct t
 	return r ? r : text_add(out, "\n", 1);
 }
 
-int watch_text_by(const struct watch_text *w, const struct frame *f, size_t n, struct text *out)
-{
-	return watch_text_caller(w, f, n, out);
-}
-
 int watch_text_more(uint64_t n, struct text *out)
 {
 	char buf[32];
@@ -334,12 +329,12 @@ int watch_text_start(struct watch_text *w, const struct watch_start *s, struct t
 		r = text_printf(out, " (%s)", s->go_version);
 	if (!r)
 		r = text_printf(out, " with %zu probes", attached);
-	if (!r && s->has_tax)
+	if (!r && s->has_overhead)
 		r = text_printf(out,
 				"; overhead for every process on this host: %.0f ns per system "
 				"call, %.0f ns per mapping call, +/- %.0f ns "
 				"(--no-mappings: none)",
-				s->tax_ns, s->mapping_tax_ns, s->tax_noise_ns);
+				s->overhead_ns, s->mapping_overhead_ns, s->overhead_noise_ns);
 	if (!r)
 		r = text_add(out, "\n", 1);
 	for (size_t i = 0; i < s->nmissing && !r; i++)
@@ -430,21 +425,23 @@ static int put_mappings(const struct watch_text *w, const struct watch_mappings 
 {
 	char live[32], unknown[32], settled[32], grown[32];
 	int r = text_printf(out,
-			    "mappings made and still live: %" PRIu64 " ranges, %s, from %" PRIu64
-			    " call stacks; reordered munmaps: %" PRIu64,
-			    m->ranges, watch_text_size(w, live, sizeof(live), m->bytes), m->stacks,
-			    m->reordered);
+			    "mappings created and still live: %" PRIu64 " ranges, %s, from %" PRIu64
+			    " call stacks",
+			    m->ranges, watch_text_size(w, live, sizeof(live), m->bytes), m->stacks);
 
+	if (!r && m->reordered)
+		r = text_printf(out, ", %" PRIu64 " munmaps recorded after the range was reused",
+				m->reordered);
 	if (!r && m->ambiguous)
-		r = text_printf(out, ", ambiguous order: %" PRIu64 " calls", m->ambiguous);
+		r = text_printf(out, ", order unknown for %" PRIu64 " calls", m->ambiguous);
 	if (!r && m->unknown)
 		r = text_printf(out, ", %s unknown because of lost calls",
 				watch_text_size(w, unknown, sizeof(unknown), m->unknown));
 	if (!r && m->settled)
-		r = text_printf(out, ", %s settled by the mappings at the end",
+		r = text_printf(out, ", %s taken from /proc/PID/maps at the end",
 				watch_text_size(w, settled, sizeof(settled), m->settled));
 	if (!r && m->grown + m->kernel)
-		r = text_printf(out, ", %s mapped without a call (stack growth, the kernel itself)",
+		r = text_printf(out, ", %s mapped by the kernel (such as stack growth)",
 				watch_text_size(w, grown, sizeof(grown), m->grown + m->kernel));
 	return r ? r : text_add(out, "\n", 1);
 }
@@ -461,7 +458,7 @@ int watch_text_child(struct watch_text *w, const struct watch_child *c, struct t
 		r = text_printf(out, ": ");
 	if (!r)
 		r = c->mappings.known ? put_mappings(w, &c->mappings, out)
-				      : text_add(out, " is still there\n", 16);
+				      : text_add(out, " is still running\n", 18);
 	return r;
 }
 

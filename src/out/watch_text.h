@@ -15,9 +15,4 @@ int watch_text_name(const struct watch_text *w, const char *s, struct text *out)
 /* The call itself. Remembers the break. */
 int watch_text_call(struct watch_text *w, const struct event_call *c, struct text *out);
 
-/* "  main.load cache.go:41", "  libfoo.so", "  runtime.(*mheap).grow mheap.go:1530, for main.load
- * ..."; nothing when no frame is known. */
-int watch_text_caller(const struct watch_text *w, const struct frame *f, size_t n,
-		      struct text *out);
-
 #endif

@@ -123,7 +123,7 @@ ask go
 close_stdin
 watched
 equal "exit when the process has ended" $RC 0
-grep -q 'no report: the process has ended' "$WOUT.err" || fail "why there is no report is not told: $(cat "$WOUT.err")"
+grep -q 'no report: the process has exited' "$WOUT.err" || fail "why there is no report is not told: $(cat "$WOUT.err")"
 equal "its status" "$(events exit .status)" 0
 equal "why" "$(events end .why)" exit
 start calls 1 10

@@ -369,10 +369,10 @@ TEST(event_stream_begins_and_ends)
 				 .now_ns = 5,
 				 .programs = &p,
 				 .nprograms = 1,
-				 .has_tax = true,
-				 .tax_ns = 17.25,
-				 .mapping_tax_ns = 90.5,
-				 .tax_noise_ns = 3.5,
+				 .has_overhead = true,
+				 .overhead_ns = 17.25,
+				 .mapping_overhead_ns = 90.5,
+				 .overhead_noise_ns = 3.5,
 				 .missing = &missing,
 				 .nmissing = 1 };
 	struct watch_end end = { .now_ns = 2000000005, .start_ns = 5, .why = "signal", .lost = 3 };
@@ -451,6 +451,6 @@ TEST(event_stream_of_children)
 	CHECK(!strchr(t.p, '\x1b'));
 	REQUIRE(!watch_text_end(&w, &end, &t));
 	CHECK(strstr(t.p, "including 5 children, 4 of which exited; lost: 0\n"));
-	CHECK(strstr(t.p, "4.0 KiB mapped without a call"));
+	CHECK(strstr(t.p, "4.0 KiB mapped by the kernel"));
 	CHECK(strstr(t.p, "madvise: DONTNEED 3 times for 8.0 KiB (1 failed)\n"));
 }

@@ -443,11 +443,11 @@ static int check_advice(const struct counts *c, const struct ev *s, pid_t pid)
 	return bad + !ok;
 }
 
-static void print_tax(const struct ev *s)
+static void print_overhead(const struct ev *s)
 {
-	struct ev_tax t;
+	struct ev_overhead t;
 
-	if (ev_syscall_tax(s, &t))
+	if (ev_syscall_overhead(s, &t))
 		printf("# a system call takes %.0f ns longer, a mapping call %.0f ns\n", t.any,
 		       t.mapping);
 }
@@ -530,7 +530,7 @@ static int watch(pid_t pid, int go, int ready, bool fallbacks)
 		kill(pid, SIGKILL);
 		return 1;
 	}
-	print_tax(s);
+	print_overhead(s);
 	done(go);
 	wait_for(ready);
 	poll_events(s, &first, KIND_THREAD_EXIT, THREADS);
