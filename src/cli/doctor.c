@@ -54,17 +54,18 @@ static int put_line(struct text *t, const char *label, const char *s, unsigned i
 static int put_row(struct text *t, const struct doctor_row *r, const struct text_style *s)
 {
 	static const char *const color[] = { "\033[32m", "\033[33m", "\033[31m" };
-	const char *state = r->state == DOCTOR_WORKS ? "ok" : doctor_state_name(r->state);
+	enum doctor_state shown = r->spare ? DOCTOR_WORKS : r->state;
+	const char *state = shown == DOCTOR_WORKS ? "ok" : doctor_state_name(shown);
 	_text_ struct text found = { 0 };
 	int rc = utf8_print(r->found, 400, s->utf8, &found);
 
 	rc = rc < 0 ? rc
-		    : text_printf(t, "  %s%-8s%s %-22s ", s->color ? color[r->state] : "", state,
+		    : text_printf(t, "  %s%-8s%s %-22s ", s->color ? color[shown] : "", state,
 				  s->color ? "\033[0m" : "", r->name);
 	if (!rc)
 		rc = put_words(t, found.p ? found.p : "", s->width);
 	if (!rc && r->instead[0])
-		rc = put_line(t, "without:", r->instead, s->width);
+		rc = put_line(t, "if missing:", r->instead, s->width);
 	if (!rc && r->get[0])
 		rc = put_line(t, "get it:", r->get, s->width);
 	return rc;
@@ -169,7 +170,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.doc = "Print what works with this kernel, container and privilege set, what happens "
-	       "without it, and how to get it. Loads small BPF programs to find out and leaves "
+	       "without it, and how to get it. Tests this by loading small BPF programs; leaves "
 	       "nothing behind.\v"
 	       "Examples:\n"
 	       "  rsscope doctor\n"

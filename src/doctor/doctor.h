@@ -18,6 +18,7 @@ struct doctor_row {
 	const char *area;	 /* static: "report", "watch", "privileges" */
 	const char *name;	 /* static, stable: it is in the JSON */
 	enum doctor_state state; /* fallback: it does not work, but something else does the same */
+	bool spare;		 /* and that is the preferred one: text says ok, nothing is lost */
 	char found[256];	 /* what was seen */
 	char instead[192];	 /* what happens without it; "" when it works */
 	char get[192];		 /* how to get it; "" when it works or found says so */

@@ -11,7 +11,7 @@
 #include "doctor/doctor.h"
 #include "source/rights.h"
 
-#define AREA "kept by one-shot commands (report, capture, diff)"
+#define AREA "capabilities kept by report, capture, diff"
 
 static int put_rights(struct doctor *d, const char *name, unsigned int when, uint64_t have)
 {
@@ -40,13 +40,13 @@ static int put_filter(struct doctor *d)
 		return -ENOMEM;
 	if (!syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action)) {
 		r->state = DOCTOR_WORKS;
-		doctor_say(r->found, "a list: files, own memory, process_vm_readv; all others fail "
-				     "(seccomp)");
+		doctor_say(r->found, "seccomp allow-list: files, own memory, process_vm_readv; "
+				     "everything else is denied");
 		return 0;
 	}
 	r->state = DOCTOR_MISSING;
 	doctor_say(r->found, "no seccomp filter: %s", strerror(errno));
-	doctor_say(r->instead, "report, capture and diff may call all that the user may");
+	doctor_say(r->instead, "report, capture and diff run without a system call filter");
 	doctor_say(r->get, "a kernel with CONFIG_SECCOMP_FILTER");
 	return 0;
 }
@@ -62,6 +62,6 @@ int doctor_kept(struct doctor *d)
 	if (!rc)
 		rc = put_rights(d, "once opened", RIGHTS_READ, have);
 	if (!rc)
-		rc = put_rights(d, "by capture as well", RIGHTS_SAVE, have);
+		rc = put_rights(d, "added for capture", RIGHTS_SAVE, have);
 	return rc ? rc : put_filter(d);
 }

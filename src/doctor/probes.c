@@ -16,22 +16,25 @@
 /* What one has with it, without it and, when another feature does the same, which. */
 static const struct use {
 	const char *name, *with, *without;
-	int other; /* enum ev_feature, or -1 */
+	int other;  /* enum ev_feature, or -1 */
+	bool spare; /* used only where the other is missing */
 } uses[EVF_COUNT] = {
 	[EVF_BTF] = { "btf", "probes adapt to this kernel (CO-RE)", NO_PROBES, -1 },
 	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1 },
 	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1 },
 	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1 },
 	[EVF_FENTRY] = { "fentry", "mapping calls, without overhead on other system calls",
-			 "syscall tracepoints: overhead on every system call of the host",
+			 "uses syscall tracepoints instead: overhead on every system call of the "
+			 "host",
 			 EVF_SYSCALLS },
-	[EVF_SYSCALLS] = { "syscall tracepoints", "mapping calls", "fentry", EVF_FENTRY },
-	[EVF_RSS_BTF] = { "rss by btf", "RSS steps, at low cost", "the tracepoint", EVF_RSS_TP },
-	[EVF_RSS_TP] = { "rss tracepoint", "RSS steps", "by BTF", EVF_RSS_BTF },
-	[EVF_SCHED_BTF] = { "threads by btf", "thread starts and exits", "the tracepoints",
-			    EVF_SCHED_TP },
-	[EVF_SCHED_TP] = { "thread tracepoints", "thread starts and exits", "by BTF",
-			   EVF_SCHED_BTF },
+	[EVF_SYSCALLS] = { "syscall tracepoints", "mapping calls", NULL, EVF_FENTRY, true },
+	[EVF_RSS_BTF] = { "rss by btf", "RSS steps, at low cost", "uses the tracepoint instead",
+			  EVF_RSS_TP },
+	[EVF_RSS_TP] = { "rss tracepoint", "RSS steps", NULL, EVF_RSS_BTF, true },
+	[EVF_SCHED_BTF] = { "threads by btf", "thread starts and exits",
+			    "uses the tracepoints instead", EVF_SCHED_TP },
+	[EVF_SCHED_TP] = { "thread tracepoints", "thread starts and exits", NULL, EVF_SCHED_BTF,
+			   true },
 	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch cannot trace GC cycles", -1 },
 };
 
@@ -43,6 +46,12 @@ static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_fe
 
 	if (doctor_add(d, "watch", u->name ? u->name : ev_feature_name(i), &r))
 		return -ENOMEM;
+	if (!has && other && u->spare) {
+		r->state = DOCTOR_FALLBACK;
+		r->spare = true;
+		doctor_say(r->found, "not needed: %s works", uses[u->other].name);
+		return 0;
+	}
 	r->state = has ? DOCTOR_WORKS : other ? DOCTOR_FALLBACK : DOCTOR_MISSING;
 	doctor_say(r->found, "%s", has ? u->with ? u->with : "works" : f->reason[i]);
 	if (!has && u->without && (u->other < 0 || other))
@@ -85,16 +94,17 @@ static int check_nops(struct doctor *d)
 	if (r == -ENOTSUP)
 		doctor_say(row->found, "not applicable on this architecture");
 	else if (!r && !wrong)
-		doctor_say(row->found, "harmless in %d calls of a child; not used", CALLS);
+		doctor_say(row->found, "harmless in %d calls of a child; rsscope never uses them",
+			   CALLS);
 	if (r == -ENOTSUP || (!r && !wrong))
 		return 0;
-	row->state = DOCTOR_FALLBACK;
 	if (r)
-		doctor_say(row->found, "cannot be tried: %s", strerror(-r));
+		doctor_say(row->found, "not tested (%s); rsscope never uses them", strerror(-r));
 	else
-		doctor_say(row->found, "corrupt the red zone on this kernel: %u of %d calls", wrong,
-			   CALLS);
-	doctor_say(row->instead, "never used: probes go to function entries that are no NOP");
+		doctor_say(row->found,
+			   "known kernel bug with probes on NOPs (red zone corrupted in %u of %d "
+			   "calls); rsscope never uses them",
+			   wrong, CALLS);
 	return 0;
 }
 

@@ -239,7 +239,7 @@ static int check_seccomp(struct doctor *d)
 	if (doctor_add(d, AREA_REPORT, "seccomp", &r))
 		return -ENOMEM;
 	r->state = DOCTOR_FALLBACK;
-	doctor_say(r->found, "a filter is active: it may cause what is missing here");
+	doctor_say(r->found, "a filter is active; it may explain features missing above");
 	doctor_say(r->get, "docker: --security-opt seccomp=unconfined");
 	return 0;
 }

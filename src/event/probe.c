@@ -57,11 +57,11 @@ const char *ev_feature_name(enum ev_feature f)
 		[EVF_LOAD] = "BPF programs load",
 		[EVF_RINGBUF] = "BPF ring buffer",
 		[EVF_TRACEFS] = "tracefs",
-		[EVF_FENTRY] = "syscall functions by fentry",
+		[EVF_FENTRY] = "syscall functions (fentry)",
 		[EVF_SYSCALLS] = "syscall tracepoints",
-		[EVF_RSS_BTF] = "rss_stat by BTF",
+		[EVF_RSS_BTF] = "rss_stat (BTF)",
 		[EVF_RSS_TP] = "rss_stat tracepoint",
-		[EVF_SCHED_BTF] = "thread events by BTF",
+		[EVF_SCHED_BTF] = "thread events (BTF)",
 		[EVF_SCHED_TP] = "thread tracepoints",
 		[EVF_UPROBE] = "uprobes",
 	};
@@ -166,6 +166,22 @@ static void answer(struct ev_features *f, enum ev_feature which, bool have, cons
 		no(f, which, "this kernel's BTF does not have it: needs %s", needs);
 }
 
+/* What a refusal is cured by. A tp_btf program of ours has been loaded by then: EPERM is no lack of
+ * capabilities. */
+static const char *fentry_needs(int r)
+{
+	switch (r) {
+	case -EPERM:
+	case -EACCES:
+		return "denied by a security policy (capabilities suffice), or no "
+		       "CONFIG_FUNCTION_TRACER";
+	case -ENOMEM:
+		return "out of memory; free some, or raise net.core.bpf_jit_limit";
+	default:
+		return "needs CONFIG_FUNCTION_TRACER=y, on arm64 Linux 6.4";
+	}
+}
+
 static void probe_fentry(struct ev_features *f)
 {
 	struct rsc_probe *s = rsc_probe__open();
@@ -187,9 +203,8 @@ static void probe_fentry(struct ev_features *f)
 	if (r == -524)
 		r = -ENOTSUP;
 	if (r)
-		no(f, EVF_FENTRY,
-		   "fexit cannot be %s (%s): needs CONFIG_FUNCTION_TRACER=y, on arm64 Linux 6.4",
-		   what, strerror(-r));
+		no(f, EVF_FENTRY, "fexit cannot be %s (%s): %s", what, strerror(-r),
+		   fentry_needs(r));
 	else
 		yes(f, EVF_FENTRY);
 }
@@ -212,9 +227,9 @@ static void probe_btf(struct ev_features *f)
 		yes(f, EVF_LOAD);
 		answer(f, EVF_RINGBUF, s->bss->have_ringbuf, "Linux 5.8");
 		answer(f, EVF_RSS_BTF, s->bss->have_rss_trace && s->bss->have_rss_fields,
-		       "a known shape of tracepoint rss_stat and of mm_struct.rss_stat");
+		       "a known layout of tracepoint rss_stat and of mm_struct.rss_stat");
 		answer(f, EVF_SCHED_BTF, s->bss->have_sched_trace,
-		       "a known shape of the sched_process tracepoints");
+		       "a known layout of the sched_process tracepoints");
 		f->rss_percpu = s->bss->have_rss_percpu;
 		if (s->bss->have_tramp_image)
 			probe_fentry(f);

@@ -40,7 +40,7 @@ equal "diff, once opened" "$(caps last)" "$reading"
 # doctor tries things first, then prints.
 strace -f -e trace=capset,seccomp,write -o "$TMP/trace" "$RSSCOPE" doctor >"$TMP/out" 2>&1
 equal "doctor, at its end" "$(caps last)" "0 "
-grep -q '^kept by' "$TMP/out" || fail "doctor does not say what is kept: $(cat "$TMP/out")"
+grep -q '^capabilities kept by report' "$TMP/out" || fail "doctor does not say what is kept: $(cat "$TMP/out")"
 stop "$TPID"
 
 # The map of files of another user's process, with what is left.
