@@ -77,7 +77,7 @@ TEST(watch_exec_of_what_has_ended_is_not_the_program_before)
 
 	REQUIRE(pid > 0);
 	REQUIRE(!memsrc_open_live(pid, &m, &err));
-	REQUIRE(!program_open(m, NULL, &w.t, &err));
+	REQUIRE(!program_open(m, NULL, NULL, &w.t, &err));
 	CHECK(w.t.exe[0]);
 	symbolizer_frame(w.t.names, (uintptr_t)exec_of, &f);
 	CHECK(f.module);
