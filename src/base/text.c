@@ -160,3 +160,45 @@ char *text_bytes(char *buf, size_t n, uint64_t bytes)
 		snprintf(buf, n, "%.1f %ciB", x, unit[u]);
 	return buf;
 }
+
+char *text_size(char *buf, size_t n, uint64_t bytes, bool exact)
+{
+	if (!exact)
+		return text_bytes(buf, n, bytes);
+	snprintf(buf, n, "%llu", (unsigned long long)bytes);
+	return buf;
+}
+
+char *text_mib_up(char *buf, size_t n, uint64_t bytes)
+{
+	uint64_t mib = (bytes >> 20) + !!(bytes & ((1 << 20) - 1));
+
+	snprintf(buf, n, "%llu MiB", (unsigned long long)mib);
+	return buf;
+}
+
+char *text_memlimit(char *buf, size_t n, uint64_t bytes)
+{
+	snprintf(buf, n, "%lluMiB", (unsigned long long)(bytes >> 20));
+	return buf;
+}
+
+struct text_scale text_scale_of(uint64_t largest, bool exact)
+{
+	static const char *const unit[] = { " B", " KiB", " MiB", " GiB", " TiB" };
+	struct text_scale s = { 1, exact ? "" : unit[0] };
+
+	for (size_t i = 1; !exact && i < sizeof(unit) / sizeof(*unit) && largest / s.by >= 1024;
+	     i++)
+		s = (struct text_scale){ s.by * 1024, unit[i] };
+	return s;
+}
+
+const char *text_scaled(const struct text_scale *s, char buf[32], uint64_t bytes)
+{
+	if (s->by == 1)
+		snprintf(buf, 32, "%llu", (unsigned long long)bytes);
+	else
+		snprintf(buf, 32, "%.1f", bytes / s->by);
+	return buf;
+}

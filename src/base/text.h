@@ -42,4 +42,21 @@ bool text_parse_u64(const char *s, uint64_t *out);
 /* "412.6 MiB", "512 B": IEC units, one decimal. Returns buf. */
 char *text_bytes(char *buf, size_t n, uint64_t bytes);
 
+/* The same, or with `exact` the plain number. */
+char *text_size(char *buf, size_t n, uint64_t bytes, bool exact);
+
+/* Whole MiB, for settings: "512 MiB", rounded up; "512MiB" as GOMEMLIMIT takes it, rounded down.
+ * Both return buf. */
+char *text_mib_up(char *buf, size_t n, uint64_t bytes);
+char *text_memlimit(char *buf, size_t n, uint64_t bytes);
+
+/* Figures that are read together have one unit, that of the largest: " MiB", or "" with `exact`. */
+struct text_scale {
+	double by;
+	const char *unit;
+};
+struct text_scale text_scale_of(uint64_t largest, bool exact);
+/* "64.0", without the unit, into buf, which it returns. */
+const char *text_scaled(const struct text_scale *s, char buf[32], uint64_t bytes);
+
 #endif

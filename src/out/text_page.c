@@ -57,10 +57,7 @@ unsigned int page_put_name(struct text_page *p, enum text_color c, const char *s
 
 char *page_bytes(const struct text_page *p, char *buf, size_t n, uint64_t bytes)
 {
-	if (!p->s->exact)
-		return text_bytes(buf, n, bytes);
-	snprintf(buf, n, "%" PRIu64, bytes);
-	return buf;
+	return text_size(buf, n, bytes, p->s->exact);
 }
 
 char *page_change(const struct text_page *p, char *buf, size_t n, int64_t bytes)

@@ -13,10 +13,7 @@ enum { NAME_COLUMNS = 60 };
 
 char *watch_text_size(const struct watch_text *w, char *buf, size_t n, uint64_t bytes)
 {
-	if (!w->style.exact)
-		return text_bytes(buf, n, bytes);
-	snprintf(buf, n, "%" PRIu64, bytes);
-	return buf;
+	return text_size(buf, n, bytes, w->style.exact);
 }
 
 int watch_text_name(const struct watch_text *w, const char *s, struct text *out)
@@ -24,31 +21,6 @@ int watch_text_name(const struct watch_text *w, const char *s, struct text *out)
 	int r = utf8_print(s, NAME_COLUMNS, w->style.utf8, out);
 
 	return r < 0 ? r : 0;
-}
-
-/* Figures that are read together have one unit, that of the largest. */
-struct scale {
-	double by;
-	const char *unit; /* "" with --bytes */
-};
-
-static struct scale scale_of(const struct watch_text *w, uint64_t largest)
-{
-	static const char *const unit[] = { " B", " KiB", " MiB", " GiB", " TiB" };
-	struct scale s = { 1, w->style.exact ? "" : unit[0] };
-
-	for (size_t i = 1; !w->style.exact && i < ARRAY_LEN(unit) && largest / s.by >= 1024; i++)
-		s = (struct scale){ s.by * 1024, unit[i] };
-	return s;
-}
-
-static const char *scaled(const struct scale *s, char buf[32], uint64_t bytes)
-{
-	if (s->by == 1)
-		snprintf(buf, 32, "%" PRIu64, bytes);
-	else
-		snprintf(buf, 32, "%.1f", bytes / s->by);
-	return buf;
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -78,21 +50,21 @@ static int put_heap(const struct watch_text *w, const struct event_gc *g, struct
 {
 	static const enum gc_value sizes[] = { GCV_HEAP_START, GCV_HEAP_END, GCV_HEAP_MARKED };
 	bool goal = gc_has(g, GCV_GOAL) && g->v[GCV_GOAL] <= INT64_MAX; /* GOGC=off has none */
-	struct scale s;
+	struct text_scale s;
 	uint64_t most = goal ? g->v[GCV_GOAL] : 0;
 	char buf[32];
 	int r = 0, n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
 		most = gc_has(g, sizes[i]) ? larger(most, g->v[sizes[i]]) : most;
-	s = scale_of(w, most);
+	s = text_scale_of(most, w->style.exact);
 	for (size_t i = 0; i < ARRAY_LEN(sizes) && !r; i++)
 		if (gc_has(g, sizes[i]))
 			r = text_printf(out, "%s%s", n++ ? " -> " : "  ",
-					scaled(&s, buf, g->v[sizes[i]]));
+					text_scaled(&s, buf, g->v[sizes[i]]));
 	if (!r && goal)
 		r = text_printf(out, "%s%s", n++ ? " of " : "  goal ",
-				scaled(&s, buf, g->v[GCV_GOAL]));
+				text_scaled(&s, buf, g->v[GCV_GOAL]));
 	return r || !n ? r : text_printf(out, "%s", s.unit);
 }
 
@@ -129,11 +101,11 @@ static int put_gc(struct watch_text *w, const struct event_gc *g, const struct f
 static int put_kinds(const struct watch_text *w, uint64_t anon, uint64_t file, uint64_t shmem,
 		     struct text *out)
 {
-	struct scale s = scale_of(w, larger(anon, larger(file, shmem)));
+	struct text_scale s = text_scale_of(larger(anon, larger(file, shmem)), w->style.exact);
 	char a[32], f[32], m[32];
 
-	return text_printf(out, "anon %s, file %s, shm %s%s", scaled(&s, a, anon),
-			   scaled(&s, f, file), scaled(&s, m, shmem), s.unit);
+	return text_printf(out, "anon %s, file %s, shm %s%s", text_scaled(&s, a, anon),
+			   text_scaled(&s, f, file), text_scaled(&s, m, shmem), s.unit);
 }
 
 /* "+8.0 MiB anon, -12.0 KiB file" */
@@ -359,13 +331,13 @@ static const char *until(char buf[32], uint64_t seconds)
 static int put_limit(const struct watch_text *w, const struct watch_limit *l, uint64_t now_ns,
 		     struct text *out)
 {
-	struct scale s = scale_of(w, larger(l->used, l->limit));
+	struct text_scale s = text_scale_of(larger(l->used, l->limit), w->style.exact);
 	char a[32], b[32];
 	int r = begin(w, now_ns, "limit", out);
 
 	if (!r)
-		r = text_printf(out, "%10s of %s%s, %.0f%%, %s", scaled(&s, a, l->used),
-				scaled(&s, b, l->limit), s.unit,
+		r = text_printf(out, "%10s of %s%s, %.0f%%, %s", text_scaled(&s, a, l->used),
+				text_scaled(&s, b, l->limit), s.unit,
 				l->limit ? 100.0 * l->used / l->limit : 100.0, l->name);
 	if (!r && l->rate.has)
 		r = text_printf(out, "  +%s/s", watch_text_size(w, a, sizeof(a), l->rate.v));

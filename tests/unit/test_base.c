@@ -91,6 +91,11 @@ TEST(text_fields_and_numbers)
 	CHECK_STR(text_bytes(buf, sizeof(buf), 1024), "1.0 KiB");
 	CHECK_STR(text_bytes(buf, sizeof(buf), 432645775), "412.6 MiB");
 	CHECK_STR(text_bytes(buf, sizeof(buf), 1048575), "1.0 MiB");
+	CHECK_STR(text_size(buf, sizeof(buf), 1048575, true), "1048575");
+	CHECK_STR(text_size(buf, sizeof(buf), 1048575, false), "1.0 MiB");
+	CHECK_STR(text_mib_up(buf, sizeof(buf), 1048576), "1 MiB");
+	CHECK_STR(text_mib_up(buf, sizeof(buf), 1048577), "2 MiB");
+	CHECK_STR(text_memlimit(buf, sizeof(buf), 2097151), "1MiB");
 }
 
 TEST(err_prefix_keeps_the_text)

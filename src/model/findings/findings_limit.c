@@ -11,11 +11,6 @@ struct sizes {
 	char a[32], b[32], c[32];
 };
 
-static uint64_t mib_up(uint64_t bytes)
-{
-	return bytes / MIB_BYTES + !!(bytes % MIB_BYTES);
-}
-
 /* ---- what to do */
 
 /* GOMEMLIMIT that fits: the limit, less what else is charged, less a reserve. False when the
@@ -53,21 +48,22 @@ static void advise(struct finding_build *b, const struct report *r, const struct
 	int minor = outlook_go_minor(r->target.go_version);
 	uint64_t memlimit;
 	int64_t gogc;
+	char a[32];
 
 	if (minor >= 19 && fitting_memlimit(o, &memlimit))
 		finding_advise(b,
-			       "set GOMEMLIMIT=%" PRIu64 "MiB (the limit minus non-Go memory minus "
-			       "%d %%): the GC then runs earlier when memory is short",
-			       memlimit / MIB_BYTES, RESERVE_PERCENT);
+			       "set GOMEMLIMIT=%s (the limit minus non-Go memory minus %d %%): "
+			       "the GC then runs earlier when memory is short",
+			       text_memlimit(a, sizeof(a), memlimit), RESERVE_PERCENT);
 	if (o->charge_at_goal.has && fitting_gogc(r, o, &gogc))
 		finding_advise(
 			b, "%sset GOGC=%" PRId64 " (now %" PRId64 "): more GC cycles, less memory",
 			b->f.advice.n ? "or " : "", gogc, r->go.gogc);
 	if (o->charge_at_goal.has)
-		finding_advise(b, "%sraise the memory limit to %" PRIu64 " MiB",
-			       b->f.advice.n ? "or " : "",
-			       mib_up(o->charge_at_goal.v +
-				      percent_of(o->charge_at_goal.v, RESERVE_PERCENT)));
+		finding_advise(b, "%sraise the memory limit to %s", b->f.advice.n ? "or " : "",
+			       text_mib_up(a, sizeof(a),
+					   o->charge_at_goal.v + percent_of(o->charge_at_goal.v,
+									    RESERVE_PERCENT)));
 }
 
 static void show(struct finding_build *b, const struct report *r, const struct outlook *o)
@@ -189,8 +185,8 @@ int rule_limit_too_small(const struct report *r, const struct outlook *o, findin
 	finding_evidence(&b, "live", UNIT_BYTES, o->live.v, "ledger: go/heap/live");
 	finding_evidence(&b, "not heap", UNIT_BYTES, other,
 			 "usage - reclaimable - ledger: go/heap");
-	finding_advise(&b, "raise the memory limit to %" PRIu64 " MiB: the same plus room for GOGC",
-		       mib_up(want + percent_of(want, RESERVE_PERCENT)));
+	finding_advise(&b, "raise the memory limit to %s: the same plus room for GOGC",
+		       text_mib_up(s.c, sizeof(s.c), want + percent_of(want, RESERVE_PERCENT)));
 	if (other > o->live.v)
 		finding_advise(&b, "or use less memory outside the Go heap: see the largest rows "
 				   "of the ledger and of the cgroup");
