@@ -25,10 +25,11 @@ enum {
 	MEDIUM_SPAN = 2 << 20, /* nor what is larger than this */
 	ASK_MIN = 64 << 10, /* bytes of maps, from which on the kernel is asked for one mapping */
 	QUESTIONS = 4096,   /* until the next flush: then the text costs less */
-	/* So long it holds which ranges others fill: for all passes of a snapshot and their
-	 * retries, as finding out walks the target's page tables. */
-	USERFAULT_NS = 100000000,
 };
+
+/* ns. So long it holds which ranges others fill, for all passes of a snapshot and their retries:
+ * finding out walks the target's page tables. The next snapshot asks anew (livemem_renew). */
+#define USERFAULT_NS 10000000000ULL
 
 void livemem_forget_maps(struct livemem *l)
 {
