@@ -45,7 +45,7 @@ TEST(watch_execs_and_end_within_a_turn)
 
 	REQUIRE(pid > 0);
 	REQUIRE(!memsrc_open_live(pid, &first, &err));
-	REQUIRE(!program_begin(first, NULL, &w.t, &err));
+	REQUIRE(!program_begin(first, NULL, NULL, &w.t, &err));
 	CHECK(w.t.names);
 	REQUIRE(!memsrc_open_live(pid, &second, &err));
 	end_of(pid);
