@@ -4,46 +4,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/text.h"
 #include "source/handle_impl.h"
 #include "source/memsrc_impl.h"
 
 enum {
 	AHEAD = 4, /* lines read at once when the one before is known: within a page */
-	HASH_BITS = 12,
-	WAYS = 4,
 	PRESENCES = 1024,
 	SHORT_RUN = 16384,
 	KNOWN_PAGES = 4,       /* a structure; larger reads look their pages up again */
-	FEW_LINES = 64,	       /* that there is room for between snapshots */
 	MEDIUM = 256 * LINE,   /* what has more present bytes is never cached, */
 	MEDIUM_SPAN = 2 << 20, /* nor what is larger than this */
-	ASK_MIN = 64 << 10, /* bytes of maps, from which on the kernel is asked for one mapping */
-	QUESTIONS = 4096,   /* until the next flush: then the text costs less */
 };
 
 /* ns. So long it holds which ranges others fill, for all passes of a snapshot and their retries:
  * finding out walks the target's page tables. The next snapshot asks anew (livemem_renew). */
 #define USERFAULT_NS 10000000000ULL
-
-void livemem_forget_maps(struct livemem *l)
-{
-	maps_free(&l->maps);
-	text_free(&l->maps_text);
-	l->maps_known = false;
-	l->questions = 0;
-}
-
-static void forget_userfault(struct livemem *l)
-{
-	l->userfault.n = 0;
-	l->userfault_state = USERFAULT_UNREAD;
-}
 
 void livemem_init(struct livemem *l, struct handle *h)
 {
@@ -59,7 +37,7 @@ int livemem_make_caches(struct livemem *l)
 		return 0;
 	l->presence = calloc(PRESENCES, sizeof(*l->presence));
 	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
-	l->line_slot = calloc(1 << HASH_BITS, sizeof(*l->line_slot));
+	l->line_slot = calloc(LINE_PLACES, sizeof(*l->line_slot));
 	l->line_used = calloc(LINES, sizeof(*l->line_used));
 	l->lines = malloc(FEW_LINES * LINE);
 	l->room = FEW_LINES;
@@ -108,159 +86,13 @@ void livemem_flush(struct livemem *l)
 		l->line_next = l->line_end = 0;
 	}
 	livemem_forget_maps(l);
-	if (mono_ns() - l->userfault_ns > USERFAULT_NS)
-		forget_userfault(l);
+	livemem_age_userfault(l, USERFAULT_NS);
 }
 
 void livemem_renew(struct livemem *l)
 {
 	livemem_flush(l);
-	forget_userfault(l);
-}
-
-const struct maps *livemem_maps(struct livemem *l)
-{
-	if (!l->maps_known) {
-		l->maps_known = true;
-		if ((!l->maps_text.n && handle_text(l->h, "proc/maps", &l->maps_text)) ||
-		    maps_parse_text(&l->maps_text, &l->maps, NULL))
-			maps_free(&l->maps);
-		text_free(&l->maps_text);
-	}
-	return &l->maps;
-}
-
-/* include/uapi/linux/fs.h of 6.11 (newer than the headers we build with). */
-struct procmap_query {
-	uint64_t size, query_flags, query_addr;
-	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
-	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
-	uint64_t vma_name_addr, build_id_addr;
-};
-_Static_assert(sizeof(struct procmap_query) == 104, "struct procmap_query is UAPI");
-#define PROCMAP_QUERY_IOCTL _IOWR('f', 17, struct procmap_query)
-enum { COVERING_OR_NEXT = 0x10 }; /* the lower flags are those of struct vma */
-
-/* Asks the kernel for the mapping at addr or the next one above, into l->asked. False: it does not
- * tell. */
-static bool ask_vma(struct livemem *l, uint64_t addr)
-{
-	struct procmap_query q = { .size = sizeof(q),
-				   .query_flags = COVERING_OR_NEXT,
-				   .query_addr = addr,
-				   .vma_name_size = sizeof(l->asked_name),
-				   .vma_name_addr = (uintptr_t)l->asked_name };
-	int fd = handle_held(l->h, HELD_MAPS), r;
-
-	r = fd < 0 ? fd : ioctl(fd, PROCMAP_QUERY_IOCTL, &q);
-	if (r && errno == ENOENT)
-		q = (struct procmap_query){ .vma_start = UINT64_MAX, .vma_end = UINT64_MAX };
-	else if (r)
-		return false; /* ENAMETOOLONG, too: a file, of which a text can tell */
-	if (!q.vma_name_size)
-		l->asked_name[0] = 0;
-	l->asked_from = addr;
-	l->asked = (struct vma){ .start = q.vma_start,
-				 .end = q.vma_end,
-				 .offset = q.vma_offset,
-				 .flags = q.vma_flags & (VMA_R | VMA_W | VMA_X | VMA_SHARED),
-				 .dev_major = q.dev_major,
-				 .dev_minor = q.dev_minor,
-				 .inode = q.inode,
-				 .name = l->asked_name };
-	return true;
-}
-
-/* The mapping at addr, or NULL: then *next, where the first one above it begins. The text is the
- * dearer the more mappings there are; a few questions cost nothing. */
-static const struct vma *vma_or_next(struct livemem *l, uint64_t addr, uint64_t *next)
-{
-	const struct maps *m;
-	size_t i, n;
-
-	if (!l->maps_known && l->maps_size > ASK_MIN && l->questions < QUESTIONS) {
-		if ((l->questions && addr >= l->asked_from && addr < l->asked.end) ||
-		    (l->questions++, ask_vma(l, addr))) {
-			*next = l->asked.start;
-			return l->asked.start <= addr ? &l->asked : NULL;
-		}
-		l->questions = QUESTIONS;
-	}
-	m = livemem_maps(l);
-	for (i = 0, n = m->vma.n; i < n;) {
-		size_t mid = i + (n - i) / 2;
-
-		if (m->vma.v[mid].end > addr)
-			n = mid;
-		else
-			i = mid + 1;
-	}
-	*next = i < m->vma.n ? m->vma.v[i].start : UINT64_MAX;
-	return *next <= addr ? &m->vma.v[i] : NULL;
-}
-
-const struct vma *livemem_vma(struct livemem *l, uint64_t addr)
-{
-	return maps_find(livemem_maps(l), addr);
-}
-
-void livemem_take_maps(struct livemem *l, const char *text, size_t n)
-{
-	livemem_forget_maps(l);
-	l->maps_size = n;
-	if (text_add(&l->maps_text, text, n)) /* without memory it is read when needed */
-		text_free(&l->maps_text);
-}
-
-/* Whether others fill pages at addr; false as well when that can't be known. *stop comes down to
- * where that changes. */
-static bool is_own(struct livemem *l, uint64_t addr, uint64_t *stop)
-{
-	const range_vec *u = &l->userfault;
-	size_t i;
-
-	if (l->userfault_state == USERFAULT_UNREAD) {
-		l->userfault_state = USERFAULT_KNOWN;
-		l->userfault_ns = mono_ns();
-		if (handle_userfault(l->h, &l->userfault))
-			l->userfault_state = USERFAULT_UNKNOWN;
-	}
-	if (l->userfault_state == USERFAULT_UNKNOWN)
-		return false;
-	i = range_lower(u->v, u->n, addr);
-	if (i < u->n && u->v[i].start <= addr) {
-		*stop = u->v[i].end < *stop ? u->v[i].end : *stop;
-		return false;
-	}
-	if (i < u->n && u->v[i].start < *stop)
-		*stop = u->v[i].start;
-	return true;
-}
-
-/* Tells the absent parts of [start, end) from the unmapped ones. untouched: and leaves out those
- * that are known to read as zeros. */
-static int add_absent(struct livemem *l, bool untouched, uint64_t start, uint64_t end,
-		      range_vec *holes)
-{
-	while (start < end) {
-		uint64_t stop = end, next;
-		const struct vma *v = vma_or_next(l, start, &next);
-		int rc = 0;
-
-		if (!v) {
-			stop = next < end ? next : end;
-			rc = range_append(holes, start, stop, HOLE_UNMAPPED);
-		} else {
-			stop = v->end < end ? v->end : end;
-			if (!untouched || !vma_is_private_anon(v) ||
-			    !(v->flags & (VMA_R | VMA_W)) || !is_own(l, start, &stop))
-				rc = range_append(holes, start, stop, HOLE_ABSENT);
-		}
-		if (rc)
-			return rc;
-		start = stop;
-	}
-	return 0;
+	livemem_age_userfault(l, 0);
 }
 
 /*
@@ -413,7 +245,7 @@ static int read_window(struct livemem *l, bool untouched, struct runs *r, uint64
 			rc = runs_add(l, r, at, buf + (at - addr), stop - at, holes);
 		} else {
 			memset(buf + (at - addr), 0, stop - at);
-			rc = add_absent(l, untouched && !is, at, stop, holes);
+			rc = livemem_absent(l, untouched && !is, at, stop, holes);
 		}
 		at = stop;
 	}
@@ -477,113 +309,6 @@ int livemem_page(struct livemem *l, uint64_t addr)
 	return p->present & bit ? PAGE_THERE : p->elsewhere & bit ? PAGE_ELSEWHERE : PAGE_ABSENT;
 }
 
-/* Where the places begin that a line may have in line_slot: WAYS of them. */
-static uint32_t places_of(uint64_t line)
-{
-	return (line * 0x9e3779b97f4a7c15ULL >> (64 - HASH_BITS)) & ~(uint32_t)(WAYS - 1);
-}
-
-/* The slot of a cached line, or LINES. */
-static size_t slot_of(const struct livemem *l, uint64_t line)
-{
-	const uint16_t *place = l->line_slot + places_of(line);
-
-	for (int i = 0; i < WAYS; i++)
-		if (l->line_tag[place[i]] == line + 1)
-			return place[i];
-	return LINES;
-}
-
-/* The cached line, or NULL. */
-static const uint8_t *find_line(const struct livemem *l, uint64_t line)
-{
-	size_t slot = slot_of(l, line);
-
-	if (slot == LINES)
-		return NULL;
-	l->line_used[slot] = true;
-	return l->lines + slot * LINE;
-}
-
-/* Room for n lines more, if there can be. */
-static bool grow(struct livemem *l, size_t n)
-{
-	size_t want = l->room;
-	uint8_t *p;
-
-	if (l->line_next + n > LINES)
-		return false;
-	while (want < l->line_next + n)
-		want *= 2;
-	p = want > l->room ? realloc(l->lines, want * LINE) : l->lines;
-	if (!p)
-		return false;
-	l->lines = p;
-	l->room = want;
-	return true;
-}
-
-size_t livemem_slots(struct livemem *l, size_t n)
-{
-	size_t slot = grow(l, n) ? l->line_next : 0;
-
-	if (n > l->room)
-		return LINES;
-	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
-	l->line_next = slot + n;
-	l->line_end = l->line_next > l->line_end ? l->line_next : l->line_end;
-	return slot;
-}
-
-void livemem_shrink(struct livemem *l)
-{
-	uint8_t *p;
-
-	livemem_flush(l);
-	if (l->room <= FEW_LINES)
-		return;
-	p = realloc(l->lines, FEW_LINES * LINE);
-	if (p) {
-		l->lines = p;
-		l->room = FEW_LINES;
-	}
-}
-
-void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used)
-{
-	uint32_t at = places_of(line);
-	int i = 0;
-
-	/* a place that leads to no line of these places; the last one is taken from another */
-	while (i < WAYS - 1 && l->line_tag[l->line_slot[at + i]] &&
-	       places_of(l->line_tag[l->line_slot[at + i]] - 1) == at)
-		i++;
-	l->line_slot[at + i] = slot;
-	l->line_tag[slot] = line + 1;
-	l->line_used[slot] = used;
-}
-
-bool livemem_cached(struct livemem *l, uint64_t addr, void *buf, size_t len)
-{
-	uint8_t *p = buf;
-
-	if (!l->entries || addr + len < addr)
-		return false;
-	while (len) {
-		size_t n = LINE - addr % LINE;
-		const uint8_t *line = find_line(l, addr / LINE);
-
-		n = n < len ? n : len;
-		if (!line)
-			return false;
-		memcpy(p, line + addr % LINE, n);
-		addr += n;
-		p += n;
-		len -= n;
-	}
-	return true;
-}
-
 /*
  * Reads the line, and those behind it in its page when reading goes upwards. In the order of
  * reading they share pages of our own memory, each of which costs a fault. NULL when the kernel
@@ -594,7 +319,7 @@ static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
 	size_t n = 1, slot;
 	ssize_t got;
 
-	if (line && slot_of(l, line - 1) != LINES)
+	if (line && livemem_slot_of(l, line - 1) != LINES)
 		n = AHEAD - line % AHEAD;
 	slot = livemem_slots(l, n);
 	/* The fd is bound to the mm: for one line it costs half of process_vm_readv, after which
@@ -619,7 +344,7 @@ static void want_group(struct livemem *l, uint64_t addr)
 static int read_line(struct livemem *l, bool untouched, uint64_t addr, uint8_t *buf, size_t len,
 		     range_vec *holes)
 {
-	const uint8_t *data = find_line(l, addr / LINE);
+	const uint8_t *data = livemem_line(l, addr / LINE);
 	struct runs one;
 	int rc;
 
@@ -630,8 +355,8 @@ static int read_line(struct livemem *l, bool untouched, uint64_t addr, uint8_t *
 		if (rc != PAGE_THERE) {
 			want_group(l, addr);
 			memset(buf, 0, len);
-			return add_absent(l, untouched && rc == PAGE_ABSENT, addr, addr + len,
-					  holes);
+			return livemem_absent(l, untouched && rc == PAGE_ABSENT, addr, addr + len,
+					      holes);
 		}
 		data = fetch_line(l, addr / LINE);
 	}
@@ -683,8 +408,9 @@ static bool is_known(const struct livemem *l, uint64_t addr, size_t len)
 		uint64_t page = line * LINE / l->page_size;
 		const struct livemem_presence *p = presence_of(l, page);
 
-		if (slot_of(l, line) == LINES && (p->tag != page / PRESENCE_PAGES + 1 ||
-						  p->present & 1ULL << page % PRESENCE_PAGES))
+		if (livemem_slot_of(l, line) == LINES &&
+		    (p->tag != page / PRESENCE_PAGES + 1 ||
+		     p->present & 1ULL << page % PRESENCE_PAGES))
 			return false;
 	}
 	return true;
@@ -767,7 +493,8 @@ static int read_medium(struct livemem *l, bool untouched, uint64_t addr, uint8_t
 		} else if (page >= 0) {
 			stop = absent_until(l, addr, end, page);
 			memset(buf, 0, stop - addr);
-			failed = add_absent(l, untouched && page == PAGE_ABSENT, addr, stop, holes);
+			failed = livemem_absent(l, untouched && page == PAGE_ABSENT, addr, stop,
+						holes);
 		} else {
 			failed = page;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Shared by livemem.c and livemem_gather.c. */
+/* Shared by the files of livemem. */
 #ifndef RSSCOPE_SOURCE_LIVEMEM_IMPL_H
 #define RSSCOPE_SOURCE_LIVEMEM_IMPL_H
 
@@ -32,12 +32,18 @@ int livemem_make_caches(struct livemem *l);
 enum {
 	LINE = 1024, /* divides every page size */
 	LINES = 2048,
+	LINE_HASH_BITS = 12,
+	LINE_PLACES = 1 << LINE_HASH_BITS,
+	FEW_LINES = 64, /* that there is room for between snapshots */
 	PRESENCE_PAGES = 64,
 	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
 };
 
 void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n);
 
+/* livemem_lines.c: the slot of a cached line, or LINES; the line itself, or NULL. */
+size_t livemem_slot_of(const struct livemem *l, uint64_t line);
+const uint8_t *livemem_line(const struct livemem *l, uint64_t line);
 /* Slots for n lines that follow each other; what was there is forgotten. LINES: no
  * memory, which does not happen to so few as one page has. */
 size_t livemem_slots(struct livemem *l, size_t n);
@@ -46,6 +52,13 @@ void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used);
 
 /* Copies what is cached whole; false: it is not. */
 bool livemem_cached(struct livemem *l, uint64_t addr, void *buf, size_t len);
+
+/* livemem_maps.c: tells the absent parts of [start, end) from the unmapped ones. untouched: and
+ * leaves out those that are known to read as zeros. 0 or -ENOMEM. */
+int livemem_absent(struct livemem *l, bool untouched, uint64_t start, uint64_t end,
+		   range_vec *holes);
+/* Forgets which ranges others fill when that is `age` ns old, or older. */
+void livemem_age_userfault(struct livemem *l, uint64_t age);
 
 /* livemem_again.c: before lines are forgotten, those that the reader has asked for are noted for
  * his next time; the same of bytes that he has read past the cache. */
