@@ -19,23 +19,23 @@ static const struct use {
 	int other;  /* enum ev_feature, or -1 */
 	bool spare; /* used only where the other is missing */
 } uses[EVF_COUNT] = {
-	[EVF_BTF] = { "btf", "probes adapt to this kernel (CO-RE)", NO_PROBES, -1 },
-	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1 },
-	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1 },
-	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1 },
+	[EVF_BTF] = { "btf", "probes adapt to this kernel (CO-RE)", NO_PROBES, -1, false },
+	[EVF_LOAD] = { "bpf programs", "load", NO_PROBES, -1, false },
+	[EVF_RINGBUF] = { "bpf ring buffer", "works", NO_PROBES, -1, false },
+	[EVF_TRACEFS] = { "tracefs", "mounted", NO_CALLS, -1, false },
 	[EVF_FENTRY] = { "fentry", "mapping calls, without overhead on other system calls",
 			 "uses syscall tracepoints instead: overhead on every system call of the "
 			 "host",
-			 EVF_SYSCALLS },
+			 EVF_SYSCALLS, false },
 	[EVF_SYSCALLS] = { "syscall tracepoints", "mapping calls", NULL, EVF_FENTRY, true },
 	[EVF_RSS_BTF] = { "rss by btf", "RSS steps, at low cost", "uses the tracepoint instead",
-			  EVF_RSS_TP },
+			  EVF_RSS_TP, false },
 	[EVF_RSS_TP] = { "rss tracepoint", "RSS steps", NULL, EVF_RSS_BTF, true },
 	[EVF_SCHED_BTF] = { "threads by btf", "thread starts and exits",
-			    "uses the tracepoints instead", EVF_SCHED_TP },
+			    "uses the tracepoints instead", EVF_SCHED_TP, false },
 	[EVF_SCHED_TP] = { "thread tracepoints", "thread starts and exits", NULL, EVF_SCHED_BTF,
 			   true },
-	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch cannot trace GC cycles", -1 },
+	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch cannot trace GC cycles", -1, false },
 };
 
 static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_feature i)

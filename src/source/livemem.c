@@ -39,8 +39,7 @@ int livemem_make_caches(struct livemem *l)
 	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
 	l->line_slot = calloc(LINE_PLACES, sizeof(*l->line_slot));
 	l->line_used = calloc(LINES, sizeof(*l->line_used));
-	l->lines = malloc(FEW_LINES * LINE);
-	l->room = FEW_LINES;
+	l->lines = livemem_map_lines();
 	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
 	if (!l->presence || !l->line_tag || !l->line_slot || !l->line_used || !l->lines ||
 	    !l->entries) {
@@ -56,25 +55,17 @@ void livemem_deinit(struct livemem *l)
 	vec_free(&l->userfault);
 	for (int i = 0; i < READER_COUNT; i++)
 		vec_free(&l->wanted[i]);
-	l->line_next = l->line_end = 0;
 	free(l->presence);
 	free(l->line_tag);
 	free(l->line_slot);
 	free(l->line_used);
-	free(l->lines);
+	livemem_unmap_lines(l);
 	free(l->entries);
 	l->presence = NULL;
 	l->line_tag = NULL;
 	l->line_slot = NULL;
 	l->line_used = NULL;
-	l->lines = NULL;
 	l->entries = NULL;
-	l->line_next = l->line_end = l->room = 0;
-}
-
-size_t livemem_kept(const struct livemem *l)
-{
-	return l->room * LINE;
 }
 
 void livemem_flush(struct livemem *l)

@@ -34,11 +34,11 @@ struct livemem {
 	struct livemem_presence *presence;
 	uint64_t *line_tag; /* address / LINE, + 1; 0: empty */
 	uint8_t *lines;
-	size_t room;			    /* of these, lines */
 	uint16_t *line_slot;		    /* where a line may be, by hash; its tag decides */
 	bool *line_used;		    /* somebody has asked for it */
 	size_t line_next;		    /* the slot to fill next, round and round */
 	size_t line_end;		    /* slots from here on are empty */
+	size_t line_top;		    /* those below take memory */
 	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
 	bool wanted_all;		    /* of the reader at work no more are taken */
 	int reader;	       /* enum memsrc_reader; -1: nobody's reads are remembered */

@@ -34,18 +34,20 @@ enum {
 	LINES = 2048,
 	LINE_HASH_BITS = 12,
 	LINE_PLACES = 1 << LINE_HASH_BITS,
-	FEW_LINES = 64, /* that there is room for between snapshots */
 	PRESENCE_PAGES = 64,
 	WINDOW_PAGES = 8192, /* page map entries looked up at once: 64 KiB */
 };
 
 void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n);
 
-/* livemem_lines.c: the slot of a cached line, or LINES; the line itself, or NULL. */
+/* livemem_lines.c: memory for LINES of them, or NULL. */
+uint8_t *livemem_map_lines(void);
+void livemem_unmap_lines(struct livemem *l);
+/* The slot of a cached line, or LINES; the line itself, or NULL. */
 size_t livemem_slot_of(const struct livemem *l, uint64_t line);
 const uint8_t *livemem_line(const struct livemem *l, uint64_t line);
-/* Slots for n lines that follow each other; what was there is forgotten. LINES: no
- * memory, which does not happen to so few as one page has. */
+/* Slots for n lines that follow each other; what was there is forgotten. LINES: so many there are
+ * not. */
 size_t livemem_slots(struct livemem *l, size_t n);
 /* A line has been read into its slot. used: it was asked for. */
 void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used);

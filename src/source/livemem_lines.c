@@ -1,10 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The cache of lines, which small reads go through: slots filled round and round, found by hash. */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "source/livemem_impl.h"
 
-enum { WAYS = 4 };
+enum {
+	WAYS = 4,
+	FEW_LINES = 64, /* that are kept between snapshots */
+};
+
+/* A mapping of its own, so that what is given back is free, wherever malloc would have put it; and
+ * no huge page, of which counters alone would use a few KiB. */
+uint8_t *livemem_map_lines(void)
+{
+	void *p = mmap(NULL, (size_t)LINES * LINE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, (size_t)LINES * LINE, MADV_NOHUGEPAGE);
+	return p;
+}
+
+void livemem_unmap_lines(struct livemem *l)
+{
+	if (l->lines)
+		munmap(l->lines, (size_t)LINES * LINE);
+	l->lines = NULL;
+	l->line_next = l->line_end = l->line_top = 0;
+}
+
+size_t livemem_kept(const struct livemem *l)
+{
+	return l->line_top * LINE;
+}
 
 /* Where the places begin that a line may have in line_slot: WAYS of them. */
 static uint32_t places_of(uint64_t line)
@@ -34,48 +64,26 @@ const uint8_t *livemem_line(const struct livemem *l, uint64_t line)
 	return l->lines + slot * LINE;
 }
 
-/* Room for n lines more, if there can be. */
-static bool grow(struct livemem *l, size_t n)
-{
-	size_t want = l->room;
-	uint8_t *p;
-
-	if (l->line_next + n > LINES)
-		return false;
-	while (want < l->line_next + n)
-		want *= 2;
-	p = want > l->room ? realloc(l->lines, want * LINE) : l->lines;
-	if (!p)
-		return false;
-	l->lines = p;
-	l->room = want;
-	return true;
-}
-
 size_t livemem_slots(struct livemem *l, size_t n)
 {
-	size_t slot = grow(l, n) ? l->line_next : 0;
+	size_t slot = l->line_next + n <= LINES ? l->line_next : 0;
 
-	if (n > l->room)
+	if (n > LINES)
 		return LINES;
 	memset(l->line_tag + slot, 0, n * sizeof(*l->line_tag));
 	l->line_next = slot + n;
 	l->line_end = l->line_next > l->line_end ? l->line_next : l->line_end;
+	l->line_top = l->line_end > l->line_top ? l->line_end : l->line_top;
 	return slot;
 }
 
 void livemem_shrink(struct livemem *l)
 {
-	uint8_t *p;
-
 	livemem_flush(l);
-	if (l->room <= FEW_LINES)
+	if (l->line_top <= FEW_LINES)
 		return;
-	p = realloc(l->lines, FEW_LINES * LINE);
-	if (p) {
-		l->lines = p;
-		l->room = FEW_LINES;
-	}
+	madvise(l->lines + FEW_LINES * LINE, (LINES - FEW_LINES) * LINE, MADV_DONTNEED);
+	l->line_top = FEW_LINES;
 }
 
 void livemem_put_line(struct livemem *l, size_t slot, uint64_t line, bool used)

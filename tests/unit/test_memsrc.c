@@ -503,8 +503,8 @@ TEST(live_userfault_flags_are_parsed)
 					   "VmFlags: um \n",
 					   "2000-1000 rw-p 0 0:0 0\n",
 					   "2000-3000 rw-p 0 0:0 0\nSize: 4 kB\n",
-					   "2000-3000 rw-p 0 0:0 0\nVmFlags: rd\n"
-					   "1000-2000 rw-p 0 0:0 0\nVmFlags: rd\n" };
+					   ("2000-3000 rw-p 0 0:0 0\nVmFlags: rd\n"
+					    "1000-2000 rw-p 0 0:0 0\nVmFlags: rd\n") };
 	range_vec v = { 0 };
 	int fd = memfd_create("smaps", MFD_CLOEXEC);
 

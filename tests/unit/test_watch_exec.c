@@ -60,6 +60,7 @@ TEST(watch_execs_and_end_within_a_turn)
 
 	program_close(&w.t);
 	text_free(&w.outlet.out);
+	vec_free(&w.lost);
 	memsrc_close(second);
 	memsrc_close(first);
 }
@@ -92,5 +93,6 @@ TEST(watch_exec_of_what_has_ended_is_not_the_program_before)
 
 	program_close(&w.t);
 	text_free(&w.outlet.out);
+	vec_free(&w.lost);
 	memsrc_close(m);
 }
