@@ -80,7 +80,7 @@ done
 watched
 before_end "a signal is served while nobody reads"
 equal "exit when nobody reads" $RC 5
-grep -q 'nobody reads the output: [1-9][0-9]* bytes' "$TMP/err" || fail "nobody reads: $(cat "$TMP/err")"
+grep -q 'output blocked: [1-9][0-9]* bytes discarded' "$TMP/err" || fail "nobody reads: $(cat "$TMP/err")"
 stop "$TPID"
 rm -f "$TMP/ended"
 
