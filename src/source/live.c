@@ -105,7 +105,7 @@ static bool live_rest(struct memsrc *m, size_t keep)
 	handle_rest(m->handle);
 	if (livemem_kept(l) <= keep)
 		return false;
-	livemem_deinit(l);
+	livemem_rest(l);
 	return true;
 }
 

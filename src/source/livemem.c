@@ -43,6 +43,8 @@ int livemem_make_caches(struct livemem *l)
 	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
 	if (!l->presence || !l->line_tag || !l->line_slot || !l->line_used || !l->lines ||
 	    !l->entries) {
+		free(l->entries);
+		l->entries = NULL; /* none of them is used */
 		livemem_deinit(l);
 		return -ENOMEM;
 	}
@@ -51,10 +53,16 @@ int livemem_make_caches(struct livemem *l)
 
 void livemem_deinit(struct livemem *l)
 {
-	livemem_forget_maps(l);
+	l->reader = -1;
+	livemem_rest(l);
 	vec_free(&l->userfault);
 	for (int i = 0; i < READER_COUNT; i++)
 		vec_free(&l->wanted[i]);
+}
+
+void livemem_rest(struct livemem *l)
+{
+	livemem_flush(l);
 	free(l->presence);
 	free(l->line_tag);
 	free(l->line_slot);

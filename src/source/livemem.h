@@ -69,6 +69,8 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
 		   void *buf, bool *bad, range_vec *holes);
 void livemem_flush(struct livemem *l);
+/* A flush, and the caches are given back but for what readers have asked for: that is some KiB. */
+void livemem_rest(struct livemem *l);
 /* Bytes of lines that take memory, whether they are valid or not. */
 size_t livemem_kept(const struct livemem *l);
 /* As memsrc_again. */
