@@ -122,7 +122,7 @@ static int find_lazy(struct look *k, const struct look_go *g, struct released *x
 		return r;
 	return report_missing(k->r, "ledger[go/heap/released].rows[lazily freed]",
 			      "CAP_SYS_ADMIN, or smaps",
-			      "not known which pages the kernel may take when it needs them");
+			      "cannot tell which pages are lazily freed (MADV_FREE)");
 }
 
 static int divide(struct look *k, const struct look_go *g, const struct released *x)

@@ -14,7 +14,7 @@ need_tool jq strace nm cmp pgrep
 case $(uname -m) in
 x86_64) BPF=321 ;;
 aarch64) BPF=280 ;;
-*) skip no-arch "the number of bpf(2) is not known here" ;;
+*) skip no-arch "no bpf(2) system call number for this architecture" ;;
 esac
 
 start_program "$T/gcloop" -depth 12 "$T/churn"
