@@ -134,6 +134,7 @@ HARM := $(OUTPUT)/tests/tools/harm
 $(HARM): $(OUTPUT)/tests/tools/harm.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pthread -o $@ $< $(LIB) $(PC_LIBS)
+targets: $(HARM)
 
 CYCLES ?= 10000
 check-harm: $(PROG) $(HARM)

@@ -10,21 +10,6 @@ need_tool jq bpftool
 SOAK=${SOAK:-1}
 CALLS=$((10000 * SOAK)) THREADS=$((100 * SOAK)) ROUNDS=$((10 * SOAK))
 
-# Resident anonymous memory, KiB: of files the page cache decides.
-anon_kib() { awk '/^Anonymous:/ { print $2; exit }' "/proc/$1/smaps_rollup"; }
-fds() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
-# Waits until the watcher has taken all that is there: it sleeps, and its CPU time stands still.
-drained() {
-	local before now=-1
-	for ((j = 0; j < 300; j++)); do
-		before=$now
-		now=$(awk '{ print $14 + $15 }' "/proc/$WPID/stat")
-		[ "$before" = "$now" ] && return
-		sleep 0.5
-	done
-	fail "the watcher does not come to rest"
-}
-
 # Bytes of the program's code that differ from its file: a breakpoint is one.
 changed_code() {
 	local range start end off

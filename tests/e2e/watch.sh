@@ -35,4 +35,19 @@ watched() {
 }
 events() { jq -r "select(.type == \"$1\") | $2" "$WOUT"; } # TYPE FILTER
 lost() { events end .lost; }
+# Resident anonymous memory of PID, KiB: of files the page cache decides.
+anon_kib() { awk '/^Anonymous:/ { print $2; exit }' "/proc/$1/smaps_rollup"; }
+fds() { find "/proc/$1/fd" -mindepth 1 | wc -l; } # PID
+# drained [SECONDS]: waits until the watcher has taken all that is there: it sleeps, and its CPU time
+# stands still.
+drained() {
+	local before now=-1 j
+	for ((j = 0; j < ${1:-150} * 2; j++)); do
+		before=$now
+		now=$(awk '{ print $14 + $15 }' "/proc/$WPID/stat")
+		[ "$before" = "$now" ] && return
+		sleep 0.5
+	done
+	fail "the watcher does not come to rest"
+}
 close_stdin() { exec {STDIN_FD}>&-; }

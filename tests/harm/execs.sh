@@ -19,21 +19,8 @@ gcc -O1 -static -o "$D/nothing" "$D/nothing.c" || die "a static program does not
 SLACK=$((512 + N * 9 / 10 / 1024))
 STATE=()
 
-anon_kib() { awk '/^Anonymous:/ { print $2; exit }' "/proc/$1/smaps_rollup"; }
 # Of our BPF maps and programs.
 bpf_kib() { cat "/proc/$1/fdinfo/"* 2>/dev/null | awk '$1 == "memlock:" { n += $2 } END { printf "%d\n", n / 1024 }'; }
-fds() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
-# Waits until the watcher has taken all that is there: it sleeps, and its CPU time stands still.
-drained() {
-	local before now=-1 j
-	for ((j = 0; j < 1200; j++)); do
-		before=$now
-		now=$(awk '{ print $14 + $15 }' "/proc/$WPID/stat")
-		[ "$before" = "$now" ] && return
-		sleep 0.5
-	done
-	fail "the watcher does not come to rest"
-}
 
 start_program "$D/execs" "$N" "$D/nothing"
 read -r line <&"$TRUTH_FD"
@@ -55,7 +42,7 @@ for ((part = 1; part <= 10; part++)); do
 	echo go >&"$STDIN_FD"
 	read -r -t 7200 line <&"$TRUTH_FD" || die "the program that starts others has ended"
 	equal "programs that ended well, part $part" "$line" $((N * part / 10))
-	drained
+	drained 600
 	case $part in 1 | 5 | 10) STATE+=("$(anon_kib "$WPID") $(bpf_kib "$WPID") $(fds "$WPID")") ;; esac
 	echo "$line programs, $((SECONDS - began)) s: $(anon_kib "$WPID") KiB, $(bpf_kib "$WPID") KiB of BPF, $(fds "$WPID") descriptors"
 done

@@ -94,7 +94,6 @@ under_way() {
 		done
 	done
 }
-fds() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 alive() { # WHEN
 	local i
 	for i in "${!PIDS[@]}"; do

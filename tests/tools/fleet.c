@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../self.h"
 #include "base/clock.h"
 #include "collect/collect.h"
 #include "session/fleet.h"
@@ -36,18 +37,6 @@ struct run {
 	bool has_first;
 	size_t fds_before, fds_member; /* of a member at most, the shelf's left out */
 };
-
-static size_t open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
 
 static struct usage own_usage(void)
 {
@@ -122,7 +111,7 @@ static int on_second(void *ctx, uint64_t now)
 	fleet_stats(r->f, &s);
 	if (s.members) {
 		size_t each =
-			(open_fds() - r->fds_before - s.shelf.open + s.members - 1) / s.members;
+			(self_fds() - r->fds_before - s.shelf.open + s.members - 1) / s.members;
 
 		r->fds_member = each > r->fds_member ? each : r->fds_member;
 	}
@@ -164,7 +153,7 @@ static void print(const struct run *r, const struct fleet_stats *s, uint64_t cpu
 	printf(",\"images\":%zu,\"shared\":%" PRIu64
 	       ",\"fds\":{\"member\":%zu,\"shelf\":%zu,\"left\":%ld}",
 	       s->shelf.images, s->shelf.shared, r->fds_member, s->shelf.open,
-	       (long)open_fds() - (long)r->fds_before);
+	       (long)self_fds() - (long)r->fds_before);
 	printf(",\"ended\":%" PRIu64 ",\"execed\":%" PRIu64 ",\"lost\":%" PRIu64, s->ended,
 	       s->execed, s->lost);
 	printf(",\"skipped\":{\"ticks\":%" PRIu64 ",\"ledgers\":%" PRIu64 "}", s->ticks_skipped,
@@ -223,7 +212,7 @@ int main(int argc, char **argv)
 	/* what a ledger needed goes back to the kernel, as in a program that runs for weeks */
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	mallopt(M_TRIM_THRESHOLD, 2 << 20);
-	r.fds_before = open_fds();
+	r.fds_before = self_fds();
 	opening = own_cpu();
 	if (fleet_create(&o, &r.loop, &r.f))
 		return 1;

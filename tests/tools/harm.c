@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../self.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "event/ev.h"
@@ -69,18 +70,6 @@ static void close_file(FILE **f)
 {
 	if (*f)
 		fclose(*f);
-}
-
-static int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
 }
 
 /* ---- code */
@@ -167,9 +156,8 @@ static void compare_code(const struct target *t)
 }
 
 /* The address of an offset of the probed file, and the byte there. */
-static int find_place(struct target *t, uint64_t offset)
+static int find_place(struct target *t, int file, uint64_t offset)
 {
-	_close_ int file = open(t->program.gc.path, O_RDONLY | O_CLOEXEC);
 	_cleanup_(close_file) FILE *f = open_maps(t->pid);
 	struct place *p = &t->place[t->nplaces];
 	struct range at;
@@ -210,6 +198,7 @@ static int probed(const struct target *t)
 static int open_target(pid_t pid, struct go_cache *cache)
 {
 	struct target *t = &target[ntargets];
+	struct ev_gc gc = { .fd = -1 };
 	struct err e = { 0 };
 	char path[64];
 	int r;
@@ -219,11 +208,13 @@ static int open_target(pid_t pid, struct go_cache *cache)
 	t->mem = open(path, O_RDONLY | O_CLOEXEC);
 	r = t->mem < 0 ? -errno : memsrc_open_live(pid, &t->m, &e);
 	if (!r)
-		r = program_open(t->m, cache, &t->program, &e);
-	if (!r && t->program.gc.offset)
-		r = find_place(t, t->program.gc.offset);
-	if (!r && t->program.gc.start_offset)
-		r = find_place(t, t->program.gc.start_offset);
+		r = program_open(t->m, NULL, cache, &t->program, &e);
+	if (!r)
+		program_gc(&t->program, &gc);
+	if (!r && gc.offset)
+		r = find_place(t, gc.fd, gc.offset);
+	if (!r && gc.start_offset)
+		r = find_place(t, gc.fd, gc.start_offset);
 	if (r || !t->nplaces) {
 		printf("FAIL %d: %s %s\n", (int)pid, r ? strerror(-r) : "no place for a probe:",
 		       e.text[0] ? e.text : t->program.no_gc);
@@ -258,11 +249,12 @@ static int on_event(void *ctx, const struct event *e)
 
 static void add(struct ev *s, struct target *t)
 {
-	struct ev_target like = { .pid = t->pid, .groups = EV_ALL, .gc = t->program.gc };
+	struct ev_target like = { .pid = t->pid, .groups = EV_ALL };
 	uint32_t groups = 0;
 	struct err why = { 0 };
 	int r;
 
+	program_gc(&t->program, &like.gc);
 	program_gopath(&t->program, &like.go);
 	r = ev_add(s, &like, &groups, &why);
 	if (r || !(groups & EV_GC)) {
@@ -291,15 +283,15 @@ static void wait_detached(struct ev *s, int fds)
 	while (left && mono_ns() < until) {
 		usleep(5000);
 		ev_poll(s, 0, on_event, NULL);
-		left = open_fds() > fds;
+		left = self_fds() > fds;
 		for (size_t i = 0; i < ntargets && !left; i++)
 			left = probed(&target[i]);
 	}
 	for (size_t i = 0; i < ntargets && left; i++)
 		if (probed(&target[i]))
 			fail(&target[i], "breakpoints when it is left", probed(&target[i]), 0);
-	if (open_fds() > fds)
-		fail(&target[0], "descriptors of ours", open_fds(), fds);
+	if (self_fds() > fds)
+		fail(&target[0], "descriptors of ours", self_fds(), fds);
 }
 
 static void one_round(struct ev *s, unsigned long i, int fds)
@@ -331,7 +323,7 @@ static int rounds(unsigned long cycles)
 	struct ev_options o = { .groups = EV_ALL, .gc_later = true };
 	unsigned long done = 0, lost = 0;
 	uint64_t began = mono_ns();
-	int fds = open_fds();
+	int fds = self_fds();
 
 	for (unsigned long i = 0; done < cycles && !bad && alive();) {
 		struct err e = { 0 };
@@ -342,7 +334,7 @@ static int rounds(unsigned long cycles)
 			printf("FAIL opening: %s\n", e.text);
 			return 1;
 		}
-		with = open_fds();
+		with = self_fds();
 		for (int k = 0; k < OBJECT_ROUNDS && done < cycles && !bad; k++, i++) {
 			one_round(s, i, with);
 			done += ntargets;
@@ -350,8 +342,8 @@ static int rounds(unsigned long cycles)
 		wait_detached(s, with);
 		lost += ev_lost(s);
 		ev_close(s);
-		if (open_fds() != fds)
-			fail(&target[0], "descriptors of ours at the end", open_fds(), fds);
+		if (self_fds() != fds)
+			fail(&target[0], "descriptors of ours at the end", self_fds(), fds);
 		printf("%lu times, %.0f s\n", done, (double)(mono_ns() - began) / 1e9);
 	}
 	for (size_t i = 0; i < ntargets; i++) {

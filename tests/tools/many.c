@@ -27,6 +27,7 @@
 
 #include <bpf/bpf.h>
 
+#include "../self.h"
 #include "base/clock.h"
 #include "event/ev.h"
 
@@ -210,31 +211,6 @@ static long map_entries(void)
 	return n;
 }
 
-static int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
-
-static long anonymous_kib(void)
-{
-	FILE *f = fopen("/proc/self/smaps_rollup", "r");
-	char line[256];
-	long kib = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "Anonymous: %ld", &kib);
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 static int find_stand_in(struct dl_phdr_info *info, size_t size, void *ctx)
 {
 	struct ev_gc *gc = ctx;
@@ -305,8 +281,8 @@ static int come_and_go(char what, size_t n, long rounds)
 
 		if (i == 1) { /* what is allocated once is there now */
 			entries = map_entries();
-			fds = open_fds();
-			kib = anonymous_kib();
+			fds = self_fds();
+			kib = self_anonymous_kib();
 		}
 		bad += add_all(s, &like);
 		if (!i && map_entries() < (long)n)
@@ -334,12 +310,12 @@ static int come_and_go(char what, size_t n, long rounds)
 		bad += fail("lost", ev_lost(s), 0);
 	if (map_entries() != entries || entries)
 		bad += fail("entries left in maps", map_entries(), entries);
-	for (int k = 0; k < 100 && open_fds() > fds; k++) /* links are closed aside */
+	for (int k = 0; k < 100 && self_fds() > fds; k++) /* links are closed aside */
 		usleep(50000);
-	if (open_fds() > fds)
-		bad += fail("descriptors", open_fds(), fds);
-	if (anonymous_kib() > kib + 1024)
-		bad += fail("KiB of ours", anonymous_kib(), kib);
+	if (self_fds() > fds)
+		bad += fail("descriptors", self_fds(), fds);
+	if (self_anonymous_kib() > kib + 1024)
+		bad += fail("KiB of ours", self_anonymous_kib(), kib);
 	stop_children();
 	ev_close(s);
 	printf("%zu targets, %ld times: %lu events each, %ld KiB, %d descriptors\n", n, i, worked,

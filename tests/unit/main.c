@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs the unit tests: `unit [-v] [PATTERN…]`; the last line is "N passed, N failed, N skipped". */
+#include "../self.h"
 #include "test.h"
 
 #include <dirent.h>
@@ -53,18 +54,6 @@ void test_skip(const char *why)
 	_exit(EXIT_SKIPPED);
 }
 
-static int count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
-
 static int run(const struct test *t)
 {
 	int status;
@@ -73,13 +62,13 @@ static int run(const struct test *t)
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		int before = count_fds();
+		int before = self_fds();
 
 		alarm(120);
 		t->fn();
-		if (count_fds() != before)
+		if (self_fds() != before)
 			test_failed(t->file, 0, "%s leaves %d file descriptors open", t->name,
-				    count_fds() - before);
+				    self_fds() - before);
 		exit(failures ? 1 : 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../self.h"
 #include "base/clock.h"
 #include "session/fleet_impl.h"
 #include "source/opener.h"
@@ -178,18 +179,6 @@ static void end(struct world *w)
 	loop_close(&w->loop);
 }
 
-static size_t open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	REQUIRE(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static struct fleet_stats stats_of(const struct world *w)
 {
 	struct fleet_stats s;
@@ -296,7 +285,7 @@ TEST(fleet_leaves_out_what_is_late)
 
 TEST(fleet_members_come_and_go)
 {
-	size_t before = open_fds();
+	size_t before = self_fds();
 	struct world w = { 0 };
 	struct fleet_opts o = options(&w, SECOND, SECOND);
 	struct fleet_member *m = NULL;
@@ -337,7 +326,7 @@ TEST(fleet_members_come_and_go)
 	      s.refused[FLEET_WHY_FULL] == 1);
 	CHECK(!w.ended && !w.lost);
 	end(&w);
-	CHECK_INT(open_fds(), before);
+	CHECK_INT(self_fds(), before);
 }
 
 /* Processes come and go for weeks: what one leaves behind would add up. */
@@ -355,10 +344,10 @@ TEST(fleet_memory_is_flat_while_members_come_and_go)
 		if (i != 50)
 			continue;
 		used = mallinfo2().uordblks;
-		descriptors = open_fds();
+		descriptors = self_fds();
 	}
 	CHECK(mallinfo2().uordblks <= used + 1024);
-	CHECK_INT(open_fds(), descriptors);
+	CHECK_INT(self_fds(), descriptors);
 	CHECK_INT(w.f->slots.n, 2);
 	end(&w);
 }
@@ -367,7 +356,7 @@ TEST(fleet_sees_ends_at_once_and_lets_go)
 {
 	struct world w = { 0 };
 	struct fleet_opts o = options(&w, SECOND, SECOND);
-	size_t before = open_fds(), two;
+	size_t before = self_fds(), two;
 	struct fleet_stats s;
 	pid_t first;
 
@@ -382,9 +371,9 @@ TEST(fleet_sees_ends_at_once_and_lets_go)
 	CHECK_INT(w.last, first);
 	CHECK(!fleet_find(w.f, first));
 	CHECK_INT(fleet_add(w.f, first, NULL, NULL), -ESRCH);
-	two = open_fds();
+	two = self_fds();
 	CHECK(!fleet_remove(w.f, w.child[1].pid));
-	CHECK(two > open_fds() + 4);
+	CHECK(two > (size_t)self_fds() + 4);
 	kill(w.child[2].pid, SIGKILL);
 	while (w.ended < 2)
 		REQUIRE(!loop_turn(&w.loop));
@@ -393,7 +382,7 @@ TEST(fleet_sees_ends_at_once_and_lets_go)
 	/* files of programs that nobody runs any more are not held */
 	CHECK(s.shelf.images >= 1 && s.shelf.images == s.shelf.idle && s.shelf.open == 0);
 	/* left: three pairs of pipe ends, the fleet's own descriptor */
-	CHECK_INT(open_fds(), before + 6 + 1);
+	CHECK_INT(self_fds(), before + 6 + 1);
 	end(&w);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../self.h"
 #include "source/handle_impl.h"
 #include "base/cleanup.h"
 #include "test.h"
@@ -129,36 +130,17 @@ TEST(handle_snapshots)
 	child_end(&c);
 }
 
-static int count_fds(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
 TEST(handle_descriptors)
 {
 	struct child c = child_start(just_wait);
-	int before = count_fds();
+	int before = self_fds();
 	struct handle *h = open_or_skip(&c);
 
 	CHECK(!handle_hold(h));
-	CHECK(count_fds() - before <= HANDLE_FDS);
+	CHECK(self_fds() - before <= HANDLE_FDS);
 	handle_close(h);
-	CHECK_INT(count_fds(), before);
+	CHECK_INT(self_fds(), before);
 	child_end(&c);
-}
-
-static long anonymous_kib(void)
-{
-	_text_ struct text t = { 0 };
-	uint64_t bytes = 0;
-
-	REQUIRE(!text_read_at(AT_FDCWD, "/proc/self/smaps_rollup", 1 << 16, &t) && t.p);
-	REQUIRE(text_field_u64(t.p, "Anonymous:", &bytes));
-	return bytes >> 10;
 }
 
 static uint8_t much[1536 << 10];
@@ -177,24 +159,24 @@ TEST(handle_at_rest)
 	c = child_start(just_wait);
 	h = open_or_skip(&c);
 	REQUIRE(!memsrc_open(h, &m, NULL));
-	fds = count_fds();
+	fds = self_fds();
 	CHECK(!memsrc_text(m, "proc/status", 0, &t) && !memsrc_text(m, "proc/stat", 0, &t));
-	CHECK_INT(count_fds(), fds);
-	before = anonymous_kib();
+	CHECK_INT(self_fds(), fds);
+	before = self_anonymous_kib();
 	for (size_t i = 0; i < sizeof(much); i += 512) {
 		uint64_t got = 0;
 
 		CHECK(!memsrc_u64(m, PASS_BOOKS, (uintptr_t)&much[i], &got) && (uint8_t)got == 7);
 	}
-	cached = anonymous_kib();
+	cached = self_anonymous_kib();
 	CHECK(cached >= before + 1536);
 	/* no more than may be kept: as it is */
 	memsrc_rest(m, 2 << 20);
-	kept = anonymous_kib();
+	kept = self_anonymous_kib();
 	CHECK(kept >= before + 1536);
 	memsrc_rest(m, 0);
-	CHECK(anonymous_kib() < before + 768);
-	CHECK_INT(count_fds(), fds - 2);
+	CHECK(self_anonymous_kib() < before + 768);
+	CHECK_INT(self_fds(), fds - 2);
 	for (size_t i = 0; i < sizeof(much); i += 65536) {
 		uint64_t got = 0;
 
