@@ -6,21 +6,9 @@
  */
 #include "collect/pss.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* Not by sscanf, which takes the length of all that follows: smaps may be megabytes. */
-bool smaps_mapping(const char *l, struct smaps_line *out)
-{
-	char *p;
-
-	out->start = strtoull(l, &p, 16);
-	if (p == l || *p != '-')
-		return false;
-	l = p + 1;
-	out->end = strtoull(l, &p, 16);
-	return p != l && *p == ' ' && out->start < out->end && p[1] && strchr("rwxsp-", p[1]);
-}
+#include "proc/smaps.h"
 
 /* The heap, its books and malloc's share mappings with others by nature. */
 static bool maps_whole(enum category c)
@@ -31,11 +19,12 @@ static bool maps_whole(enum category c)
 
 /* Adds a mapping's figure to the category that owns all its resident pages. Where several do,
  * each of those has none. */
-static void post(struct look *k, const struct smaps_line *m, uint64_t pss, bool poisoned[CAT_COUNT])
+static void post(struct look *k, const struct smaps_walk *m, bool poisoned[CAT_COUNT])
 {
 	struct ledger *l = &k->r->ledger;
 	uint32_t row = ledger_owner(&k->ledger, m->start);
 	enum category c = l->rows.v[row].cat;
+	uint64_t pss = smaps_bytes(m);
 	bool seen[CAT_COUNT] = { [0] = false };
 	int kinds = 0;
 
@@ -69,7 +58,7 @@ int collect_pss(struct look *k)
 {
 	bool poisoned[CAT_COUNT] = { false };
 	_text_ struct text t = { 0 };
-	struct smaps_line m = { 0 };
+	struct smaps_walk m = { 0 };
 	int r;
 
 	if (!k->opts->pss)
@@ -77,14 +66,10 @@ int collect_pss(struct look *k)
 	r = memsrc_text(k->m, "proc/smaps", 0, &t);
 	if (r)
 		return report_missing(k->r, "ledger[].pss", "", "smaps: %s", strerror(-r));
-	for (const char *l = t.p; l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL) {
-		struct smaps_line next;
-
-		if (smaps_mapping(l, &next))
-			m = next;
-		else if (m.end && !strncmp(l, "Pss:", 4))
-			post(k, &m, strtoull(l + 4, NULL, 10) * 1024, poisoned);
-	}
+	m.next = t.p;
+	m.last = t.p + t.n;
+	while (smaps_next(&m, "Pss:"))
+		post(k, &m, poisoned);
 	for (int c = 0; c < CAT_COUNT; c++)
 		if (poisoned[c])
 			k->r->ledger.cat[c].has_pss = false;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/pss.h"
+#include "proc/smaps.h"
 
 enum {
 	WORTH = 1 << 20, /* bytes: below it is not asked */
@@ -56,7 +56,7 @@ static int find_resident(const struct look *k, const struct look_go *g, struct r
 	return r;
 }
 
-static uint64_t bytes_within(const range_vec *v, const struct smaps_line *m)
+static uint64_t bytes_within(const range_vec *v, const struct smaps_walk *m)
 {
 	uint64_t sum = 0;
 
@@ -69,20 +69,17 @@ static uint64_t bytes_within(const range_vec *v, const struct smaps_line *m)
 /* The kernel tells it of whole mappings, in which other memory may be lazily freed, too. */
 static int estimate(struct look *k, struct released *x)
 {
-	struct smaps_line m = { 0 }, next;
+	struct smaps_walk m = { 0 };
 	_text_ struct text t = { 0 };
 	int r = memsrc_text(k->m, "proc/smaps", 0, &t);
 
-	for (const char *l = t.p; !r && l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL) {
-		uint64_t lazy, rest, huge;
+	if (r)
+		return r;
+	m.next = t.p;
+	m.last = t.p + t.n;
+	while (smaps_next(&m, "LazyFree:")) {
+		uint64_t lazy = smaps_bytes(&m), rest, huge;
 
-		if (smaps_mapping(l, &next)) {
-			m = next;
-			continue;
-		}
-		if (strncmp(l, "LazyFree:", 9))
-			continue;
-		lazy = strtoull(l + 9, NULL, 10) * 1024;
 		rest = lazy ? bytes_within(&x->rest, &m) : 0;
 		huge = lazy ? bytes_within(&x->huge, &m) : 0;
 		rest = rest < lazy ? rest : lazy;
@@ -90,7 +87,7 @@ static int estimate(struct look *k, struct released *x)
 		x->lazy_huge += huge < lazy - rest ? huge : lazy - rest;
 	}
 	x->estimated = x->lazy_rest || x->lazy_huge;
-	return r;
+	return 0;
 }
 
 static int by_frames(struct look *k, const struct look_go *g, struct released *x)

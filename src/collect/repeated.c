@@ -9,21 +9,7 @@
 #include "base/cleanup.h"
 #include "source/memsrc.h"
 
-/*
- * The name belongs to a file's identity: a System V segment has its id for an inode number, on the
- * device of memfds, which count theirs. Files of anon_inodefs share one inode, whatever they map.
- */
-static int compare_files(const struct vma *x, const struct vma *y)
-{
-	if (x->inode != y->inode)
-		return x->inode < y->inode ? -1 : 1;
-	if (x->dev_major != y->dev_major)
-		return x->dev_major < y->dev_major ? -1 : 1;
-	if (x->dev_minor != y->dev_minor)
-		return x->dev_minor < y->dev_minor ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
+/* Files of anon_inodefs share one inode, whatever they map. */
 static bool is_candidate(const struct vma *v)
 {
 	return v->inode && strncmp(v->name, "anon_inode:", strlen("anon_inode:")) &&
@@ -33,7 +19,7 @@ static bool is_candidate(const struct vma *v)
 static int by_place(const void *a, const void *b)
 {
 	const struct vma *x = *(const struct vma *const *)a, *y = *(const struct vma *const *)b;
-	int c = compare_files(x, y);
+	int c = vma_compare_file(x, y);
 
 	if (c)
 		return c;
@@ -99,7 +85,7 @@ int repeated_bytes(const struct maps *m, const range_vec *pages, uint64_t *out)
 		uint64_t end = v[i]->offset + (v[i]->end - v[i]->start);
 
 		for (next = i + 1;
-		     next < n && !compare_files(v[i], v[next]) && v[next]->offset < end; next++)
+		     next < n && !vma_compare_file(v[i], v[next]) && v[next]->offset < end; next++)
 			if (v[next]->offset + (v[next]->end - v[next]->start) > end)
 				end = v[next]->offset + (v[next]->end - v[next]->start);
 		if (next > i + 1)

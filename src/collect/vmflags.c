@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "collect/pss.h"
+#include "base/cleanup.h"
+#include "proc/smaps.h"
 
 /* PAGEMAP_SCAN leaves out VM_PFNMAP by itself. */
 static bool is_open(const struct vma *v, bool scan)
@@ -29,19 +30,11 @@ static bool has_pages(const struct vma *v, const range_vec *pages)
 	return false;
 }
 
-/* "VmFlags: rd wr sh pf io": two letters each. */
-static bool is_counted(const char *line)
-{
-	for (const char *s = line + strlen("VmFlags:"); *s == ' ' && s[1] && s[2]; s += 3)
-		if (!strncmp(s, " pf", 3) || !strncmp(s, " ht", 3))
-			return false;
-	return true;
-}
-
 int look_vmflags(struct look *k, const range_vec *pages)
 {
 	bool scan = !strcmp(memsrc_pages_how(k->m), "PAGEMAP_SCAN"), any = false;
-	struct smaps_line m = { 0 }, next;
+	static const char uncounted[][3] = { "pf", "ht" };
+	struct smaps_walk m = { 0 };
 	_text_ struct text t = { 0 };
 	int r;
 
@@ -52,19 +45,16 @@ int look_vmflags(struct look *k, const range_vec *pages)
 	r = memsrc_text(k->m, "proc/smaps", 0, &t);
 	if (r) /* an older capture; not permitted: names must do */
 		return r == -ENOMEM ? r : 0;
-	for (const char *l = t.p; l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL) {
-		const struct vma *v;
+	m.next = t.p;
+	m.last = t.p + t.n;
+	while (smaps_next(&m, "VmFlags:")) {
+		const struct vma *v = maps_find(&k->maps, m.start);
 
-		if (smaps_mapping(l, &next)) {
-			m = next;
-			continue;
-		}
-		if (strncmp(l, "VmFlags:", 8))
-			continue;
-		v = maps_find(&k->maps, m.start);
 		if (v && is_open(v, scan))
 			k->maps.vma.v[v - k->maps.vma.v].flags |=
-				is_counted(l) ? VMA_COUNTED : VMA_UNCOUNTED;
+				smaps_has_flag(m.value, m.stop, uncounted, ARRAY_LEN(uncounted))
+					? VMA_UNCOUNTED
+					: VMA_COUNTED;
 	}
 	return 0;
 }

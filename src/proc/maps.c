@@ -126,10 +126,8 @@ static const struct vma *cut_front(struct vma *v, uint64_t start)
 	return v;
 }
 
-static int by_file(const void *a, const void *b)
+int vma_compare_file(const struct vma *x, const struct vma *y)
 {
-	const struct vma *x = *(const struct vma *const *)a, *y = *(const struct vma *const *)b;
-
 	if (x->inode != y->inode)
 		return x->inode < y->inode ? -1 : 1;
 	if (x->dev_major != y->dev_major)
@@ -137,6 +135,11 @@ static int by_file(const void *a, const void *b)
 	if (x->dev_minor != y->dev_minor)
 		return x->dev_minor < y->dev_minor ? -1 : 1;
 	return strcmp(x->name, y->name);
+}
+
+static int by_file(const void *a, const void *b)
+{
+	return vma_compare_file(*(const struct vma *const *)a, *(const struct vma *const *)b);
 }
 
 /* Once for all mappings: who asks later for each of 65,000 must not pass over all of them. */
@@ -154,7 +157,7 @@ static int mark_code(struct maps *m)
 	for (size_t i = 0, end; i < n; i = end) {
 		bool code = false;
 
-		for (end = i; end < n && !by_file(&v[i], &v[end]); end++)
+		for (end = i; end < n && !vma_compare_file(v[i], v[end]); end++)
 			code |= v[end]->flags & VMA_X;
 		for (size_t k = i; k < end; k++)
 			v[k]->has_code = code;

@@ -54,6 +54,10 @@ void maps_free(struct maps *m);
 /* The VMA that holds addr, or NULL. */
 const struct vma *maps_find(const struct maps *m, uint64_t addr);
 
+/* By file: inode, device, name. The name belongs to it: a System V segment has its id for an inode
+ * number, on the device of memfds, which count theirs. <0, 0: the same file, >0. */
+int vma_compare_file(const struct vma *x, const struct vma *y);
+
 static inline bool vma_is_anon(const struct vma *v)
 {
 	return !v->inode && (!v->name[0] || v->name[0] == '[');

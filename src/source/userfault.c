@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "proc/smaps.h"
 
 enum {
 	BLOCK = 64 << 10,
@@ -25,57 +26,12 @@ struct parser {
 	range_vec *out;
 };
 
-/* [s, end): words of two letters. */
-static bool has_flag(const char *s, const char *end)
-{
-	static const char mine[][3] = { "um", "uw", "ui" };
-
-	while (s < end) {
-		const char *word = s;
-
-		while (s < end && *s != ' ')
-			s++;
-		for (size_t i = 0; i < ARRAY_LEN(mine) && s - word == 2; i++)
-			if (!memcmp(word, mine[i], 2))
-				return true;
-		s++;
-	}
-	return false;
-}
-
-static const char *take_address(const char *s, const char *end, uint64_t *out)
-{
-	const char *first = s;
-	uint64_t x = 0;
-
-	for (; s < end && s - first < 16; s++) {
-		if (*s >= '0' && *s <= '9')
-			x = x << 4 | (*s - '0');
-		else if (*s >= 'a' && *s <= 'f')
-			x = x << 4 | (*s - 'a' + 10);
-		else
-			break;
-	}
-	*out = x;
-	return s;
-}
-
-/* "START-END rwxp …"; names of fields have a capital first. */
-static bool take_mapping(const char *s, const char *end, uint64_t *from, uint64_t *to)
-{
-	const char *p = take_address(s, end, from), *q;
-
-	if (p == s || p == end || *p != '-')
-		return false;
-	q = take_address(p + 1, end, to);
-	return q > p + 1 && end - q > 2 && q[0] == ' ' && (q[1] == 'r' || q[1] == '-');
-}
-
 static int take_line(struct parser *p, const char *s, const char *end)
 {
+	static const char mine[][3] = { "um", "uw", "ui" };
 	uint64_t from, to;
 
-	if (take_mapping(s, end, &from, &to)) {
+	if (smaps_mapping(s, end, &from, &to)) {
 		if (from >= to || from < p->end)
 			return -EINVAL;
 		p->start = from;
@@ -86,7 +42,7 @@ static int take_line(struct parser *p, const char *s, const char *end)
 	if (end - s < 8 || memcmp(s, "VmFlags:", 8))
 		return 0;
 	p->in_fields = false;
-	if (!has_flag(s + 8, end))
+	if (!smaps_has_flag(s + 8, end, mine, ARRAY_LEN(mine)))
 		return 0;
 	return p->end ? range_append(p->out, p->start, p->end, 0) : -EINVAL;
 }
