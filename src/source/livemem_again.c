@@ -13,7 +13,7 @@
 enum {
 	WANTED_MAX = 1024, /* lines of a reader: what is beyond is read when it is wanted */
 	NEAR = 4,	   /* groups of pages: looking those up costs less than a system call */
-	NEAR_MAX = 64,
+	NEAR_MAX = 128,
 	STRETCHES = 4, /* more of them: neighbours come together */
 };
 
