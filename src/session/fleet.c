@@ -271,7 +271,7 @@ static int on_ends(void *fleet, short revents)
 
 /* ---- members */
 
-static long find_slot(const struct fleet *f, int32_t pid)
+long fleet_slot_of_pid(const struct fleet *f, int32_t pid)
 {
 	for (size_t i = 0; i < f->slots.n; i++)
 		if (f->slots.v[i].m && f->slots.v[i].m->pid == pid)
@@ -281,7 +281,7 @@ static long find_slot(const struct fleet *f, int32_t pid)
 
 struct fleet_member *fleet_find(const struct fleet *f, int32_t pid)
 {
-	long i = find_slot(f, pid);
+	long i = fleet_slot_of_pid(f, pid);
 
 	return i == FLEET_NONE ? NULL : f->slots.v[i].m;
 }
@@ -336,7 +336,7 @@ static int add_new(struct fleet *f, int32_t pid, struct fleet_member **out, stru
 
 int fleet_add(struct fleet *f, int32_t pid, struct fleet_member **out, struct err *e)
 {
-	long i = find_slot(f, pid);
+	long i = fleet_slot_of_pid(f, pid);
 	struct fleet_member *m = NULL;
 	struct err mine = { 0 };
 	int r;
@@ -364,7 +364,7 @@ int fleet_add(struct fleet *f, int32_t pid, struct fleet_member **out, struct er
 
 int fleet_remove(struct fleet *f, int32_t pid)
 {
-	long i = find_slot(f, pid);
+	long i = fleet_slot_of_pid(f, pid);
 
 	if (i == FLEET_NONE)
 		return -ESRCH;

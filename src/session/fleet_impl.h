@@ -35,6 +35,9 @@ bool fleet_check(struct fleet *f, size_t i);
 /* The slot of the member with that id, or FLEET_NONE. */
 long fleet_slot_of(const struct fleet *f, uint64_t id);
 
+/* The same of the process, as the PID says. */
+long fleet_slot_of_pid(const struct fleet *f, int32_t pid);
+
 /* ---- fleet_turn.c */
 
 /* Sets when slot i is due, after now. */

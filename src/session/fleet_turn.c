@@ -51,17 +51,14 @@ void fleet_pace(struct fleet *f, uint64_t tick_ns, uint64_t ledger_ns)
 
 int fleet_want_ledger(struct fleet *f, int32_t pid)
 {
-	for (size_t i = 0; i < f->slots.n; i++) {
-		struct fleet_slot *s = &f->slots.v[i];
+	long i = fleet_slot_of_pid(f, pid);
 
-		if (!s->m || s->m->pid != pid)
-			continue;
-		/* the time of now would be late, which it is not */
-		s->ledger_at = f->o.start_ns;
-		fleet_arm(f);
-		return 0;
-	}
-	return -ESRCH;
+	if (i == FLEET_NONE)
+		return -ESRCH;
+	/* the time of now would be late, which it is not */
+	f->slots.v[i].ledger_at = f->o.start_ns;
+	fleet_arm(f);
+	return 0;
 }
 
 /* The slot that has been due longest, at `until`; FLEET_NONE. *next: when one is. */

@@ -102,9 +102,9 @@ static bool live_rest(struct memsrc *m, size_t keep)
 {
 	struct livemem *l = &live_of(m)->mem;
 
-	handle_rest(m->handle);
-	if (livemem_kept(l) <= keep)
+	if (keep && livemem_kept(l) <= keep)
 		return false;
+	handle_rest(m->handle);
 	livemem_rest(l);
 	return true;
 }
