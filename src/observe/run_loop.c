@@ -151,7 +151,7 @@ static int on_event(void *ctx, const struct event *e)
 static void note_read_error(struct run *r, int rc)
 {
 	if (!r->read_error)
-		log_warn("events can't be read, those told are not all: %s", strerror(-rc));
+		log_warn("cannot read events: %s; the events shown are incomplete", strerror(-rc));
 	r->read_error = r->read_error ? r->read_error : rc;
 	r->book.on = false;
 	follow_close(&r->follow);

@@ -123,7 +123,7 @@ void program_gc(struct program *t, struct ev_gc *out)
 	if (fd >= 0 || !t->gc.offset)
 		return;
 	out->offset = out->start_offset = 0;
-	snprintf(t->no_gc, sizeof(t->no_gc), "its file can't be opened again: %s", strerror(-fd));
+	snprintf(t->no_gc, sizeof(t->no_gc), "cannot reopen its file: %s", strerror(-fd));
 }
 
 /*
