@@ -335,3 +335,35 @@ TEST(handle_file_by_name_is_of_the_mapping_s_device)
 	CHECK_INT(handle_file_named(h, path, &v, -ENOENT, &fd), -ENOENT);
 	handle_close(h);
 }
+
+TEST(live_refusals)
+{
+	struct memsrc *m = NULL;
+	struct err e = { 0 };
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	waitid(P_PID, pid, NULL, WEXITED | WNOWAIT);
+	CHECK_INT(memsrc_open_live(pid, &m, &e), -ESRCH);
+	CHECK(strstr(e.text, "zombie"));
+	waitpid(pid, NULL, 0);
+	CHECK_INT(memsrc_open_live(pid, &m, &e), -ESRCH);
+	CHECK(strstr(e.text, "no process with PID"));
+	CHECK_INT(memsrc_open_live(0, &m, &e), -ESRCH);
+	CHECK_INT(memsrc_open_live(-1, &m, &e), -ESRCH);
+	CHECK(!m);
+	memsrc_close(NULL);
+}
+
+TEST(live_refuses_kernel_threads)
+{
+	_close_ int fd = open("/proc/2/stat", O_RDONLY);
+	struct memsrc *m = NULL;
+	struct err e = { 0 };
+
+	if (fd < 0)
+		SKIP("no kernel threads in this PID namespace");
+	CHECK_INT(memsrc_open_live(2, &m, &e), -ENODATA);
+	CHECK(strstr(e.text, "kernel thread"));
+}
