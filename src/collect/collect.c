@@ -148,14 +148,24 @@ static int read_pages(struct look *k)
 static int read_native(struct look *k)
 {
 	VEC(uint64_t) hints = { 0 };
+	range_vec arenas = { 0 };
 	struct err e = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; i < k->ngo && !r; i++)
-		for (size_t j = 0; j < k->go[i].threads.n && !r; j++)
-			r = vec_push(&hints, k->go[i].threads.v[j].stack_hi - 1);
+	for (size_t i = 0; i < k->ngo && !r; i++) {
+		const struct look_go *g = &k->go[i];
+
+		for (size_t j = 0; j < g->threads.n && !r; j++)
+			r = vec_push(&hints, g->threads.v[j].stack_hi - 1);
+		for (size_t j = 0; j < g->regions.n && !r; j++)
+			if (g->regions.v[j].kind == GO_REGION_ARENA)
+				r = range_append(&arenas, g->regions.v[j].start,
+						 g->regions.v[j].end, 0);
+	}
+	range_unite(&arenas);
 	if (!r)
-		r = native_read(k->m, &k->maps, hints.v, hints.n, &k->native, &e);
+		r = native_read(k->m, &k->maps, hints.v, hints.n, &arenas, &k->native, &e);
+	vec_free(&arenas);
 	vec_free(&hints);
 	if (!r || r == -ESRCH || r == -ENOMEM)
 		return r;

@@ -79,6 +79,9 @@ int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn);
 
 bool search_writable_anon(const struct search *s, uint64_t addr);
 bool search_readable(const struct search *s, uint64_t addr, uint64_t len);
+/* Whether the runtime has addr in its index of arenas (mheap.arenas): memory of the Go heap. False,
+ * too, where the index can't be read. After find_heap. */
+bool search_in_arena(struct search *s, uint64_t addr);
 
 /* Says what a layout failed on; for `return`. */
 static inline int search_refuse(struct search *s, const char *why)

@@ -407,7 +407,10 @@ static int word_is_var(struct search *s, uint64_t addr, const uint64_t w[4])
 	look_gccontroller(s, addr, w);
 	if (w[0] < 4096 || w[0] >> 56 || w[0] % 8) /* not a pointer */
 		return 0;
-	if (w[0] % memsrc_page_size(s->rt->m) == 0 && search_writable_anon(s, w[0])) {
+	/* All three come from sysAlloc, never from an arena: there are the program's own objects,
+	 * of which as little as can be is read. */
+	if (w[0] % memsrc_page_size(s->rt->m) == 0 && search_writable_anon(s, w[0]) &&
+	    (s->known || !search_in_arena(s, w[0]))) {
 		look_persistent_chunks(s, addr, w);
 		look_gcbits(s, addr, w);
 		if (s->want_buckhash && is_buckhash(s, w))

@@ -37,7 +37,8 @@ static bool heap_is_sane(struct memsrc *m, uint64_t base, const uint64_t h[4])
 	return prev % HEAP_ALIGN == 0 && prev != base && ar >= HEAP_ALIGN && ar % 16 == 0;
 }
 
-int native_read_arenas(struct memsrc *m, const struct maps *maps, struct native *out)
+int native_read_arenas(struct memsrc *m, const struct maps *maps, const range_vec *others,
+		       struct native *out)
 {
 	for (size_t i = 0; i < maps->vma.n; i++) {
 		const struct vma *v = &maps->vma.v[i];
@@ -48,7 +49,8 @@ int native_read_arenas(struct memsrc *m, const struct maps *maps, struct native 
 			continue;
 		for (uint64_t a = (v->start + HEAP_ALIGN - 1) & ~(HEAP_ALIGN - 1); a < v->end;
 		     a += HEAP_ALIGN) {
-			if (memsrc_read(m, PASS_NATIVE, a, h, sizeof(h)) ||
+			if (range_find(others->v, others->n, a) >= 0 ||
+			    memsrc_read(m, PASS_NATIVE, a, h, sizeof(h)) ||
 			    !heap_is_sane(m, a, h) || h[3] > v->end - a)
 				continue;
 			if (vec_push(&out->v,

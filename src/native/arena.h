@@ -5,6 +5,7 @@
 
 #include "native/native.h"
 
-int native_read_arenas(struct memsrc *m, const struct maps *maps, struct native *out);
+int native_read_arenas(struct memsrc *m, const struct maps *maps, const range_vec *others,
+		       struct native *out);
 
 #endif

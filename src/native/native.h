@@ -39,9 +39,10 @@ struct native {
 };
 
 /* Thread stacks and arenas of the process. `stack_hints` are addresses known to lie in stacks
- * (the runtime's own books); may be NULL. */
+ * (the runtime's own books); may be NULL. Where `others` (sorted, without overlap) says that memory
+ * is somebody else's nothing of it is read. */
 int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack_hints,
-		size_t nhints, struct native *out, struct err *e);
+		size_t nhints, const range_vec *others, struct native *out, struct err *e);
 
 /* malloc's mmapped blocks and the TLS block inside `gaps` (writable anonymous memory that nobody
  * else claims), looking only at pages in `resident`. tls: bytes of thread-local variables of the

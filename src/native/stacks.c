@@ -101,7 +101,7 @@ static bool are_all_known(const struct maps *maps, const char *tasks, const uint
 }
 
 int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack_hints,
-		size_t nhints, struct native *out, struct err *e)
+		size_t nhints, const range_vec *others, struct native *out, struct err *e)
 {
 	uint64_t limit = proc_stack_limit(memsrc_texts(m));
 	_text_ struct text tasks = { 0 };
@@ -133,7 +133,7 @@ int native_read(struct memsrc *m, const struct maps *maps, const uint64_t *stack
 			if (put_thread(m, maps, t, limit, out))
 				goto nomem;
 	}
-	r = native_read_arenas(m, maps, out);
+	r = native_read_arenas(m, maps, others, out);
 	if (r)
 		goto fail;
 	return 0;

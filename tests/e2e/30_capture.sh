@@ -52,14 +52,22 @@ stop "$TPID"
 start_prometheus
 load_prometheus
 same prometheus
-# No contents of objects: what only the target's heap holds, the text of its configuration, is not in
-# the file, once that is unpacked.
+# No contents of objects: what only the target's heap holds is not in the file, once that is unpacked.
+# Of a program never seen before the runtime's variables are searched: many pointers are followed.
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -I"$ROOT/include" -o "$TMP/recapture" "$ROOT/tests/tools/recapture.c" -lz || die "recapture does not build"
-secret='targets: ["127.0.0.1:9090"]'
-"$TMP/recapture" -0 <"$TMP/c.prometheus.text" >"$TMP/unpacked" || die "recapture"
-grep -qaF "prometheus/cmd/prometheus" "$TMP/unpacked" || fail "the unpacked capture is not readable"
-dd if="/proc/$TPID/mem" bs=1M iflag=skip_bytes skip=$((0xc000000000)) count=64 2>/dev/null | grep -qaF "$secret" ||
-	fail "the text is not in the heap: nothing is tested"
-grep -qaF "$secret" "$TMP/unpacked" && fail "the capture has contents of objects"
+without() { # SECRET CAPTURE TEXT ADDRESS: of $TPID, with that text; where the secret is to be found
+	"$TMP/recapture" -0 <"$2" >"$TMP/unpacked" || die "recapture"
+	grep -qaF "$3" "$TMP/unpacked" || fail "the unpacked capture is not readable"
+	dd if="/proc/$TPID/mem" bs=1M iflag=skip_bytes skip="$4" count=64 2>/dev/null | grep -qaF "$1" ||
+		fail "the text is not in the heap: nothing is tested"
+	grep -qaF "$1" "$TMP/unpacked" && fail "the capture has contents of objects: $1"
+}
+without 'targets: ["127.0.0.1:9090"]' "$TMP/c.prometheus.text" "prometheus/cmd/prometheus" $((0xc000000000))
+stop "$TPID"
+cp "$T/shapes" "$TMP/exe"
+start_program "$TMP/exe" texts 16
+read -r -t 60 truth <&"$TRUTH_FD" || die "shapes says nothing"
+"$RSSCOPE" capture --pid "$TPID" -o "$TMP/c.texts" >/dev/null || fail "capture of shapes"
+without "no capture holds this however many pointers to it are followed" "$TMP/c.texts" "$TMP/exe" "$(jq .at <<<"$truth")"
 stop "$TPID"
 finish

@@ -14,6 +14,8 @@
 //			need not take them
 //	collapsed N	N MiB that are given back, of which a page in 16 is written behind the runtime's
 //			back; of the first half the kernel makes huge pages then, where it can
+//	texts N		N buffers of 128 KiB that global variables point to, each full of one sentence
+//			that is nowhere else, every other one behind 8 KiB of zeros
 package main
 
 import (
@@ -24,6 +26,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -41,6 +44,8 @@ var (
 	events []*event
 	region []byte
 	sink   []byte
+	kept   [16][]byte
+	at     uintptr // where the first of them lies
 )
 
 func unswept(n int) {
@@ -156,15 +161,26 @@ func collapsed(n int) {
 	syscall.Syscall(syscall.SYS_MADVISE, first, size/2&^(huge-1), 25 /* MADV_COLLAPSE */)
 }
 
+func texts(n int) {
+	sentence := strings.Join([]string{"no", "capture", "holds", "this", "however", "many", "pointers", "to", "it", "are", "followed"}, " ")
+	for i := range kept[:n] {
+		kept[i] = make([]byte, 128<<10)
+		for to := i % 2 * 8192; to < len(kept[i]); {
+			to += copy(kept[i][to:], sentence)
+		}
+	}
+	at = uintptr(unsafe.Pointer(&kept[0][0]))
+}
+
 func main() {
-	shapes := map[string]func(int){"released": func(n int) { released(n) }, "collapsed": collapsed, "unswept": unswept, "sparse": sparse, "goroutines": goroutines, "buckets": buckets, "maps": maps}
+	shapes := map[string]func(int){"texts": texts, "released": func(n int) { released(n) }, "collapsed": collapsed, "unswept": unswept, "sparse": sparse, "goroutines": goroutines, "buckets": buckets, "maps": maps}
 	n, _ := strconv.Atoi(os.Args[2])
 	shapes[os.Args[1]](n)
 	records, _ := runtime.MemProfile(nil, true)
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s) // also empties the caches, so that its figures are exact
-	say := []byte(fmt.Sprintf("{\"pid\":%d,\"shape\":%q,\"n\":%d,\"heap_alloc\":%d,\"heap_inuse\":%d,\"next_gc\":%d,\"buckhash_sys\":%d,\"records\":%d,\"goroutines\":%d}\n",
-		os.Getpid(), os.Args[1], n, s.HeapAlloc, s.HeapInuse, s.NextGC, s.BuckHashSys, records, runtime.NumGoroutine()))
+	say := []byte(fmt.Sprintf("{\"pid\":%d,\"shape\":%q,\"n\":%d,\"heap_alloc\":%d,\"heap_inuse\":%d,\"next_gc\":%d,\"buckhash_sys\":%d,\"records\":%d,\"goroutines\":%d,\"at\":%d}\n",
+		os.Getpid(), os.Args[1], n, s.HeapAlloc, s.HeapInuse, s.NextGC, s.BuckHashSys, records, runtime.NumGoroutine(), at))
 	// to the scheduler no system call: nobody else gets the P meanwhile
 	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&say[0])), uintptr(len(say)))
 	if os.Args[1] == "unswept" {
@@ -175,4 +191,5 @@ func main() {
 	runtime.KeepAlive(blocks)
 	runtime.KeepAlive(events)
 	runtime.KeepAlive(region)
+	runtime.KeepAlive(kept)
 }
