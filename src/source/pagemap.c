@@ -248,12 +248,13 @@ static uint64_t lower_end(const struct pagemap *p, uint64_t end)
 /*
  * Which of n pages are present or swapped, as entries of which only that is set; guard regions
  * count as swapped (all are swap entries to the kernel). A page costs a fifth of what reading its
- * entry does.
+ * entry does. 0 when the process is gone: a scan of it finds nothing, without complaint.
  */
 static long scan_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n)
 {
 	uint64_t start = vpn * p->page_size, end = start + n * p->page_size;
 	struct page_region r[128];
+	bool any = false;
 
 	memset(entry, 0, n * sizeof(*entry));
 	while (start < end) {
@@ -270,6 +271,7 @@ static long scan_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry,
 
 		if (got < 0)
 			return -errno;
+		any |= got;
 		for (int i = 0; i < got; i++)
 			for (uint64_t at = r[i].start; at < r[i].end; at += p->page_size)
 				entry[at / p->page_size - vpn] =
@@ -278,7 +280,7 @@ static long scan_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry,
 			break;
 		start = r[got - 1].end;
 	}
-	return n;
+	return any || pagemap_has_mm(p) ? (long)n : 0;
 }
 
 long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n)
