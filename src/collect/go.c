@@ -60,7 +60,7 @@ static int read_heap(struct look *k, struct look_go *g)
 	int r = go_heap_read(rt, PASS_SPANS, &g->heap, &e);
 
 	if (!r)
-		r = go_regions_read(rt, &g->regions, &e);
+		r = go_regions_read(rt, &g->regions, &g->s->kept, &e);
 	if (!r && e.text[0])
 		r = report_missing(k->r, "ledger[go].rows", "another snapshot",
 				   "the target changed during the scan, so these are one row: %s",

@@ -232,10 +232,20 @@ struct go_region {
 };
 typedef VEC(struct go_region) go_region_vec;
 
+/* What is the same in the next snapshot of this runtime: buckets are never freed and stay where they
+ * are, and each new one is charged. Zeroed: nothing is kept. */
+struct go_regions_kept {
+	uint64_t charged; /* the runtime's own sum for them (mstats.buckhash_sys), bytes; 0: none */
+	go_region_vec buckets;
+};
+void go_regions_kept_free(struct go_regions_kept *k); /* safe on a zeroed struct, and twice */
+
 /* Appended to *out, unsorted; regions of the first group are page-aligned. Lists are walked with
- * a bound and cycle check. 0, or -errno with what was read until then. After 0 the text of e, if
- * any, names parts that did not add up and were left out. */
-int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e);
+ * a bound and cycle check. kept: from the last snapshot and for the next, may be NULL. 0, or -errno
+ * with what was read until then. After 0 the text of e, if any, names parts that did not add up and
+ * were left out. */
+int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct go_regions_kept *kept,
+		    struct err *e);
 /* Only the blocks of mark and alloc bits, which move between lists with every cycle. */
 int go_gcbits_read(const struct go_runtime *rt, go_region_vec *out);
 const char *go_region_name(enum go_region_kind k);

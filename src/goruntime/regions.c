@@ -3,22 +3,20 @@
  * The runtime's memory outside the heap: what sysAlloc and persistentalloc gave it.
  *
  * Sources: runtime/malloc.go (arenas, persistentalloc), mpagealloc_64bit.go (summaries),
- * mgcscavenge.go (index), mheap.go (allspans, gcBitsArenas), mprof.go (buckhash).
+ * mgcscavenge.go (index), mheap.go (allspans, gcBitsArenas). The profile's buckets: buckets.c.
  */
 #include "goruntime/goruntime.h"
 
 #include <stdio.h>
 
-#include "base/sort.h"
 #include "goruntime/rd.h"
+#include "goruntime/regions.h"
 #include "goruntime/spans.h"
 
 enum {
 	MAX_ARENAS = 1 << 22,
 	MAX_LIST = 1 << 20,
-	MAX_BUCKETS = 1 << 21,
 	TRIES = 8,
-	SEQ_TABLE = 17,	     /* of memsrc_pages */
 	MAX_BLOCK = 64 << 10 /* persistentalloc takes more straight from sysAlloc */
 };
 
@@ -45,7 +43,7 @@ const char *go_region_name(enum go_region_kind k)
 	return k < GO_REGION_COUNT && name[k] ? name[k] : "?";
 }
 
-static int put(go_region_vec *out, uint64_t start, uint64_t end, enum go_region_kind kind)
+int region_put(go_region_vec *out, uint64_t start, uint64_t end, enum go_region_kind kind)
 {
 	/* mspans and buckets come by the hundred thousand, most of them side by side */
 	if (out->n && out->v[out->n - 1].end == start && out->v[out->n - 1].kind == kind &&
@@ -56,12 +54,12 @@ static int put(go_region_vec *out, uint64_t start, uint64_t end, enum go_region_
 	return start < end ? vec_push(out, (struct go_region){ start, end, kind }) : 0;
 }
 
-static int put_pages(const struct go_runtime *rt, go_region_vec *out, uint64_t start, uint64_t size,
+int region_put_pages(const struct go_runtime *rt, go_region_vec *out, uint64_t start, uint64_t size,
 		     enum go_region_kind kind)
 {
 	if (!start || !size || start + size < start || size > (1ULL << 46))
 		return 0;
-	return put(out, page_down(rt, start), page_up(rt, start + size), kind);
+	return region_put(out, page_down(rt, start), page_up(rt, start + size), kind);
 }
 
 /* A list whose elements hold the next one's address at `next`. */
@@ -73,7 +71,7 @@ static int put_list(const struct go_runtime *rt, go_region_vec *out, uint64_t he
 
 		if (i == MAX_LIST)
 			return -ELOOP;
-		r = put_pages(rt, out, head, size, kind);
+		r = region_put_pages(rt, out, head, size, kind);
 		if (!r)
 			r = rd_u64(rt, PASS_BOOKS, head + next, &head);
 		if (r)
@@ -96,7 +94,7 @@ static int arenas_read(const struct go_runtime *rt, go_region_vec *out)
 	if (all.len > MAX_ARENAS)
 		return -EINVAL;
 	/* 48 bits of address, 64 MiB arenas, one L1 entry (malloc.go: linux/amd64 and arm64) */
-	r = put_pages(rt, out, l2, (1ULL << 48) / bytes * 8, GO_REGION_ARENA_INDEX);
+	r = region_put_pages(rt, out, l2, (1ULL << 48) / bytes * 8, GO_REGION_ARENA_INDEX);
 	for (uint64_t i = 0; i < all.len && !r; i++) {
 		uint64_t idx = 0, ha;
 
@@ -104,15 +102,15 @@ static int arenas_read(const struct go_runtime *rt, go_region_vec *out)
 		if (rd_u64(rt, PASS_BOOKS, all.ptr + 8 * i, &idx) || idx >= MAX_ARENAS ||
 		    rd_u64(rt, PASS_BOOKS, l2 + 8 * idx, &ha))
 			continue;
-		r = put_pages(rt, out, ha, size, GO_REGION_HEAP_ARENA);
+		r = region_put_pages(rt, out, ha, size, GO_REGION_HEAP_ARENA);
 		if (!r) {
 			uint64_t base = idx * bytes + l->f[GO_CONST_ARENABASEOFFSET];
 
-			r = put(out, base, base + bytes, GO_REGION_ARENA);
+			r = region_put(out, base, base + bytes, GO_REGION_ARENA);
 		}
 	}
 	if (all.cap * 8 > MAX_BLOCK && !r) /* else it lies in a persistent chunk */
-		r = put_pages(rt, out, all.ptr, all.cap * 8, GO_REGION_ARENA_INDEX);
+		r = region_put_pages(rt, out, all.ptr, all.cap * 8, GO_REGION_ARENA_INDEX);
 	return r;
 }
 
@@ -129,7 +127,7 @@ static int bitmaps_read(const struct go_runtime *rt, uint64_t pages, go_region_v
 		return -ENOMEM;
 	r = rd_vars(rt, PASS_BOOKS, pages + l->f[GO_PAGEALLOC_CHUNKS], l1, n * 8);
 	for (uint64_t i = 0; i < n && !r; i++)
-		r = put_pages(rt, out, l1[i], size, GO_REGION_PAGE_BITMAP);
+		r = region_put_pages(rt, out, l1[i], size, GO_REGION_PAGE_BITMAP);
 	return r;
 }
 
@@ -143,7 +141,7 @@ static int pagealloc_read(const struct go_runtime *rt, go_region_vec *out)
 	for (int i = 0; i < l->f[GO_CONST_SUMMARYLEVELS] && !r; i++) {
 		r = rd_slice(rt, PASS_BOOKS, pages + l->f[GO_PAGEALLOC_SUMMARY] + 24 * i, &s);
 		if (!r) /* pallocSum is a uint64 */
-			r = put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_PAGE_SUMMARY);
+			r = region_put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_PAGE_SUMMARY);
 	}
 	if (!r)
 		r = bitmaps_read(rt, pages, out);
@@ -153,7 +151,7 @@ static int pagealloc_read(const struct go_runtime *rt, go_region_vec *out)
 		at = pages + l->f[GO_PAGEALLOC_SCAVINDEX] + l->f[GO_SCAVINDEX_CHUNKS];
 		r = rd_slice(rt, PASS_BOOKS, at, &s);
 		if (!r)
-			r = put_pages(rt, out, s.ptr, s.cap * elem, GO_REGION_SCAV_INDEX);
+			r = region_put_pages(rt, out, s.ptr, s.cap * elem, GO_REGION_SCAV_INDEX);
 	}
 	return r;
 }
@@ -168,13 +166,14 @@ static int mspans_read(const struct go_runtime *rt, go_region_vec *out)
 
 	if (r)
 		return r;
-	r = put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_ALLSPANS);
+	r = region_put_pages(rt, out, s.ptr, s.cap * 8, GO_REGION_ALLSPANS);
 	if (!r)
 		r = spans_table(rt, PASS_BOOKS, &s, &ptr, &n);
 	if (r)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		if (ptr[i] && put(out, ptr[i], ptr[i] + l->f[GO_SIZE_MSPAN], GO_REGION_MSPAN))
+		if (ptr[i] &&
+		    region_put(out, ptr[i], ptr[i] + l->f[GO_SIZE_MSPAN], GO_REGION_MSPAN))
 			return -ENOMEM;
 	return 0;
 }
@@ -193,164 +192,10 @@ static int mcaches_read(const struct go_runtime *rt, go_region_vec *out)
 		if (rd_u64(rt, PASS_BOOKS, allp.ptr + 8 * i, &p) ||
 		    rd_u64(rt, PASS_BOOKS, p + rt->l->f[GO_P_MCACHE], &c) || !c)
 			continue;
-		if (put(out, c, c + rt->l->f[GO_SIZE_MCACHE], GO_REGION_MCACHE))
+		if (region_put(out, c, c + rt->l->f[GO_SIZE_MCACHE], GO_REGION_MCACHE))
 			return -ENOMEM;
 	}
 	return r;
-}
-
-/* A bucket: header, nstk program counters, then a record whose size depends on its type
- * (mprof.go: newBucket; 1 memory, 2 block, 3 mutex). */
-static uint64_t bucket_size(const struct go_layout *l, const uint8_t *b, size_t n)
-{
-	uint64_t nstk = get_u64(l, GO_BUCKET_NSTK, b, n), typ = get_u64(l, GO_BUCKET_TYP, b, n);
-
-	if (nstk > 4096 || typ < 1 || typ > 3)
-		return 0;
-	return l->f[GO_SIZE_BUCKET] + 8 * nstk + (typ == 1 ? l->f[GO_SIZE_MEMRECORD] : 16);
-}
-
-struct buckets {
-	uint64_t n;
-	uint64_t bytes;
-	bool all; /* false: some could not be read */
-};
-
-struct chains {
-	const struct go_layout *l;
-	const uint64_t *at;  /* the buckets that are being read */
-	VEC(uint64_t) next;  /* those that hang behind them */
-	VEC(struct range) v; /* those that were read */
-	struct buckets *all;
-	size_t read;
-	int r;
-};
-
-static void take_bucket(void *ctx, size_t i, const uint8_t *b)
-{
-	struct chains *c = ctx;
-	size_t n = c->l->f[GO_SIZE_BUCKET];
-	uint64_t len = bucket_size(c->l, b, n), next = get_u64(c->l, GO_BUCKET_NEXT, b, n);
-
-	c->read++;
-	c->all->bytes += len;
-	if ((len && vec_push(&c->v, (struct range){ c->at[i], c->at[i] + len, 0 })) ||
-	    (next && vec_push(&c->next, next)))
-		c->r = -ENOMEM;
-}
-
-/* In order of address, so that those side by side become one. */
-static int put_buckets(const struct range *v, size_t n, go_region_vec *out)
-{
-	enum { INDEX_BITS = 22 };
-	const uint64_t top = (1ULL << (64 - INDEX_BITS)) - 1;
-	_free_ uint64_t *key = malloc(2 * n * sizeof(*key) + 1);
-	uint64_t min = UINT64_MAX, *sorted;
-	int r = key ? 0 : -ENOMEM;
-
-	_Static_assert(MAX_BUCKETS <= 1 << INDEX_BITS, "an index fits a key");
-	for (size_t i = 0; i < n; i++)
-		min = v[i].start < min ? v[i].start : min;
-	/* buckets are aligned to 8 bytes; what is too far away is out of order, not lost */
-	for (size_t i = 0; i < n && !r; i++) {
-		uint64_t k = (v[i].start - min) / 8;
-
-		key[i] = (k < top ? k : top) << INDEX_BITS | i;
-	}
-	sorted = r ? NULL : sort_keys(key, key + n, n, INDEX_BITS, top);
-	for (size_t i = 0; i < n && !r; i++) {
-		const struct range *b = &v[sorted[i] & ((1 << INDEX_BITS) - 1)];
-
-		r = put(out, b->start, b->end, GO_REGION_BUCKET);
-	}
-	return r;
-}
-
-/*
- * Adds the chains that begin in the table, t[0..n), of which those that are 0 are none: the first
- * of each, then the second of each, …, so that neighbours in memory are read together.
- */
-static int chains_read(const struct go_runtime *rt, uint64_t *t, size_t n, go_region_vec *out,
-		       struct buckets *all)
-{
-	struct chains c = { .l = rt->l, .all = all };
-	uint64_t *mine = NULL;
-	int r = rt->l->f[GO_SIZE_BUCKET] > MEMSRC_GATHER_EACH ? -EINVAL : 0;
-
-	while (n && all->n < MAX_BUCKETS && !r) {
-		size_t full = 0;
-
-		for (size_t i = 0; i < n && all->n + full < MAX_BUCKETS; i++)
-			if (t[i])
-				t[full++] = t[i];
-		c.at = t;
-		c.read = 0;
-		r = rd_each(rt, PASS_BOOKS, t, full, 0, rt->l->f[GO_SIZE_BUCKET], take_bucket, &c);
-		r = r ? r : c.r;
-		all->n += full;
-		all->all &= c.read == full;
-		free(mine);
-		mine = t = c.next.v;
-		n = c.next.n;
-		c.next.v = NULL;
-		c.next.n = c.next.cap = 0;
-	}
-	free(mine);
-	if (!r)
-		r = put_buckets(c.v.v, c.v.n, out);
-	vec_free(&c.v);
-	return r;
-}
-
-static bool is_swapped(const struct go_runtime *rt, uint64_t start, uint64_t end)
-{
-	range_vec pages = { 0 };
-	bool swapped =
-		memsrc_pages(rt->m, SEQ_TABLE, page_down(rt, start), page_up(rt, end), &pages) != 0;
-
-	for (size_t i = 0; i < pages.n; i++)
-		swapped |= !!(pages.v[i].flags & PAGE_SWAPPED);
-	vec_free(&pages);
-	return swapped;
-}
-
-/* The table is 1.4 MB, mostly empty. */
-static int table_read(const struct go_runtime *rt, uint64_t at, uint64_t size, go_region_vec *out,
-		      struct buckets *all)
-{
-	_free_ uint64_t *t = malloc(size * 8 + 8);
-	int r = t ? rd(rt, PASS_BOOKS, at, t, size * 8) : -ENOMEM;
-	bool sparse = r == -ENODATA;
-
-	if (!r || sparse)
-		r = chains_read(rt, t, size, out, all);
-	if (!r && sparse && is_swapped(rt, at, at + size * 8))
-		all->all = false;
-	return r;
-}
-
-/* What the table and its buckets take is what they are charged, with the bitmaps of the variables
- * (mprof.go, newBucket): else -ERANGE. */
-static int buckets_read(const struct go_runtime *rt, go_region_vec *out, uint64_t *moment)
-{
-	const struct go_layout *l = rt->l;
-	uint64_t at, size = l->f[GO_CONST_BUCKHASHSIZE], charged = 0;
-	struct buckets b = { .bytes = size * 8, .all = true };
-	int r;
-
-	if (!rt->g.buckhash)
-		return 0;
-	r = rd_u64(rt, PASS_BOOKS, rt->g.buckhash, &at);
-	if (r || !at)
-		return r;
-	r = put_pages(rt, out, at, size * 8, GO_REGION_BUCKHASH);
-	if (!r)
-		r = table_read(rt, at, size, out, &b);
-	if (r || !b.all || !rt->masks_bytes)
-		return r ? r : b.all ? 0 : -ENODATA;
-	r = rd_vars(rt, PASS_BOOKS, rt->g.memstats + l->f[GO_MSTATS_BUCKHASH_SYS], &charged, 8);
-	*moment = b.bytes + charged;
-	return !r && b.bytes + rt->masks_bytes != charged ? -ERANGE : r;
 }
 
 /*
@@ -375,7 +220,7 @@ static int mark_queues_read(const struct go_runtime *rt, go_region_vec *out, uin
 			   ring % memsrc_page_size(rt->m)))
 			r = -ERANGE;
 		if (!r)
-			r = put_pages(rt, out, ring, n * 8ULL, GO_REGION_MARK_QUEUE);
+			r = region_put_pages(rt, out, ring, n * 8ULL, GO_REGION_MARK_QUEUE);
 		if (!r)
 			r = rd_u64(rt, PASS_BOOKS, at + l->f[GO_SPMC_NEXT], &at);
 	}
@@ -404,7 +249,7 @@ static int getrandom_read(const struct go_runtime *rt, go_region_vec *out, uint6
 	for (unsigned int i = 0; !r && m && i < MAX_LIST; i++) {
 		if (rd_u64(rt, PASS_BOOKS, m + l->f[GO_M_VGETRANDOM], &state))
 			state = 0;
-		r = put_pages(rt, out, state, 1, GO_REGION_GETRANDOM);
+		r = region_put_pages(rt, out, state, 1, GO_REGION_GETRANDOM);
 		if (!r)
 			r = rd_u64(rt, PASS_BOOKS, m + l->f[GO_M_ALLLINK], &m);
 	}
@@ -469,7 +314,8 @@ static int persistent_read(const struct go_runtime *rt, go_region_vec *out)
 			    GO_REGION_PERSISTENT);
 }
 
-int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err *e)
+int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct go_regions_kept *kept,
+		    struct err *e)
 {
 	static const struct {
 		const char *what;
@@ -482,6 +328,7 @@ int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err 
 		{ "the persistent chunks", persistent_read },
 		{ "the mark bits", go_gcbits_read },
 	};
+	size_t had;
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -493,7 +340,13 @@ int go_regions_read(const struct go_runtime *rt, go_region_vec *out, struct err 
 	r = optional_read(rt, out, mark_queues_read, "the mark queues", e);
 	if (!r)
 		r = optional_read(rt, out, getrandom_read, "the threads' random state", e);
+	had = out->n;
 	if (!r)
-		r = optional_read(rt, out, buckets_read, "the profile's buckets", e);
+		r = buckets_again(rt, kept, out);
+	if (r)
+		return r > 0 ? 0 : r;
+	r = optional_read(rt, out, buckets_read, "the profile's buckets", e);
+	if (!r)
+		buckets_keep(rt, kept, out->v + had, out->n - had);
 	return r;
 }

@@ -171,6 +171,7 @@ static int open_go(struct session *s, struct session_go *g, const struct maps *m
 		return r;
 	if (!r) {
 		g->rt = rt;
+		go_regions_kept_free(&g->kept);
 		g->open = !is_there(s, g);
 		g->tries = g->open ? g->tries : GO_TRIES;
 		g->why = (struct err){ 0 };
@@ -225,6 +226,8 @@ static void forget_go(struct session *s, const struct lib *l)
 	for (size_t i = 0; i < s->ngo; i++)
 		if (s->go[i].bin != l->bin || s->go[i].bias != l->bias)
 			s->go[n++] = s->go[i];
+		else
+			go_regions_kept_free(&s->go[i].kept);
 	s->ngo = n;
 }
 
@@ -352,6 +355,8 @@ int session_open(struct memsrc *m, struct shelf *shelf, struct go_cache *c, stru
 
 void session_close(struct session *s)
 {
+	for (size_t i = 0; i < s->ngo; i++)
+		go_regions_kept_free(&s->go[i].kept);
 	shelf_put(s->shelf, s->bin, s->m);
 	libs_free(&s->libs);
 	maps_free(&s->maps);

@@ -40,6 +40,7 @@ struct session_go {
 	struct go_runtime rt;
 	struct err why;	    /* it is not open; no error: it is one of the others */
 	unsigned int tries; /* to find it, or what is missing of it */
+	struct go_regions_kept kept;
 };
 
 struct session {

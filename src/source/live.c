@@ -88,11 +88,6 @@ static void live_shrink(struct memsrc *m)
 	livemem_shrink(&live_of(m)->mem);
 }
 
-static void live_renew(struct memsrc *m)
-{
-	livemem_renew(&live_of(m)->mem);
-}
-
 static void live_again(struct memsrc *m, enum memsrc_reader who)
 {
 	livemem_again(&live_of(m)->mem, who);
@@ -159,7 +154,6 @@ static const struct memsrc_ops live_ops = {
 	.gather = live_gather,
 	.flush = live_flush,
 	.shrink = live_shrink,
-	.renew = live_renew,
 	.again = live_again,
 	.rest = live_rest,
 	.pages = live_pages,

@@ -19,9 +19,10 @@ enum {
 	MEDIUM_SPAN = 2 << 20, /* nor what is larger than this */
 };
 
-/* ns. So long it holds which ranges others fill, for all passes of a snapshot and their retries:
- * finding out walks the target's page tables. The next snapshot asks anew (livemem_renew). */
-#define USERFAULT_NS 10000000000ULL
+/* ns. So long it holds which ranges others fill (a userfaultfd), from one snapshot to the next, too:
+ * finding out walks all of the target's page tables, a third of what a snapshot costs. Who fills
+ * memory of a Go runtime registers it before the process goes on (a checkpoint restored lazily). */
+#define USERFAULT_NS 600000000000ULL
 
 void livemem_init(struct livemem *l, struct handle *h)
 {
@@ -86,12 +87,6 @@ void livemem_flush(struct livemem *l)
 	}
 	livemem_forget_maps(l);
 	livemem_age_userfault(l, USERFAULT_NS);
-}
-
-void livemem_renew(struct livemem *l)
-{
-	livemem_flush(l);
-	livemem_age_userfault(l, 0);
 }
 
 /*

@@ -78,8 +78,6 @@ void livemem_again(struct livemem *l, enum memsrc_reader who);
 
 /* A flush that gives memory back. */
 void livemem_shrink(struct livemem *l);
-/* Forgets also what a flush keeps for a moment. Between snapshots. */
-void livemem_renew(struct livemem *l);
 
 /* The cached mappings, none where they can't be read; the VMA at addr by these, or NULL. Both live
  * until the next flush, or until mappings are taken over. */

@@ -24,7 +24,7 @@ void livemem_forget_maps(struct livemem *l)
 
 void livemem_age_userfault(struct livemem *l, uint64_t age)
 {
-	if (mono_ns() - l->userfault_ns < age)
+	if (l->userfault_state == USERFAULT_KNOWN && mono_ns() - l->userfault_ns < age)
 		return;
 	l->userfault.n = 0;
 	l->userfault_state = USERFAULT_UNREAD;

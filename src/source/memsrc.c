@@ -337,8 +337,6 @@ void memsrc_renew(struct memsrc *m)
 		free(m->notes.v[i].name);
 	m->notes.n = 0;
 	memsrc_flush(m);
-	if (m->ops->renew)
-		m->ops->renew(m);
 }
 
 void memsrc_rest(struct memsrc *m, size_t keep)

@@ -43,7 +43,6 @@ struct memsrc_ops {
 		      size_t each, void *buf, bool *bad, range_vec *holes);
 	void (*flush)(struct memsrc *m);
 	void (*shrink)(struct memsrc *m); /* as memsrc_shrink; NULL: nothing */
-	void (*renew)(struct memsrc *m);  /* as memsrc_renew; NULL: flush does */
 	/* as memsrc_again; NULL: flush does */
 	void (*again)(struct memsrc *m, enum memsrc_reader who);
 	/* As memsrc_rest: true when the cache is gone. NULL: there is none. */

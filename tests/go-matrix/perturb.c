@@ -128,7 +128,7 @@ static void read_rest(const struct go_runtime *rt, struct reading *r)
 	struct go_goroutines g;
 	struct err e = { 0 };
 
-	if (go_regions_read(rt, &regions, &e) || e.text[0])
+	if (go_regions_read(rt, &regions, NULL, &e) || e.text[0])
 		notice(r, e.text);
 	for (size_t i = 0; i < regions.n; i++)
 		kind[regions.v[i].kind] +=
