@@ -95,7 +95,7 @@ static int open_program(struct fleet *f, struct fleet_member *m, struct err *e)
 		return r;
 	}
 	maps_free(&m->s.maps); /* each ledger reads them anew */
-	memsrc_rest(m->m, 0);
+	memsrc_rest(m->m);
 	return 0;
 }
 

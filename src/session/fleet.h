@@ -2,11 +2,10 @@
 /*
  * Many processes kept open: a session of each, their binaries on one shelf, and when each is read.
  *
- * Counters are read every tick_ns, ledgers are wanted every ledger_ns, of each member at a phase of
- * its own: of 100 members with a tick a second one is read every 10 ms, or the few that are due
- * within 1/64 of the interval together. A turn of the loop serves FLEET_BATCH ticks and one ledger
- * at most, the longest due first. What is late by a whole interval is left out and counted, never
- * made up for.
+ * Counters are read every tick_ns, in four bursts: of 100 members with a tick a second 25 are read
+ * every 250 ms. Ledgers are wanted every ledger_ns, in sixteen bursts, each with the burst of ticks
+ * before it. A turn of the loop serves FLEET_BATCH ticks and one ledger at most, the
+ * longest due first. What is late by a whole interval is left out and counted, never made up for.
  *
  * The end of a process is seen at once by its pidfd, an exec at its next tick or ledger: then the
  * session is closed and one of the new program opened. A process that has ended is released in that

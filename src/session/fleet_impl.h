@@ -6,7 +6,11 @@
 #include "base/vec.h"
 #include "session/fleet.h"
 
-enum { FLEET_NONE = -1 };
+enum {
+	FLEET_NONE = -1,
+	FLEET_BURSTS = 4, /* of ticks in an interval */
+	FLEET_LEDGER_BURSTS = 16,
+};
 
 /* A member's place. Its number decides the phase, so that places are used again from the first. */
 struct fleet_slot {

@@ -26,7 +26,7 @@ struct handle *handle_new(enum memsrc_kind kind)
 		return NULL;
 	h->kind = kind;
 	h->page_size = sysconf(_SC_PAGESIZE);
-	h->cgroup = h->opener = h->file = h->proc_fd = h->pidfd = h->mem = h->pagemap.fd =
+	h->cgroup = h->usage = h->opener = h->file = h->proc_fd = h->pidfd = h->mem = h->pagemap.fd =
 		h->pagemap.kflags = -1;
 	for (int i = 0; i < HELD_COUNT; i++)
 		h->held[i] = -1;
@@ -55,6 +55,7 @@ void handle_close(struct handle *h)
 	close_fd(&h->pidfd);
 	close_fd(&h->file);
 	close_fd(&h->cgroup);
+	close_fd(&h->usage);
 	free(h->cgroup_path);
 	free(h->path);
 	free(h);

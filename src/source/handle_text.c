@@ -178,10 +178,21 @@ static void keep_cgroup(struct handle *h, const char *dir, int *fd)
 	if (!path)
 		return;
 	close_fd(&h->cgroup);
+	close_fd(&h->usage);
 	free(h->cgroup_path);
 	h->cgroup_path = path;
 	h->cgroup = *fd;
 	*fd = -1;
+}
+
+/* Of the folder that is kept open the file that ticks read stays open, too. */
+static int *usage_file(struct handle *h, const char *dir, const char *base)
+{
+	return h->cgroup_path && !strcmp(dir, h->cgroup_path) &&
+			       (!strcmp(base, "memory.current") ||
+				!strcmp(base, "memory.usage_in_bytes"))
+		       ? &h->usage
+		       : NULL;
 }
 
 static int cgroup_text(struct handle *h, const char *path, struct text *out)
@@ -190,14 +201,24 @@ static int cgroup_text(struct handle *h, const char *path, struct text *out)
 	const char *base = strrchr(path, '/');
 	size_t before = out->n;
 	char dir[4096];
-	int rc;
+	int rc, *kept;
 
 	if (*path != '/' || !base[1] || !is_tame(path + 1) || (size_t)(base - path) >= sizeof(dir))
 		return -EINVAL;
 	snprintf(dir, sizeof(dir), "%.*s", (int)(base - path), path);
-	near = open_near(h, dir, base + 1);
-	if (near >= 0 && !text_read_whole(near, HANDLE_TEXT_MAX, out))
+	kept = usage_file(h, dir, base + 1);
+	if (kept && *kept >= 0 && !text_read_whole(*kept, HANDLE_TEXT_MAX, out))
 		return 0;
+	out->n = before;
+	near = open_near(h, dir, base + 1);
+	if (near >= 0 && !text_read_whole(near, HANDLE_TEXT_MAX, out)) {
+		if (kept) {
+			close_fd(kept);
+			*kept = near;
+			near = -1;
+		}
+		return 0;
+	}
 	out->n = before; /* the cgroup may be gone, and another have its name */
 	at = open_cgroup(dir);
 	if (at < 0)

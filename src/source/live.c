@@ -93,15 +93,10 @@ static void live_again(struct memsrc *m, enum memsrc_reader who)
 	livemem_again(&live_of(m)->mem, who);
 }
 
-static bool live_rest(struct memsrc *m, size_t keep)
+static void live_rest(struct memsrc *m)
 {
-	struct livemem *l = &live_of(m)->mem;
-
-	if (keep && livemem_kept(l) <= keep)
-		return false;
 	handle_rest(m->handle);
-	livemem_rest(l);
-	return true;
+	livemem_rest(&live_of(m)->mem);
 }
 
 static int live_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,

@@ -12,16 +12,16 @@
 
 enum {
 	AHEAD = 4, /* lines read at once when the one before is known: within a page */
-	PRESENCES = 1024,
 	SHORT_RUN = 16384,
 	KNOWN_PAGES = 4,       /* a structure; larger reads look their pages up again */
 	MEDIUM = 256 * LINE,   /* what has more present bytes is never cached, */
 	MEDIUM_SPAN = 2 << 20, /* nor what is larger than this */
 };
 
-/* ns. So long it holds which ranges others fill (a userfaultfd), from one snapshot to the next, too:
- * finding out walks all of the target's page tables, a third of what a snapshot costs. Who fills
- * memory of a Go runtime registers it before the process goes on (a checkpoint restored lazily). */
+/* ns. So long it holds which ranges others fill (a userfaultfd), from one snapshot to the next,
+ * too: finding out walks all of the target's page tables, a third of what a snapshot costs. Who
+ * fills memory of a Go runtime registers it before the process goes on (a checkpoint restored
+ * lazily). */
 #define USERFAULT_NS 600000000000ULL
 
 void livemem_init(struct livemem *l, struct handle *h)
@@ -29,27 +29,6 @@ void livemem_init(struct livemem *l, struct handle *h)
 	*l = (struct livemem){
 		.h = h, .pagemap = &h->pagemap, .page_size = h->page_size, .reader = -1
 	};
-}
-
-/* With the first read: a snapshot of counters needs none of it. */
-int livemem_make_caches(struct livemem *l)
-{
-	if (l->entries)
-		return 0;
-	l->presence = calloc(PRESENCES, sizeof(*l->presence));
-	l->line_tag = calloc(LINES, sizeof(*l->line_tag));
-	l->line_slot = calloc(LINE_PLACES, sizeof(*l->line_slot));
-	l->line_used = calloc(LINES, sizeof(*l->line_used));
-	l->lines = livemem_map_lines();
-	l->entries = calloc(WINDOW_PAGES, sizeof(*l->entries));
-	if (!l->presence || !l->line_tag || !l->line_slot || !l->line_used || !l->lines ||
-	    !l->entries) {
-		free(l->entries);
-		l->entries = NULL; /* none of them is used */
-		livemem_deinit(l);
-		return -ENOMEM;
-	}
-	return 0;
 }
 
 void livemem_deinit(struct livemem *l)
@@ -61,32 +40,20 @@ void livemem_deinit(struct livemem *l)
 		vec_free(&l->wanted[i]);
 }
 
-void livemem_rest(struct livemem *l)
+void livemem_forget(struct livemem *l)
 {
-	livemem_flush(l);
-	free(l->presence);
-	free(l->line_tag);
-	free(l->line_slot);
-	free(l->line_used);
-	livemem_unmap_lines(l);
-	free(l->entries);
-	l->presence = NULL;
-	l->line_tag = NULL;
-	l->line_slot = NULL;
-	l->line_used = NULL;
-	l->entries = NULL;
+	if (l->c) {
+		livemem_remember(l);
+		livemem_clear_caches(l->c);
+	}
+	livemem_forget_maps(l);
+	livemem_age_userfault(l, USERFAULT_NS);
 }
 
 void livemem_flush(struct livemem *l)
 {
-	if (l->entries) {
-		livemem_remember(l);
-		memset(l->presence, 0, PRESENCES * sizeof(*l->presence));
-		memset(l->line_tag, 0, l->line_end * sizeof(*l->line_tag));
-		l->line_next = l->line_end = 0;
-	}
-	livemem_forget_maps(l);
-	livemem_age_userfault(l, USERFAULT_NS);
+	livemem_forget(l);
+	memset(l->untouched, 0, sizeof(l->untouched));
 }
 
 /*
@@ -191,11 +158,11 @@ static bool lookup_known(struct livemem *l, uint64_t vpn, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		uint64_t group = (vpn + i) / PRESENCE_PAGES;
 		uint64_t bit = 1ULL << ((vpn + i) % PRESENCE_PAGES);
-		const struct livemem_presence *p = &l->presence[group % PRESENCES];
+		const struct livemem_presence *p = &l->c->presence[group % PRESENCES];
 
 		if (p->tag != group + 1)
 			return false;
-		l->entries[i] =
+		l->c->entries[i] =
 			(p->present & bit ? PM_PRESENT : 0) | (p->elsewhere & bit ? PM_SWAP : 0);
 	}
 	return true;
@@ -209,12 +176,12 @@ static int lookup(struct livemem *l, uint64_t addr, size_t len, size_t *pages)
 	long got = n;
 
 	if (n > KNOWN_PAGES || !lookup_known(l, vpn, n))
-		got = pagemap_present(l->pagemap, vpn, l->entries, n);
+		got = pagemap_present(l->pagemap, vpn, l->c->entries, n);
 	if (got < 0)
 		got = 0;
 	if (!got && !pagemap_has_mm(l->pagemap))
 		return -ESRCH;
-	memset(l->entries + got, 0, (n - got) * sizeof(*l->entries));
+	memset(l->c->entries + got, 0, (n - got) * sizeof(*l->c->entries));
 	*pages = n;
 	return 0;
 }
@@ -228,9 +195,9 @@ static int read_window(struct livemem *l, bool untouched, struct runs *r, uint64
 	int rc = lookup(l, addr, len, &pages);
 
 	while (!rc && i < pages) {
-		uint64_t is = l->entries[i] & PM_SOMEWHERE, stop;
+		uint64_t is = l->c->entries[i] & PM_SOMEWHERE, stop;
 
-		while (i < pages && (l->entries[i] & PM_SOMEWHERE) == is)
+		while (i < pages && (l->c->entries[i] & PM_SOMEWHERE) == is)
 			i++;
 		stop = (addr / l->page_size + i) * l->page_size;
 		if (i == pages)
@@ -271,7 +238,7 @@ static int read_large(struct livemem *l, bool untouched, uint64_t addr, uint8_t 
 
 void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *entry, long n)
 {
-	struct livemem_presence *p = &l->presence[group % PRESENCES];
+	struct livemem_presence *p = &l->c->presence[group % PRESENCES];
 
 	*p = (struct livemem_presence){ .tag = group + 1 };
 	for (long i = 0; i < n && i < PRESENCE_PAGES; i++) {
@@ -282,7 +249,7 @@ void livemem_set_presence(struct livemem *l, uint64_t group, const uint64_t *ent
 
 static struct livemem_presence *presence_of(const struct livemem *l, uint64_t page)
 {
-	return &l->presence[page / PRESENCE_PAGES % PRESENCES];
+	return &l->c->presence[page / PRESENCE_PAGES % PRESENCES];
 }
 
 int livemem_page(struct livemem *l, uint64_t addr)
@@ -318,10 +285,10 @@ static const uint8_t *fetch_line(struct livemem *l, uint64_t line)
 	slot = livemem_slots(l, n);
 	/* The fd is bound to the mm: for one line it costs half of process_vm_readv, after which
 	 * the PID has to be checked. */
-	got = pread(l->h->mem, l->lines + slot * LINE, n * LINE, line * LINE);
+	got = pread(l->h->mem, l->c->lines + slot * LINE, n * LINE, line * LINE);
 	for (size_t i = 0; got >= (ssize_t)((i + 1) * LINE); i++)
 		livemem_put_line(l, slot + i, line + i, !i);
-	return got < LINE ? NULL : l->lines + slot * LINE;
+	return got < LINE ? NULL : l->c->lines + slot * LINE;
 }
 
 /* That a page is absent is looked up with what is read again: by one line of its group. */
@@ -382,7 +349,7 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 		rc = lookup(l, a, stop - a, &pages);
 		memset(p, 0, n * each);
 		for (size_t i = 0; i < n && !rc; i++)
-			if (l->entries[i] & PM_PRESENT)
+			if (l->c->entries[i] & PM_PRESENT)
 				rc = runs_add(l, &r, a + i * l->page_size, p + i * each, each,
 					      &holes);
 		if (!rc)
@@ -410,18 +377,18 @@ static bool is_known(const struct livemem *l, uint64_t addr, size_t len)
 	return true;
 }
 
-/* Lines of [from, to) in present pages, by l->entries: how many, and room for them. */
+/* Lines of [from, to) in present pages, by l->c->entries: how many, and room for them. */
 static size_t count_present(const struct livemem *l, uint64_t from, uint64_t to)
 {
 	size_t n = 0;
 
 	for (uint64_t at = from; at < to; at += LINE)
-		n += !!(l->entries[at / l->page_size - from / l->page_size] & PM_PRESENT);
+		n += !!(l->c->entries[at / l->page_size - from / l->page_size] & PM_PRESENT);
 	return n;
 }
 
-/* Reads the present pages of [from, to) into the cache, by l->entries. 1; 0: some can't be read, or
- * they are too many; -errno. */
+/* Reads the present pages of [from, to) into the cache, by l->c->entries. 1; 0: some can't be read,
+ * or they are too many; -errno. */
 static int cache_present(struct livemem *l, uint64_t from, uint64_t to)
 {
 	size_t n = count_present(l, from, to), first, slot;
@@ -437,9 +404,9 @@ static int cache_present(struct livemem *l, uint64_t from, uint64_t to)
 	for (uint64_t at = from, stop; at < to && !rc; at = stop) {
 		stop = at - at % l->page_size + l->page_size;
 		stop = stop < to ? stop : to;
-		if (!(l->entries[at / l->page_size - from / l->page_size] & PM_PRESENT))
+		if (!(l->c->entries[at / l->page_size - from / l->page_size] & PM_PRESENT))
 			continue;
-		rc = runs_add(l, &r, at, l->lines + slot * LINE, stop - at, &holes);
+		rc = runs_add(l, &r, at, l->c->lines + slot * LINE, stop - at, &holes);
 		slot += (stop - at) / LINE;
 	}
 	if (!rc)
@@ -447,7 +414,7 @@ static int cache_present(struct livemem *l, uint64_t from, uint64_t to)
 	rc = rc ? rc : !holes.n;
 	vec_free(&holes);
 	for (uint64_t at = from; at < to && rc > 0; at += LINE)
-		if (l->entries[at / l->page_size - from / l->page_size] & PM_PRESENT)
+		if (l->c->entries[at / l->page_size - from / l->page_size] & PM_PRESENT)
 			livemem_put_line(l, first++, at / LINE, true);
 	return rc;
 }

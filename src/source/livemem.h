@@ -20,25 +20,12 @@
 #include "source/memsrc.h"
 #include "source/pagemap.h"
 
-struct livemem_presence {	     /* 64 pages */
-	uint64_t tag;		     /* page number / 64, + 1; 0: empty */
-	uint64_t present, elsewhere; /* elsewhere: swap, a guard region */
-	bool wanted;		     /* its reader looks it up the next time, too */
-};
-
 struct livemem {
 	struct handle *h;	       /* borrowed */
 	const struct pagemap *pagemap; /* the handle's */
 	uint32_t page_size;
 
-	struct livemem_presence *presence;
-	uint64_t *line_tag; /* address / LINE, + 1; 0: empty */
-	uint8_t *lines;
-	uint16_t *line_slot;		    /* where a line may be, by hash; its tag decides */
-	bool *line_used;		    /* somebody has asked for it */
-	size_t line_next;		    /* the slot to fill next, round and round */
-	size_t line_end;		    /* slots from here on are empty */
-	size_t line_top;		    /* those below take memory */
+	struct livemem_caches *c;	    /* NULL: none so far, or given back */
 	VEC(uint64_t) wanted[READER_COUNT]; /* numbers of lines; of the reader at work unsorted */
 	bool wanted_all;		    /* of the reader at work no more are taken */
 	int reader;	       /* enum memsrc_reader; -1: nobody's reads are remembered */
@@ -50,10 +37,12 @@ struct livemem {
 	uint64_t asked_from; /* there, or in the gap that it ends */
 	unsigned int questions;
 	char asked_name[256];
+	struct range untouched[4]; /* where a reader of counters has found zeros of private
+				    * anonymous memory, so far; start = end: none */
+	unsigned int untouched_next;
 	range_vec userfault;   /* ranges that others fill; read when first needed */
 	uint64_t userfault_ns; /* when that was, CLOCK_MONOTONIC */
 	enum { USERFAULT_UNREAD, USERFAULT_KNOWN, USERFAULT_UNKNOWN } userfault_state;
-	uint64_t *entries; /* scratch for large reads; NULL: no cache was made yet */
 };
 
 void livemem_init(struct livemem *l, struct handle *h);
@@ -69,10 +58,9 @@ int livemem_heads(struct livemem *l, uint64_t start, uint64_t end, size_t each, 
 int livemem_gather(struct livemem *l, bool untouched, const uint64_t *addr, size_t n, size_t each,
 		   void *buf, bool *bad, range_vec *holes);
 void livemem_flush(struct livemem *l);
-/* A flush, and the caches are given back but for what readers have asked for: that is some KiB. */
+/* A flush, and the caches are given back: the next one who reads takes them. What readers have
+ * asked for stays known, that is some KiB. */
 void livemem_rest(struct livemem *l);
-/* Bytes of lines that take memory, whether they are valid or not. */
-size_t livemem_kept(const struct livemem *l);
 /* As memsrc_again. */
 void livemem_again(struct livemem *l, enum memsrc_reader who);
 

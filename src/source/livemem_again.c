@@ -55,9 +55,9 @@ static void want_line(struct livemem *l, uint64_t line)
 
 void livemem_remember(struct livemem *l)
 {
-	for (size_t i = 0; i < l->line_end && l->reader >= 0; i++)
-		if (l->line_tag[i] && l->line_used[i])
-			want_line(l, l->line_tag[i] - 1);
+	for (size_t i = 0; i < l->c->line_end && l->reader >= 0; i++)
+		if (l->c->line_tag[i] && l->c->line_used[i])
+			want_line(l, l->c->line_tag[i] - 1);
 }
 
 void livemem_want(struct livemem *l, uint64_t addr, size_t len)
@@ -115,10 +115,11 @@ static void look_ahead(struct livemem *l, const uint64_t *line, size_t n)
 		j = stretch_end(l, line, i, n, near);
 		first = group_of(l, line[i]);
 		last = group_of(l, line[j - 1]);
-		got = pagemap_present(l->pagemap, first * PRESENCE_PAGES, l->entries,
+		got = pagemap_present(l->pagemap, first * PRESENCE_PAGES, l->c->entries,
 				      (last - first + 1) * PRESENCE_PAGES);
 		for (uint64_t g = first; g <= last && got > 0; g++, got -= PRESENCE_PAGES)
-			livemem_set_presence(l, g, l->entries + (g - first) * PRESENCE_PAGES, got);
+			livemem_set_presence(l, g, l->c->entries + (g - first) * PRESENCE_PAGES,
+					     got);
 	}
 }
 
@@ -142,7 +143,7 @@ static size_t read_lines(struct livemem *l, const uint64_t *line, size_t n)
 	slot = livemem_slots(l, lines);
 	if (slot == LINES)
 		return 0;
-	local = (struct iovec){ l->lines + slot * LINE, lines * LINE };
+	local = (struct iovec){ l->c->lines + slot * LINE, lines * LINE };
 	got = process_vm_readv(l->h->pid, &local, 1, remote, iovs, 0);
 	if (got <= 0)
 		return 0;
@@ -156,7 +157,10 @@ void livemem_again(struct livemem *l, enum memsrc_reader who)
 	uint64_t line[WANTED_MAX];
 	size_t n, there = 0, got = 1;
 
-	livemem_flush(l);
+	if (who == READER_COUNTERS)
+		livemem_forget(l);
+	else
+		livemem_flush(l);
 	l->reader = who;
 	l->wanted_all = false;
 	n = put_in_order(l->wanted[who].v, l->wanted[who].n);
@@ -172,8 +176,6 @@ void livemem_again(struct livemem *l, enum memsrc_reader who)
 		got = read_lines(l, line + i, there - i);
 	/* What was read is the process's as long as its memory is there: else the PID may be
 	 * another's. */
-	if (there && !handle_has_mm(l->h)) {
-		memset(l->line_tag, 0, l->line_end * sizeof(*l->line_tag));
-		l->line_next = l->line_end = 0;
-	}
+	if (there && !handle_has_mm(l->h))
+		livemem_clear_lines(l->c);
 }

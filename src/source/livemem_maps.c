@@ -149,14 +149,44 @@ static bool is_own(struct livemem *l, uint64_t addr, uint64_t *stop)
 	return true;
 }
 
+/*
+ * What a reader of counters has found untouched counts as that in the next of his readings, too,
+ * until a flush: variables that nobody has set lie there, and stay mapped as long as the program
+ * does. Finding out again would cost him more than all else. False: nothing is known at addr.
+ */
+static bool is_untouched(const struct livemem *l, uint64_t addr, uint64_t *stop)
+{
+	for (size_t i = 0; l->reader == READER_COUNTERS && i < ARRAY_LEN(l->untouched); i++) {
+		const struct range *r = &l->untouched[i];
+
+		if (r->start <= addr && addr < r->end) {
+			*stop = r->end < *stop ? r->end : *stop;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void note_untouched(struct livemem *l, uint64_t start, uint64_t end)
+{
+	if (l->reader == READER_COUNTERS)
+		l->untouched[l->untouched_next++ % ARRAY_LEN(l->untouched)] =
+			(struct range){ .start = start, .end = end };
+}
+
 int livemem_absent(struct livemem *l, bool untouched, uint64_t start, uint64_t end,
 		   range_vec *holes)
 {
 	while (start < end) {
 		uint64_t stop = end, next;
-		const struct vma *v = vma_or_next(l, start, &next);
+		const struct vma *v;
 		int rc = 0;
 
+		if (untouched && is_untouched(l, start, &stop)) {
+			start = stop;
+			continue;
+		}
+		v = vma_or_next(l, start, &next);
 		if (!v) {
 			stop = next < end ? next : end;
 			rc = range_append(holes, start, stop, HOLE_UNMAPPED);
@@ -165,6 +195,8 @@ int livemem_absent(struct livemem *l, bool untouched, uint64_t start, uint64_t e
 			if (!untouched || !vma_is_private_anon(v) ||
 			    !(v->flags & (VMA_R | VMA_W)) || !is_own(l, start, &stop))
 				rc = range_append(holes, start, stop, HOLE_ABSENT);
+			else
+				note_untouched(l, start, stop);
 		}
 		if (rc)
 			return rc;

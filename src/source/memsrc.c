@@ -306,10 +306,15 @@ int memsrc_gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr,
 	return 0;
 }
 
-void memsrc_flush(struct memsrc *m)
+static void next_epochs(struct memsrc *m)
 {
 	for (int i = 0; i < PASS_COUNT; i++)
 		m->epoch[i].stale = true;
+}
+
+void memsrc_flush(struct memsrc *m)
+{
+	next_epochs(m);
 	if (m->ops->flush)
 		m->ops->flush(m);
 }
@@ -339,10 +344,11 @@ void memsrc_renew(struct memsrc *m)
 	memsrc_flush(m);
 }
 
-void memsrc_rest(struct memsrc *m, size_t keep)
+void memsrc_rest(struct memsrc *m)
 {
-	if (m->ops->rest && m->ops->rest(m, keep))
-		memsrc_flush(m);
+	next_epochs(m);
+	if (m->ops->rest)
+		m->ops->rest(m);
 }
 
 int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out)

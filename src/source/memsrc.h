@@ -166,10 +166,9 @@ void memsrc_shrink(struct memsrc *m);
 /* Between two snapshots: reads are fresh, and what was noted of the last one is forgotten. */
 void memsrc_renew(struct memsrc *m);
 
-/* Between two snapshots that lie far apart: when what is cached takes more than `keep` bytes (0:
- * always), gives back its memory and the descriptors that handle_rest closes. Reads go on as
- * before, the first of them without a cache then. */
-void memsrc_rest(struct memsrc *m, size_t keep);
+/* A flush when nothing is read for a while: leaves the memory of the cache to the next one who reads,
+ * of whichever process, and closes what handle_rest closes. Reads go on as before. */
+void memsrc_rest(struct memsrc *m);
 
 /*
  * The page map of [start, end) in *out (appended; sorted, merged). `seq` as for texts.

@@ -45,8 +45,7 @@ struct memsrc_ops {
 	void (*shrink)(struct memsrc *m); /* as memsrc_shrink; NULL: nothing */
 	/* as memsrc_again; NULL: flush does */
 	void (*again)(struct memsrc *m, enum memsrc_reader who);
-	/* As memsrc_rest: true when the cache is gone. NULL: there is none. */
-	bool (*rest)(struct memsrc *m, size_t keep);
+	void (*rest)(struct memsrc *m); /* as memsrc_rest; NULL: nothing is cached */
 	int (*pages)(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end,
 		     range_vec *out);
 	const char *(*pages_how)(const struct memsrc *m);

@@ -34,6 +34,10 @@ static void obey(struct child *c, int to, int from)
 			++*cell(c);
 		if (what == 'd') /* all but the first page */
 			madvise(c->mem + c->page, (PAGES - 1) * c->page, MADV_DONTNEED);
+		if (what == 'w')
+			c->mem[5 * c->page] = 77;
+		if (what == 'u')
+			munmap(c->mem + 5 * c->page, c->page);
 		if (write(from, &what, 1) != 1)
 			break;
 	}
@@ -117,6 +121,37 @@ TEST(again_reads_ahead_what_this_reader_has_read)
 	memsrc_again(c.m, READER_SNAPSHOT);
 	tell(&c, '+');
 	CHECK_INT(read_cell(&c), 6);
+	stop(&c);
+}
+
+/* Of untouched memory a reader of counters knows from the last time that it is mapped; everybody else,
+ * and he after a flush, asks. What it holds is always read. */
+TEST(again_untouched_memory)
+{
+	struct child c;
+	uint64_t x, at;
+
+	start(&c);
+	at = (uintptr_t)c.mem + 5 * c.page;
+	tell(&c, 'd');
+	for (int i = 0; i < 3; i++) {
+		memsrc_again(c.m, READER_COUNTERS);
+		CHECK_INT(memsrc_u64(c.m, PASS_BOOKS, at, &x), 0);
+		CHECK_INT(x, 0);
+	}
+	tell(&c, 'w');
+	memsrc_again(c.m, READER_COUNTERS);
+	CHECK_INT(memsrc_u64(c.m, PASS_BOOKS, at, &x), 0);
+	CHECK_INT(x, 77);
+	tell(&c, 'd');
+	memsrc_again(c.m, READER_COUNTERS);
+	CHECK_INT(memsrc_u64(c.m, PASS_BOOKS, at, &x), 0);
+	CHECK_INT(x, 0);
+	tell(&c, 'u');
+	memsrc_again(c.m, READER_SNAPSHOT);
+	CHECK_INT(memsrc_u64(c.m, PASS_BOOKS, at, &x), -EFAULT);
+	memsrc_again(c.m, READER_COUNTERS);
+	CHECK_INT(memsrc_u64(c.m, PASS_BOOKS, at, &x), -EFAULT);
 	stop(&c);
 }
 
