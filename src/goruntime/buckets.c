@@ -4,6 +4,8 @@
  *
  * Source: runtime/mprof.go (stkbucket, newBucket).
  */
+#include <string.h>
+
 #include "base/sort.h"
 #include "goruntime/rd.h"
 #include "goruntime/regions.h"
@@ -12,6 +14,8 @@ enum {
 	MAX_BUCKETS = 1 << 21,
 	SEQ_TABLE = 17,	    /* of memsrc_pages */
 	KEPT_MAX = 1 << 14, /* regions */
+	WINDOW = 1 << 20,   /* bytes that are read whole where there are DENSE buckets in them */
+	DENSE = 1024,
 };
 
 /* A bucket: header, nstk program counters, then a record whose size depends on its type
@@ -41,17 +45,41 @@ struct chains {
 	int r;
 };
 
+/* b: the header of the bucket at addr. The one that hangs behind it, or 0. */
+static uint64_t take(struct chains *c, uint64_t addr, const uint8_t *b)
+{
+	size_t n = c->l->f[GO_SIZE_BUCKET];
+	uint64_t len = bucket_size(c->l, b, n);
+
+	c->all->bytes += len;
+	if (len && vec_push(&c->v, (struct range){ addr, addr + len, 0 }))
+		c->r = -ENOMEM;
+	return get_u64(c->l, GO_BUCKET_NEXT, b, n);
+}
+
 static void take_bucket(void *ctx, size_t i, const uint8_t *b)
 {
 	struct chains *c = ctx;
-	size_t n = c->l->f[GO_SIZE_BUCKET];
-	uint64_t len = bucket_size(c->l, b, n), next = get_u64(c->l, GO_BUCKET_NEXT, b, n);
+	uint64_t next = take(c, c->at[i], b);
 
 	c->read++;
-	c->all->bytes += len;
-	if ((len && vec_push(&c->v, (struct range){ c->at[i], c->at[i] + len, 0 })) ||
-	    (next && vec_push(&c->next, next)))
+	if (next && vec_push(&c->next, next))
 		c->r = -ENOMEM;
+}
+
+/* Takes the chain that begins at addr as far as it lies in buf, the memory at base. */
+static void take_chain(struct chains *c, uint64_t addr, uint64_t base, const uint8_t *buf)
+{
+	size_t n = c->l->f[GO_SIZE_BUCKET];
+
+	while (addr && c->all->n < MAX_BUCKETS && !c->r) {
+		if (addr < base || addr - base > WINDOW - n) {
+			c->r = vec_push(&c->next, addr);
+			return;
+		}
+		c->all->n++;
+		addr = take(c, addr, buf + (addr - base));
+	}
 }
 
 /* In order of address, so that those side by side become one. */
@@ -81,23 +109,83 @@ static int put_buckets(const struct range *v, size_t n, go_region_vec *out)
 	return r;
 }
 
+/* In order. NULL: no memory. */
+static uint64_t *sorted_copy(const uint64_t *t, size_t n)
+{
+	uint64_t *v = malloc(2 * n * sizeof(*v) + 1), *sorted, max = 0;
+
+	if (!v)
+		return NULL;
+	memcpy(v, t, n * sizeof(*v));
+	for (size_t i = 0; i < n; i++)
+		max = v[i] > max ? v[i] : max;
+	sorted = sort_keys(v, v + n, n, 0, max);
+	if (sorted != v)
+		memcpy(v, sorted, n * sizeof(*v));
+	return v;
+}
+
 /*
- * Adds the chains that begin with the buckets t[0..n): the first
- * of each, then the second of each, …, so that neighbours in memory are read together.
+ * Of the buckets t[0..n) takes those that lie close together, with what hangs behind them near by:
+ * memory that is full of buckets is copied once, and whole. The others are left in *rest. Of a live
+ * process only, and not when what is read is saved: there is more than buckets between them.
+ */
+static int take_dense(const struct go_runtime *rt, struct chains *c, const uint64_t *t, size_t n,
+		      uint64_t *rest, size_t *nrest)
+{
+	_free_ uint64_t *v = sorted_copy(t, n);
+	_free_ uint8_t *buf = malloc(WINDOW);
+	size_t i = 0;
+
+	*nrest = 0;
+	if (!v || !buf)
+		return -ENOMEM;
+	while (i < n && !c->r) {
+		uint64_t base = v[i] - v[i] % WINDOW;
+		size_t end = i;
+		int r = -ENODATA;
+
+		while (end < n && v[end] - base < WINDOW)
+			end++;
+		if (end - i >= DENSE)
+			r = memsrc_read(rt->m, PASS_BOOKS, base, buf, WINDOW);
+		if (r == -ESRCH || r == -ENOMEM)
+			return r;
+		for (; i < end; i++)
+			if (r)
+				rest[(*nrest)++] = v[i];
+			else
+				take_chain(c, v[i], base, buf);
+	}
+	return c->r;
+}
+
+/*
+ * Adds the chains that begin with the buckets t[0..n): the first of each, then the second of each,
+ * …, so that neighbours in memory are read together.
  */
 static int chains_read(const struct go_runtime *rt, const uint64_t *t, size_t n, go_region_vec *out,
 		       struct buckets *all)
 {
+	bool may_be_dense = memsrc_kind(rt->m) == MEMSRC_LIVE && !memsrc_is_saved(rt->m);
 	struct chains c = { .l = rt->l, .all = all };
 	uint64_t *mine = NULL;
 	int r = rt->l->f[GO_SIZE_BUCKET] > MEMSRC_GATHER_EACH ? -EINVAL : 0;
 
 	while (n && all->n < MAX_BUCKETS && !r) {
-		size_t full = n < MAX_BUCKETS - all->n ? n : MAX_BUCKETS - all->n;
+		_free_ uint64_t *rest = may_be_dense && n >= DENSE ? malloc(n * 8) : NULL;
+		size_t full;
 
+		if (rest) {
+			r = take_dense(rt, &c, t, n, rest, &n);
+			t = rest;
+		}
+		full = n < MAX_BUCKETS - all->n ? n : MAX_BUCKETS - all->n;
 		c.at = t;
 		c.read = 0;
-		r = rd_each(rt, PASS_BOOKS, t, full, 0, rt->l->f[GO_SIZE_BUCKET], take_bucket, &c);
+		r = r ? r
+		      : rd_each(rt, PASS_BOOKS, t, full, 0, rt->l->f[GO_SIZE_BUCKET], take_bucket,
+				&c);
 		r = r ? r : c.r;
 		all->n += full;
 		all->all &= c.read == full;

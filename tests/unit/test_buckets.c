@@ -6,12 +6,12 @@
 #include "source/memsrc_impl.h"
 
 enum {
-	SLOTS = 64,
+	SLOTS = 4096,
 	BASE = 0x100000,
 	BUCKHASH = BASE, /* the variable */
 	MEMSTATS = BASE + 64,
 	TABLE = BASE + 4096,
-	BUCKETS = TABLE + 8192,
+	BUCKETS = TABLE + SLOTS * 8,
 	HEADER = 48,
 	RECORD = 128,
 	NSTK = 3,
@@ -25,8 +25,8 @@ struct process {
 	struct go_layout l;
 	struct go_regions_kept kept;
 	go_region_vec v;
-	uint64_t mem[4096];
-	size_t buckets, gathers;
+	uint64_t mem[4 << 17];
+	size_t buckets, gathers, gathered, large;
 };
 
 static uint64_t *word(struct process *p, uint64_t addr)
@@ -41,6 +41,7 @@ static int read_mem(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uin
 
 	if (addr < BASE || addr + len > BASE + sizeof(p->mem))
 		return range_append(holes, addr, addr + len, HOLE_UNMAPPED);
+	p->large += len >= 1 << 20;
 	memcpy(buf, (uint8_t *)p->mem + (addr - BASE), len);
 	return 0;
 }
@@ -51,6 +52,7 @@ static int gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr,
 	struct process *p = (struct process *)m;
 
 	p->gathers++;
+	p->gathered += n;
 	for (size_t i = 0; i < n; i++)
 		bad[i] = read_mem(m, pass, 0, addr[i], (uint8_t *)buf + i * each, each, holes) != 0;
 	return 0;
@@ -102,7 +104,7 @@ static uint64_t look(struct process *p)
 	uint64_t moment, bytes = 0;
 	int r;
 
-	p->v.n = p->gathers = 0;
+	p->v.n = p->gathers = p->gathered = p->large = 0;
 	r = buckets_again(&p->rt, &p->kept, &p->v);
 	if (!r) {
 		r = buckets_read(&p->rt, &p->v, &moment);
@@ -163,5 +165,28 @@ TEST(buckets_are_not_kept_unless_they_are_all_that_is_charged)
 	look(&p);
 	look(&p);
 	CHECK(p.gathers > 0);
+	end(&p);
+}
+
+/* Where memory is full of them it is read whole, with the chains that stay in it; but not of a
+ * core. */
+TEST(buckets_that_lie_close_together_are_read_whole)
+{
+	enum { N = 6000 };
+	static struct process p;
+	size_t live;
+
+	begin(&p);
+	for (size_t i = 0; i < N; i++)
+		add(&p, i % SLOTS);
+	CHECK_INT(look(&p), N * BUCKET);
+	live = p.gathered;
+	CHECK(p.large > 0);
+	go_regions_kept_free(&p.kept);
+	p.m.kind = MEMSRC_CORE;
+	CHECK_INT(look(&p), N * BUCKET);
+	CHECK_INT(p.gathered, N);
+	CHECK_INT(p.large, 0);
+	CHECK(live < N);
 	end(&p);
 }
