@@ -232,8 +232,8 @@ struct go_region {
 };
 typedef VEC(struct go_region) go_region_vec;
 
-/* What is the same in the next snapshot of this runtime: buckets are never freed and stay where they
- * are, and each new one is charged. Zeroed: nothing is kept. */
+/* What is the same in the next snapshot of this runtime: buckets are never freed and stay where
+ * they are, and each new one is charged. Zeroed: nothing is kept. */
 struct go_regions_kept {
 	uint64_t charged; /* the runtime's own sum for them (mstats.buckhash_sys), bytes; 0: none */
 	go_region_vec buckets;

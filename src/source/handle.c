@@ -26,8 +26,8 @@ struct handle *handle_new(enum memsrc_kind kind)
 		return NULL;
 	h->kind = kind;
 	h->page_size = sysconf(_SC_PAGESIZE);
-	h->cgroup = h->usage = h->opener = h->file = h->proc_fd = h->pidfd = h->mem = h->pagemap.fd =
-		h->pagemap.kflags = -1;
+	h->cgroup = h->usage = h->opener = h->file = h->proc_fd = h->pidfd = h->mem =
+		h->pagemap.fd = h->pagemap.kflags = -1;
 	for (int i = 0; i < HELD_COUNT; i++)
 		h->held[i] = -1;
 	return h;

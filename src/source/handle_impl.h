@@ -30,8 +30,8 @@ struct handle {
 	int mem;	    /* /proc/PID/mem */
 	struct pagemap pagemap;
 	int held[HELD_COUNT];
-	char *cgroup_path;   /* of the folder of a cgroup that was read last, kept open; owned */
-	int cgroup;	     /* −1: none */
+	char *cgroup_path; /* of the folder of a cgroup that was read last, kept open; owned */
+	int cgroup;	   /* −1: none */
 	int usage; /* how much memory that cgroup uses: read again and again; −1: not open */
 	uint64_t start_time; /* clock ticks since boot */
 	bool by_procmem;     /* process_vm_readv is refused, or the PID's leader has gone */

@@ -166,8 +166,8 @@ void memsrc_shrink(struct memsrc *m);
 /* Between two snapshots: reads are fresh, and what was noted of the last one is forgotten. */
 void memsrc_renew(struct memsrc *m);
 
-/* A flush when nothing is read for a while: leaves the memory of the cache to the next one who reads,
- * of whichever process, and closes what handle_rest closes. Reads go on as before. */
+/* A flush when nothing is read for a while: leaves the memory of the cache to the next one who
+ * reads, of whichever process, and closes what handle_rest closes. Reads go on as before. */
 void memsrc_rest(struct memsrc *m);
 
 /*

@@ -43,8 +43,8 @@ bool pagemap_has_mm(const struct pagemap *p);
  * space), or -errno. */
 long pagemap_entries(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
-/* The same (0, too, when the process is gone) where only PM_PRESENT is asked for, and PM_SWAP (of guard regions, too) of what is not
- * present. */
+/* The same (0, too, when the process is gone) where only PM_PRESENT is asked for, and PM_SWAP (of
+ * guard regions, too) of what is not present. */
 long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
 /* What memsrc_pages does. The mappings: NULL where they are not wanted; without PAGEMAP_SCAN only

@@ -124,8 +124,8 @@ TEST(again_reads_ahead_what_this_reader_has_read)
 	stop(&c);
 }
 
-/* Of untouched memory a reader of counters knows from the last time that it is mapped; everybody else,
- * and he after a flush, asks. What it holds is always read. */
+/* Of untouched memory a reader of counters knows from the last time that it is mapped; everybody
+ * else, and he after a flush, asks. What it holds is always read. */
 TEST(again_untouched_memory)
 {
 	struct child c;
