@@ -4,8 +4,8 @@
  *
  * Counters are read every tick_ns, in four bursts: of 100 members with a tick a second 25 are read
  * every 250 ms. Ledgers are wanted every ledger_ns, in sixteen bursts, each with the burst of ticks
- * before it. A turn of the loop serves FLEET_BATCH ticks and one ledger at most, the
- * longest due first. What is late by a whole interval is left out and counted, never made up for.
+ * before it. A turn of the loop serves FLEET_BATCH ticks and one ledger at most, the longest due
+ * first. What is late by a whole interval is left out and counted, never made up for.
  *
  * The end of a process is seen at once by its pidfd, an exec at its next tick or ledger: then the
  * session is closed and one of the new program opened. A process that has ended is released in that
@@ -14,9 +14,9 @@
  *
  * Bounds. Members: opts.max. Descriptors: FLEET_MEMBER_FDS a member, those of the shelf, and
  * FLEET_SPARE_FDS for the rest of the program stay below RLIMIT_NOFILE; a member that does not fit
- * is refused. Memory: a member holds FLEET_MEMBER_BYTES at most between its readings, beside its
- * list of libraries (a Go program of eight Ps 200 KiB); what a ledger needs is given back after
- * each, and the shelf's binaries are shared. malloc keeps what is freed below M_MMAP_THRESHOLD,
+ * is refused. Memory: a member holds less than 1 MiB between its readings, beside its
+ * list of libraries (a Go program of eight Ps 200 KiB); what is needed to read one serves the
+ * next, and the shelf's binaries are shared. malloc keeps what is freed below M_MMAP_THRESHOLD,
  * which a program that runs for weeks should not raise.
  *
  * A fleet, its members and all that is borrowed of them are for one thread.
@@ -38,7 +38,6 @@ enum {
 	FLEET_MAX = 1024, /* members, unless told otherwise */
 	FLEET_MEMBER_FDS = HANDLE_FDS,
 	FLEET_SPARE_FDS = 64,
-	FLEET_MEMBER_BYTES = 1 << 20,
 	FLEET_BATCH = 16, /* ticks of a turn */
 };
 

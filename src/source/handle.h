@@ -7,9 +7,9 @@
  * Opened with the handle: a pidfd, the folder /proc/PID, and what is bound to the address space:
  * mem, pagemap, maps. These three keep working while the process dies, until its last thread has
  * left the memory. Texts that are read again and again (stat, statm, status, smaps_rollup) are
- * opened when first asked for, and kept: at most HANDLE_FDS descriptors in all, and one of the
- * folder of the memory cgroup that was read last. smaps_rollup is not asked for where the kernel's
- * counters are exact (rss.h), so that a session there holds ten.
+ * opened when first asked for, and kept: at most HANDLE_FDS descriptors in all, and two of the
+ * memory cgroup that was read last: its folder and how much it uses. smaps_rollup is not asked for
+ * where the kernel's counters are exact (rss.h); at rest a session there holds nine.
  *
  * A handle, and all snapshots on it, are for one thread at a time.
  */

@@ -18,12 +18,6 @@ enum {
 	MEDIUM_SPAN = 2 << 20, /* nor what is larger than this */
 };
 
-/* ns. So long it holds which ranges others fill (a userfaultfd), from one snapshot to the next,
- * too: finding out walks all of the target's page tables, a third of what a snapshot costs. Who
- * fills memory of a Go runtime registers it before the process goes on (a checkpoint restored
- * lazily). */
-#define USERFAULT_NS 600000000000ULL
-
 void livemem_init(struct livemem *l, struct handle *h)
 {
 	*l = (struct livemem){
@@ -47,7 +41,7 @@ void livemem_forget(struct livemem *l)
 		livemem_clear_caches(l->c);
 	}
 	livemem_forget_maps(l);
-	livemem_age_userfault(l, USERFAULT_NS);
+	livemem_age_userfault(l);
 }
 
 void livemem_flush(struct livemem *l)

@@ -22,9 +22,15 @@ void livemem_forget_maps(struct livemem *l)
 	l->questions = 0;
 }
 
-void livemem_age_userfault(struct livemem *l, uint64_t age)
+/* ns. So long it holds which ranges others fill (a userfaultfd), from one snapshot to the next,
+ * too: finding out walks all of the target's page tables, a third of what a snapshot costs. Who
+ * fills memory of a Go runtime registers it before the process goes on (a checkpoint restored
+ * lazily). */
+#define USERFAULT_NS 600000000000ULL
+
+void livemem_age_userfault(struct livemem *l)
 {
-	if (l->userfault_state == USERFAULT_KNOWN && mono_ns() - l->userfault_ns < age)
+	if (l->userfault_state == USERFAULT_KNOWN && mono_ns() - l->userfault_ns < USERFAULT_NS)
 		return;
 	l->userfault.n = 0;
 	l->userfault_state = USERFAULT_UNREAD;

@@ -64,7 +64,7 @@ between "ticks with Go's metrics" $((N * (rounds - 1) - $(f .skipped.ticks))) "$
 between "descriptors of a process" 4 "$(f .fds.member)" 10
 equal "descriptors left when all are let go" "$(f .fds.left)" 0
 [ "$(f .shared)" -ge $((N - kinds)) ] || fail "binaries are shared $(f .shared) times"
-# small programs hold less than FLEET_MEMBER_BYTES; binaries, and what one ledger needs
+# small programs hold less than a quarter of a MiB; binaries, and what one ledger needs
 between "anonymous memory of ours" 1 "$(f .anon.max)" $(((N + 2) * MIB / 4 + 12 * MIB))
 if [ "$ledgers" -ge 3 ]; then
 	grown=$(($(f .anon.end) - $(f .anon.first)))

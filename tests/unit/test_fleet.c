@@ -456,10 +456,10 @@ TEST(fleet_keeps_one_members_trouble_from_the_others)
 	CHECK_INT(s.removed, 1);
 	CHECK_INT(s.ledgers_failed, 4);
 	CHECK_INT(s.ticks_failed, 0);
-	for (size_t i = 3; i < 5; i++)
+	for (size_t i = 3; i < 5; i++) {
 		CHECK_INT(fleet_find(w.f, w.child[i].pid)->ticks, 4);
-	for (size_t i = 3; i < 5; i++)
 		CHECK_INT(fleet_find(w.f, w.child[i].pid)->ledgers, 4);
+	}
 	CHECK_INT(fleet_find(w.f, w.child[0].pid)->ticks, 4);
 	CHECK(!w.lost && !w.ended);
 	end(&w);
