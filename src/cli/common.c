@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "version.h"
 
 const char *cli_version(void)
@@ -72,9 +72,7 @@ void cli_setup(void)
 			  &(struct sigaction){ .sa_handler = on_sigpipe, .sa_flags = SA_RESTART },
 			  NULL);
 	argp_err_exit_status = CLI_USAGE;
-	/* A look's tables come and go: what one gave back the next takes, without new faults. */
-	mallopt(M_MMAP_THRESHOLD, 4 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	memory_keep_freed();
 }
 
 int cli_put(const char *p, size_t n)

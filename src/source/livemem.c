@@ -14,7 +14,7 @@ enum {
 	AHEAD = 4, /* lines read at once when the one before is known: within a page */
 	SHORT_RUN = 16384,
 	KNOWN_PAGES = 4,       /* a structure; larger reads look their pages up again */
-	MEDIUM = 256 * LINE,   /* what has more present bytes is never cached, */
+	MEDIUM = 64 * LINE,    /* what has more present bytes is never cached, */
 	MEDIUM_SPAN = 2 << 20, /* nor what is larger than this */
 };
 

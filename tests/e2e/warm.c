@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "collect/collect.h"
 
 enum { MAX_ROUNDS = 1000 };
@@ -68,6 +69,7 @@ int main(int argc, char **argv)
 	struct session s;
 	uint64_t cold;
 
+	memory_keep_freed();
 	if (argc < 2 || rounds < 1 || rounds > MAX_ROUNDS ||
 	    memsrc_open_live(atoi(argv[1]), &m, &e))
 		return 1;
