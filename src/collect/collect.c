@@ -325,6 +325,7 @@ static int look_memory(struct look *k, struct err *e)
 	struct maps maps_after = { 0 };
 	int r;
 
+	look_rest_begins(k); /* what was read before is read at once, here */
 	memsrc_again(k->m, READER_SNAPSHOT);
 	k->rss_counted = proc_rss_counted(memsrc_texts(k->m));
 	r = read_counters(k, 0, &before);
@@ -339,6 +340,7 @@ static int look_memory(struct look *k, struct err *e)
 	if (!r)
 		r = read_counters(k, 1, &after);
 	memsrc_again(k->m, READER_SECOND);
+	look_at_rest(k);
 	if (!r)
 		r = maps_read(memsrc_texts(k->m), 2, &maps_after, e);
 	if (!r)

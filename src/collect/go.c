@@ -141,10 +141,41 @@ int look_read_heaps(struct look *k)
 	return r;
 }
 
-static int read_again(struct look *k, struct look_go *g)
+/*
+ * Whether the heaps are as they were when they were read. What changes them needs a P, and CPU
+ * time: who had some since then either still has a P, or has left the CPU, which books it. Ps are
+ * looked at first, the CPU time later.
+ */
+void look_rest_begins(struct look *k)
+{
+	k->rest.has_cpu = !handle_cpu_time(memsrc_handle(k->m), &k->rest.cpu_ns);
+}
+
+void look_at_rest(struct look *k)
+{
+	k->rest.idle = k->rest.has_cpu && k->ngo;
+	for (size_t i = 0; i < k->ngo && k->rest.idle; i++)
+		k->rest.idle = !k->go[i].heap.bad && go_is_idle(&k->go[i].s->rt);
+}
+
+/* A capture repeats what the live look found: it has no second reading then. */
+static bool stood_still(struct look *k)
+{
+	uint64_t cpu, still = k->rest.idle && !handle_cpu_time(memsrc_handle(k->m), &cpu) &&
+			      cpu == k->rest.cpu_ns;
+
+	return !memsrc_note(k->m, "stood_still", &still) && still;
+}
+
+static int read_again(struct look *k, struct look_go *g, bool still)
 {
 	int r = 0;
 
+	if (still) {
+		g->again.same = true;
+		g->again.sums = g->heap.sums;
+		return check_heap(k, g);
+	}
 	if (go_heap_again(&g->s->rt, &g->heap, &g->again, NULL))
 		r = report_missing(k->r, "ledger[].uncertainty", "another snapshot",
 				   "the span table could not be read a second time");
@@ -157,10 +188,11 @@ static int read_again(struct look *k, struct look_go *g)
 
 int look_read_heaps_again(struct look *k)
 {
+	bool still = stood_still(k);
 	int r = 0;
 
 	for (size_t i = 0; i < k->ngo && !r; i++)
-		r = read_again(k, &k->go[i]);
+		r = read_again(k, &k->go[i], still);
 	for (size_t i = 0; i < k->ngo && !r; i++) {
 		hide_span(&k->go[i].heap, k->opts->hide_span);
 		hide_span(&k->go[i].again, k->opts->hide_span);

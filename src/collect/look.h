@@ -38,6 +38,10 @@ struct look {
 	uint64_t tls;	  /* bytes of thread-local variables: executable and libraries */
 	struct maps maps; /* as of the page map */
 	bool rss_counted; /* RSS before and after is statm's */
+	struct {	  /* of a process that stands still nothing is read twice */
+		bool has_cpu, idle;
+		uint64_t cpu_ns; /* before the heaps were read */
+	} rest;
 
 	struct look_go go[GO_FILES_MAX]; /* those that are open, the main one first */
 	size_t ngo;
@@ -55,8 +59,12 @@ int look_runtimes(struct look *k);
 /* The file that one lies in. */
 const char *look_go_image(const struct look *k, const struct look_go *g);
 
-/* go.c: between the brackets, and after: each runtime's heap. */
+/* go.c: between the brackets, and after: each runtime's heap. look_rest_begins comes before the
+ * first, look_at_rest after the page map, with time for a thread to leave its CPU before the third.
+ */
+void look_rest_begins(struct look *k);
 int look_read_heaps(struct look *k);
+void look_at_rest(struct look *k);
 int look_read_heaps_again(struct look *k);
 void look_go_free(struct look_go *g);
 /* Where its books stand. */

@@ -185,6 +185,10 @@ int go_heap_again(const struct go_runtime *rt, const struct go_heap *first, stru
 		  struct err *e);
 void go_heap_free(struct go_heap *h);
 
+/* Whether no P runs Go code, or is in a system call: nobody changes the heap then (proc.go: a P is
+ * what one needs to). False as well where that can't be told. */
+bool go_is_idle(const struct go_runtime *rt);
+
 /* The span that holds addr, or NULL. */
 const struct go_span *go_heap_span(const struct go_heap *h, uint64_t addr);
 

@@ -15,6 +15,8 @@ enum {
 	ADDR_BITS = 48,	       /* malloc.go, heapAddrBits */
 	CHUNK_BYTES = 4 << 20, /* pallocChunkBytes */
 	CHUNK_PAGES = 512,
+	MAX_PS = 1 << 16,
+	P_IDLE = 0, /* runtime2.go, _Pidle */
 };
 
 /* Of addresses that the heap has taken, ever: more than that is no heap, and would take long. */
@@ -139,7 +141,7 @@ static int caches_read(const struct go_runtime *rt, enum memsrc_pass pass, struc
 	r = rd_slice(rt, pass, rt->g.allp, &allp);
 	if (r)
 		return r;
-	for (uint64_t i = 0; i < allp.len && i < 65536; i++) {
+	for (uint64_t i = 0; i < allp.len && i < MAX_PS; i++) {
 		uint64_t p, base, cache, scav, at;
 
 		if (rd_u64(rt, pass, allp.ptr + 8 * i, &p))
@@ -166,6 +168,22 @@ static int caches_read(const struct go_runtime *rt, enum memsrc_pass pass, struc
 	}
 	range_sort(h->pages.v, h->pages.n);
 	return 0;
+}
+
+bool go_is_idle(const struct go_runtime *rt)
+{
+	struct go_slice allp;
+	uint32_t status;
+	uint64_t p;
+
+	if (!rt->g.allp || rd_slice(rt, PASS_AGAIN, rt->g.allp, &allp) || !allp.len ||
+	    allp.len > MAX_PS)
+		return false;
+	for (uint64_t i = 0; i < allp.len; i++)
+		if (rd_u64(rt, PASS_AGAIN, allp.ptr + 8 * i, &p) ||
+		    rd(rt, PASS_AGAIN, p + rt->l->f[GO_P_STATUS], &status, 4) || status != P_IDLE)
+			return false;
+	return true;
 }
 
 /* Free pages under a span: the two were read at different moments. */

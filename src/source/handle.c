@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proc/status.h"
@@ -79,6 +80,19 @@ uint32_t handle_page_size(const struct handle *h)
 uint64_t handle_start_time(const struct handle *h)
 {
 	return h->start_time;
+}
+
+int handle_cpu_time(const struct handle *h, uint64_t *ns)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (h->kind != MEMSRC_LIVE)
+		return -ENOTSUP;
+	if (clock_getcpuclockid(h->pid, &clock) || clock_gettime(clock, &t))
+		return -ESRCH;
+	*ns = t.tv_sec * 1000000000ULL + t.tv_nsec;
+	return 0;
 }
 
 int handle_pidfd(const struct handle *h)

@@ -57,6 +57,12 @@ enum handle_state {
 	HANDLE_GONE,   /* ended, or its memory has */
 };
 
+/* The CPU time that all its threads have used, ns. Of a thread that is on a CPU the part since the
+ * last tick may be missing; what has left the CPU is in it (kernel/time/posix-cpu-timers.c,
+ * thread_group_cputime). It goes by the PID: once the process has ended that may be another's.
+ * 0; -ENOTSUP a file; -ESRCH nobody has that PID. */
+int handle_cpu_time(const struct handle *h, uint64_t *ns);
+
 /* A system call as long as nothing has changed. A file is always HANDLE_SAME. */
 enum handle_state handle_check(struct handle *h);
 

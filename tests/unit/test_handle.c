@@ -17,6 +17,8 @@
 #include "../self.h"
 #include "source/handle_impl.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "proc/status.h"
 #include "test.h"
 #include "base/text.h"
 #include "source/memsrc_impl.h"
@@ -372,4 +374,50 @@ TEST(live_refuses_kernel_threads)
 		SKIP("no kernel threads in this PID namespace");
 	CHECK_INT(memsrc_open_live(2, &m, &e), -ENODATA);
 	CHECK(strstr(e.text, "kernel thread"));
+}
+
+/* Spins when asked, and answers. */
+static void spin(struct child *c)
+{
+	for (;;) {
+		wait_byte(c->go);
+		for (uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + 2000000;
+		     clock_ns(CLOCK_THREAD_CPUTIME_ID) < end;)
+			;
+		(void)!write(c->told, "", 1);
+	}
+}
+
+static void wait_asleep(struct memsrc *m)
+{
+	struct proc_stat st = { 0 };
+
+	while (!proc_stat_read(memsrc_texts(m), 0, &st, NULL) && st.state != 'S')
+		sched_yield();
+	usleep(1000); /* it says so a little before it leaves its CPU */
+}
+
+/* Equal as long as nothing of it runs, and not if something did. */
+TEST(handle_cpu_time)
+{
+	struct child c = child_start(spin);
+	struct handle *h = open_or_skip(&c);
+	struct memsrc *m = NULL;
+	uint64_t before = 0, same = 0, after = 0;
+
+	REQUIRE(!memsrc_open(h, &m, NULL));
+	wait_asleep(m);
+	for (int i = 0; i < 20; i++) {
+		CHECK(!handle_cpu_time(h, &before) && !handle_cpu_time(h, &same));
+		CHECK_INT(before, same);
+		REQUIRE(write(c.go, "", 1) == 1);
+		wait_byte(c.told);
+		wait_asleep(m);
+		CHECK(!handle_cpu_time(h, &after));
+		CHECK(after >= before + 2000000);
+	}
+	memsrc_close(m);
+	child_end(&c);
+	CHECK_INT(handle_cpu_time(h, &after), -ESRCH);
+	handle_close(h);
 }

@@ -369,3 +369,34 @@ TEST(spans_and_heap_ranges)
 		target_free(t);
 	}
 }
+
+/* Idle is what has no P that is anything else. */
+TEST(heap_of_an_idle_program)
+{
+	enum { PS = 5, SLICE = MOST - 20, LIST = MOST - 10 };
+	struct target *t = target_new(1, 1);
+	struct go_runtime rt = runtime_of(t);
+	uint64_t slice[3] = { TABLE + 8 * LIST, PS, PS };
+
+	CHECK(!go_is_idle(&rt)); /* where its Ps are is not known */
+	rt.g.allp = TABLE + 8 * SLICE;
+	CHECK(!go_is_idle(&rt)); /* there are none: it has hardly begun */
+	memcpy(&t->table[SLICE], slice, sizeof(slice));
+	for (int i = 0; i < PS; i++)
+		t->table[LIST + i] = SLAB + (2000 + i) * MSPAN_MAX;
+	CHECK(go_is_idle(&rt));
+	for (uint32_t status = 1; status <= 4; status++)
+		for (int i = 0; i < PS; i++) {
+			uint8_t *p = t->slab + (2000 + i) * MSPAN_MAX + t->l->f[GO_P_STATUS];
+
+			memcpy(p, &status, 4);
+			CHECK(!go_is_idle(&rt));
+			memset(p, 0, 4);
+		}
+	CHECK(go_is_idle(&rt));
+	slice[1] = 1 << 20;
+	slice[2] = 1 << 20;
+	memcpy(&t->table[SLICE], slice, sizeof(slice));
+	CHECK(!go_is_idle(&rt)); /* no number of CPUs */
+	target_free(t);
+}
