@@ -105,13 +105,27 @@ static void note_rss(struct look *k, const struct counters *a, const struct coun
 	k->r->rss.churn = OPT(came + (gone > unmapped ? gone : unmapped));
 }
 
-/* The page map, without mappings that RSS never counts. */
+static int find_arenas(struct look *k)
+{
+	for (size_t i = 0; i < k->ngo; i++) {
+		const struct look_go *g = &k->go[i];
+
+		for (size_t j = 0; j < g->regions.n; j++)
+			if (g->regions.v[j].kind == GO_REGION_ARENA &&
+			    range_append(&k->arenas, g->regions.v[j].start, g->regions.v[j].end, 0))
+				return -ENOMEM;
+	}
+	range_unite(&k->arenas);
+	return 0;
+}
+
+/* The page map, without mappings that RSS never counts. The runtime never unmaps an arena. */
 static int read_pages(struct look *k)
 {
 	range_vec all = { 0 };
 	uint64_t end = 0;
 	size_t v = 0;
-	int r;
+	int r = find_arenas(k);
 
 	for (size_t i = 0; i < k->maps.vma.n; i++)
 		if (!(k->maps.vma.v[i].end >> 56))
@@ -119,7 +133,10 @@ static int read_pages(struct look *k)
 	/* the kernel maps libraries and stacks at the top: leave room for what comes while we look
 	 */
 	end = end < (1ULL << 47) - (1 << 20) ? (1ULL << 47) - memsrc_page_size(k->m) : end;
-	r = memsrc_pages(k->m, 0, 0, end, &all);
+	memsrc_set_lasting(k->m, &k->arenas);
+	if (!r)
+		r = memsrc_pages(k->m, 0, 0, end, &all);
+	memsrc_set_lasting(k->m, NULL);
 	if (!r)
 		r = look_vmflags(k, &all);
 	for (size_t i = 0; i < all.n && !r; i++) {
@@ -148,7 +165,6 @@ static int read_pages(struct look *k)
 static int read_native(struct look *k)
 {
 	VEC(uint64_t) hints = { 0 };
-	range_vec arenas = { 0 };
 	struct err e = { 0 };
 	int r = 0;
 
@@ -157,15 +173,9 @@ static int read_native(struct look *k)
 
 		for (size_t j = 0; j < g->threads.n && !r; j++)
 			r = vec_push(&hints, g->threads.v[j].stack_hi - 1);
-		for (size_t j = 0; j < g->regions.n && !r; j++)
-			if (g->regions.v[j].kind == GO_REGION_ARENA)
-				r = range_append(&arenas, g->regions.v[j].start,
-						 g->regions.v[j].end, 0);
 	}
-	range_unite(&arenas);
 	if (!r)
-		r = native_read(k->m, &k->maps, hints.v, hints.n, &arenas, &k->native, &e);
-	vec_free(&arenas);
+		r = native_read(k->m, &k->maps, hints.v, hints.n, &k->arenas, &k->native, &e);
 	vec_free(&hints);
 	if (!r || r == -ESRCH || r == -ENOMEM)
 		return r;
@@ -366,6 +376,7 @@ static void look_free(struct look *k)
 	for (size_t i = 0; i < k->ngo; i++)
 		look_go_free(&k->go[i]);
 	native_free(&k->native);
+	vec_free(&k->arenas);
 	vec_free(&k->pages);
 	if (k->opts->keep)
 		*k->opts->keep = k->ledger;

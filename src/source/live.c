@@ -107,8 +107,8 @@ static int live_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64
 
 	if (!p->scan) /* what has no mapping is not walked */
 		livemem_forget_maps(l);
-	return pagemap_ranges(p, pagemap_wants_maps(p, start, end) ? livemem_maps(l) : NULL, start,
-			      end, out);
+	return pagemap_ranges(p, pagemap_wants_maps(p, start, end) ? livemem_maps(l) : NULL,
+			      m->lasting, start, end, out);
 }
 
 static const char *live_pages_how(const struct memsrc *m)

@@ -358,6 +358,11 @@ int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t en
 	return m->tee ? tee_pages(m, seq, start, end, out) : m->ops->pages(m, seq, start, end, out);
 }
 
+void memsrc_set_lasting(struct memsrc *m, const range_vec *lasting)
+{
+	m->lasting = lasting;
+}
+
 int memsrc_lazyfree(struct memsrc *m, const char *name, const struct range *r, size_t n,
 		    uint64_t *bytes)
 {

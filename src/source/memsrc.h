@@ -177,6 +177,11 @@ void memsrc_rest(struct memsrc *m);
  */
 int memsrc_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out);
 
+/* For memsrc_pages: ranges (sorted, apart) whose private anonymous memory stays mapped as long as
+ * the process lives, whatever is done to its pages. Their page map costs a quarter. Borrowed, until
+ * the next call; NULL: none are known. */
+void memsrc_set_lasting(struct memsrc *m, const range_vec *lasting);
+
 /* How residency is known: "PAGEMAP_SCAN", "pagemap", "pagemap without PFNs" (not privileged: zero
  * pages count as present), "core (non-zero pages)"; a capture repeats what the look said. */
 const char *memsrc_pages_how(const struct memsrc *m);

@@ -74,6 +74,7 @@ struct memsrc {
 	range_vec holes; /* of the read under way */
 	VEC(struct memsrc_noted) notes;
 	struct capture_writer *tee; /* borrowed */
+	const range_vec *lasting;   /* borrowed, may be NULL */
 };
 
 /* What memsrc_close does for every kind before ops->close. */

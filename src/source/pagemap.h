@@ -48,9 +48,9 @@ long pagemap_entries(const struct pagemap *p, uint64_t vpn, uint64_t *entry, siz
 long pagemap_present(const struct pagemap *p, uint64_t vpn, uint64_t *entry, size_t n);
 
 /* What memsrc_pages does. The mappings: NULL where they are not wanted; without PAGEMAP_SCAN only
- * what they hold is looked at. */
-int pagemap_ranges(const struct pagemap *p, const struct maps *maps, uint64_t start, uint64_t end,
-		   range_vec *out);
+ * what they hold is looked at. lasting as of memsrc_set_lasting, NULL: none. */
+int pagemap_ranges(const struct pagemap *p, const struct maps *maps, const range_vec *lasting,
+		   uint64_t start, uint64_t end, range_vec *out);
 bool pagemap_wants_maps(const struct pagemap *p, uint64_t start, uint64_t end);
 
 const char *pagemap_how(const struct pagemap *p);
