@@ -3,11 +3,14 @@
 
 #include <asm/termbits.h>
 #include <errno.h>
+#include <linux/perf_event.h>
+#include <linux/sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -19,7 +22,7 @@ enum sandbox_else sandbox_wanted(void)
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-int sandbox_enter(enum sandbox_else others, struct err *e)
+int sandbox_enter(const struct sandbox_more *more, enum sandbox_else others, struct err *e)
 {
 	return -ENOTSUP;
 }
@@ -140,27 +143,114 @@ static const char *const allowed[] = {
 static const uint32_t ioctls[] = { TCGETS, TIOCGWINSZ, _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96),
 				   _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104) };
 
-static int add_rules(scmp_filter_ctx c)
+/* ---- with probes: reading them, and attaching those of a program that is executed later */
+
+static const char *const for_probes[] = {
+	"perf_event_open", "epoll_wait", "epoll_pwait", "epoll_ctl", "pwritev2",
+};
+
+static const uint32_t perf_ioctls[] = { PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE,
+					PERF_EVENT_IOC_SET_BPF };
+
+/* enum bpf_cmd, include/uapi/linux/bpf.h. libbpf loads a program of its own when it attaches the
+ * first perf event, to see whether the kernel has links of them. */
+static const uint32_t bpf_commands[] = {
+	1,  /* BPF_MAP_LOOKUP_ELEM */
+	2,  /* BPF_MAP_UPDATE_ELEM */
+	3,  /* BPF_MAP_DELETE_ELEM */
+	4,  /* BPF_MAP_GET_NEXT_KEY */
+	5,  /* BPF_PROG_LOAD */
+	15, /* BPF_OBJ_GET_INFO_BY_FD */
+	28, /* BPF_LINK_CREATE */
+};
+
+/* ---- with a child */
+
+static const char *const for_child[] = { "wait4", "waitid", "getpgid", "getpgrp", "getsid" };
+static const char *const signals[] = { "kill", "rt_sigqueueinfo" };
+
+static int allow(scmp_filter_ctx c, const char *const *names, size_t n)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(allowed) && !rc; i++) {
-		int nr = seccomp_syscall_resolve_name(allowed[i]);
+	for (size_t i = 0; i < n && !rc; i++) {
+		int nr = seccomp_syscall_resolve_name(names[i]);
 
 		if (nr >= 0)
 			rc = seccomp_rule_add(c, SCMP_ACT_ALLOW, nr, 0);
 	}
-	/* The kernel takes the lower half of the command. */
-	for (size_t i = 0; i < ARRAY_LEN(ioctls) && !rc; i++)
-		rc = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				      (struct scmp_arg_cmp){ .arg = 1,
-							     .op = SCMP_CMP_MASKED_EQ,
-							     .datum_a = UINT32_MAX,
-							     .datum_b = ioctls[i] });
 	return rc;
 }
 
-int sandbox_enter(enum sandbox_else others, struct err *e)
+/* Where the bits `mask` of an argument of 32 bits are `value`: its upper half may hold anything. */
+static int allow_bits(scmp_filter_ctx c, const char *name, unsigned int arg, uint32_t mask,
+		      uint32_t value)
+{
+	int nr = seccomp_syscall_resolve_name(name);
+
+	if (nr < 0)
+		return 0;
+	return seccomp_rule_add(
+		c, SCMP_ACT_ALLOW, nr, 1,
+		(struct scmp_arg_cmp){
+			.arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value });
+}
+
+static int allow_values(scmp_filter_ctx c, const char *name, unsigned int arg,
+			const uint32_t *values, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = allow_bits(c, name, arg, UINT32_MAX, values[i]);
+	return rc;
+}
+
+/* No process, but threads. What clone3 is asked for is in memory, which a filter does not see: libc
+ * takes ENOSYS for an older kernel and calls clone. */
+static int allow_threads(scmp_filter_ctx c)
+{
+	int rc = allow_bits(c, "clone", 0, CLONE_THREAD, CLONE_THREAD);
+
+	return rc ? rc : seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+static int allow_probes(scmp_filter_ctx c)
+{
+	int rc = allow(c, for_probes, ARRAY_LEN(for_probes));
+
+	if (!rc)
+		rc = allow_values(c, "ioctl", 1, perf_ioctls, ARRAY_LEN(perf_ioctls));
+	if (!rc)
+		rc = allow_values(c, "bpf", 0, bpf_commands, ARRAY_LEN(bpf_commands));
+	return rc ? rc : allow_threads(c);
+}
+
+static int allow_child(scmp_filter_ctx c, pid_t child)
+{
+	int rc = allow(c, for_child, ARRAY_LEN(for_child));
+
+	for (size_t i = 0; i < ARRAY_LEN(signals) && !rc; i++)
+		rc = allow_bits(c, signals[i], 0, UINT32_MAX, child);
+	return rc;
+}
+
+static int add_rules(scmp_filter_ctx c, const struct sandbox_more *more)
+{
+	int rc = allow(c, allowed, ARRAY_LEN(allowed));
+
+	if (!rc)
+		rc = allow_values(c, "ioctl", 1, ioctls, ARRAY_LEN(ioctls));
+	if (!rc) /* raising a signal, aborting */
+		rc = allow_bits(c, "tgkill", 0, UINT32_MAX, getpid());
+	if (!rc && more && more->probes)
+		rc = allow_probes(c);
+	if (!rc && more && more->child)
+		rc = allow_child(c, more->child);
+	return rc;
+}
+
+int sandbox_enter(const struct sandbox_more *more, enum sandbox_else others, struct err *e)
 {
 	scmp_filter_ctx c = seccomp_init(others == SANDBOX_KILLS ? SCMP_ACT_KILL_PROCESS
 								 : SCMP_ACT_ERRNO(EPERM));
@@ -173,7 +263,8 @@ int sandbox_enter(enum sandbox_else others, struct err *e)
 	/* before Linux 5.16 a filter would slow all of the process against what only code that is
 	 * made at run time can do */
 	seccomp_attr_set(c, SCMP_FLTATR_CTL_SSB, 1);
-	rc = add_rules(c);
+	seccomp_attr_set(c, SCMP_FLTATR_CTL_TSYNC, 1);
+	rc = add_rules(c, more);
 	if (!rc)
 		rc = seccomp_load(c);
 	seccomp_release(c);

@@ -140,10 +140,11 @@ extern const struct argp cli_target_argp;
 /* CLI_OK when there is a target; else the exit code, with the message printed. */
 int cli_targets_check(const struct cli_targets *t, const char *command);
 
-/* ---- privileges of one-shot commands; extra: RIGHTS_SAVE, or 0 */
+/* ---- privileges; extra: RIGHTS_SAVE, or 0 */
 
-/* Once all is parsed: keeps the capabilities for opening and reading, and takes on the filter of
- * system calls. Without either the command goes on: they protect, nothing depends on them. */
+/* One-shot commands, once all is parsed: keeps the capabilities for opening and reading, and takes
+ * on the filter of system calls. Without either the command goes on: they protect, nothing depends
+ * on them. */
 void cli_shed(unsigned int extra);
 
 /* m is the last that is opened: keeps those for reading it; none for a capture. */
@@ -151,6 +152,11 @@ void cli_shed_opened(const struct memsrc *m, unsigned int extra);
 
 /* All is done but printing: keeps none. */
 void cli_shed_all(void);
+
+/* `watch` and `run`, once probes are attached: keeps the capabilities for opening and reading
+ * processes and for attaching to what they execute, and takes on the filter. child: of `run`, which
+ * has been forked; 0: none. */
+void cli_shed_attached(pid_t child);
 
 /* ---- report, as capture uses it */
 

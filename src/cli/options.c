@@ -174,6 +174,7 @@ void cli_observe(struct observe_opts *o, const struct cli_probes *p, const struc
 	o->json = print->json;
 	o->style = cli_style_fd(fd, print);
 	o->version = cli_version();
+	o->attached = cli_shed_attached;
 }
 
 double cli_parse_seconds(const char *arg, const char *option, struct argp_state *st)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a one-shot command gives up: doctor says what is kept. */
+/* What commands give up: doctor says what is kept. */
 #include "cli/cli.h"
 
 #include <string.h>
@@ -15,24 +15,32 @@ static void keep(unsigned int when)
 		log_debug("capabilities stay as they are: %s", strerror(-rc));
 }
 
-static void enter_filter(void)
+static void enter_filter(const struct sandbox_more *more)
 {
 	struct err e = { 0 };
 
-	if (sandbox_enter(sandbox_wanted(), &e) && e.text[0])
+	if (sandbox_enter(more, sandbox_wanted(), &e) && e.text[0])
 		log_debug("%s", e.text);
 }
 
 void cli_shed(unsigned int extra)
 {
 	keep(RIGHTS_OPEN | RIGHTS_READ | extra);
-	enter_filter();
+	enter_filter(NULL);
 }
 
 void cli_shed_all(void)
 {
 	keep(0);
-	enter_filter();
+	enter_filter(NULL);
+}
+
+void cli_shed_attached(pid_t child)
+{
+	const struct sandbox_more more = { .probes = true, .child = child };
+
+	keep(RIGHTS_OPEN | RIGHTS_READ | RIGHTS_PROBE | (child ? RIGHTS_SIGNAL : 0));
+	enter_filter(&more);
 }
 
 void cli_shed_opened(const struct memsrc *m, unsigned int extra)

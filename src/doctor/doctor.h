@@ -49,6 +49,6 @@ doctor_fn doctor_processes;    /* looking at other processes */
 doctor_fn doctor_cgroups;      /* which memory controllers are mounted */
 doctor_fn doctor_probes;       /* what watch's probes need */
 doctor_fn doctor_capabilities; /* one row a capability */
-doctor_fn doctor_kept;	       /* what one-shot commands do not give up */
+doctor_fn doctor_kept;	       /* what commands do not give up */
 
 #endif

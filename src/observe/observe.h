@@ -20,6 +20,9 @@ struct observe_opts {
 	bool json;
 	struct text_style style; /* of text for people */
 	const char *version;	 /* of this program, for JSON */
+	/* Called once probes are attached, before anything is read of them, to give up privileges;
+	 * child: the one that `run` has forked, 0: none. May be NULL. */
+	void (*attached)(pid_t child);
 };
 
 /* Appends a report to a stream: as text, or as JSON on one line. 0 or -ENOMEM. */

@@ -32,6 +32,8 @@ static int run_forked(struct run *r)
 	if (run_snapshot_open(r->child.pid, &r->snapshot, &e) ||
 	    outlet_open(&r->outlet, &r->loop, r->a->fd) || run_watch_open(r, program, &e))
 		return failed(&e);
+	if (r->a->o.attached)
+		r->a->o.attached(r->child.pid);
 	code = run_child_exec(&r->child, r->a->cmd);
 	if (code)
 		return code;

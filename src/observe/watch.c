@@ -282,6 +282,8 @@ static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
 		r = open_all(w, m, e);
 	if (r)
 		return r;
+	if (w->a->o.attached)
+		w->a->o.attached(0);
 	begin(w);
 	r = watch_put_start(w);
 	if (!r)

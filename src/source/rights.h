@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which capabilities one-shot commands keep, how long, and for what. A table: the commands act on
+/* Which capabilities commands keep, how long, and for what. A table: the commands act on
  * it, doctor prints it. */
 #ifndef RSSCOPE_SOURCE_RIGHTS_H
 #define RSSCOPE_SOURCE_RIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum right_for {
-	RIGHTS_OPEN = 1, /* opening a process or a file */
-	RIGHTS_READ = 2, /* reading one that is open */
-	RIGHTS_SAVE = 4, /* a capture, put where the user said */
+	RIGHTS_OPEN = 1,    /* opening a process or a file */
+	RIGHTS_READ = 2,    /* reading one that is open */
+	RIGHTS_SAVE = 4,    /* a capture, put where the user said */
+	RIGHTS_PROBE = 8,   /* attaching probes to another program, after an exec */
+	RIGHTS_SIGNAL = 16, /* passing signals on to a command, whoever runs it */
 };
 
 struct right {
@@ -18,9 +21,13 @@ struct right {
 	const char *name;
 	unsigned int when; /* RIGHTS_* */
 	const char *why;
+	int or_have; /* CAP_*: instead of it, where that is permitted; 0: none */
 };
 
 const struct right *rights_table(size_t *n);
+
+/* Whether a row of the table counts for any of `when`. */
+bool rights_apply(const struct right *t, unsigned int when, uint64_t have);
 
 /* The mask of those that are needed for any of `when`, of which `have` are permitted: newer
  * capabilities count instead of the wide CAP_SYS_ADMIN. */

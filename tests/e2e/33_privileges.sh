@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What one-shot commands keep of root's rights, by strace; and that a command that `run` starts
+# What commands keep of root's rights, by strace and by /proc; and that a command that `run` starts
 # inherits neither NO_NEW_PRIVS nor a filter, by a setuid program.
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -40,8 +40,48 @@ equal "diff, once opened" "$(caps last)" "$reading"
 # doctor tries things first, then prints.
 strace -f -e trace=capset,seccomp,write -o "$TMP/trace" "$RSSCOPE" doctor >"$TMP/out" 2>&1
 equal "doctor, at its end" "$(caps last)" "0 "
-grep -q '^capabilities kept by report' "$TMP/out" || fail "doctor does not say what is kept: $(cat "$TMP/out")"
+for area in 'report, capture, diff' 'watch, run'; do
+	grep -q "^capabilities kept by $area" "$TMP/out" || fail "doctor does not say what $area keep: $(cat "$TMP/out")"
+done
+
+# ---- watch and run: what they have while they observe
+names_of() { # PID: of its capabilities
+	local n mask=$((16#$(awk '$1 == "CapPrm:" { print $2 }' "/proc/$1/status"))) names=
+	for n in DAC_OVERRIDE:1 DAC_READ_SEARCH:2 KILL:5 SETUID:7 NET_ADMIN:12 SYS_PTRACE:19 SYS_ADMIN:21 SYS_RESOURCE:24 \
+		PERFMON:38 BPF:39 CHECKPOINT_RESTORE:40; do
+		((mask >> ${n#*:} & 1)) && names+="${n%:*} " mask=$((mask & ~(1 << ${n#*:})))
+	done
+	[ $mask = 0 ] || names+=$(printf 'and 0x%x' $mask)
+	echo "$names"
+}
+shed() { # PID: waits until it has the filter
+	local i
+	for ((i = 0; i < 300; i++)); do
+		grep -q '^Seccomp:[[:space:]]*2' "/proc/$1/status" && return
+		sleep 0.1
+	done
+	fail "$1 has no filter: $(grep -E '^(Name|Seccomp)' "/proc/$1/status" | tr '\n' ' ')"
+}
+observing="DAC_READ_SEARCH SYS_PTRACE SYS_ADMIN PERFMON BPF CHECKPOINT_RESTORE "
+background "$RSSCOPE" watch --no-mappings "$TPID"
+shed "$BPID"
+equal "watch, once attached" "$(names_of "$BPID")" "$observing"
+kill -INT "$BPID"
+wait "$BPID"
+equal "exit of watch" $? 0
 stop "$TPID"
+# Another user's command gets what is sent to us.
+echo 'trap "exit 7" TERM; echo >"$1"; for i in $(seq 300); do sleep 0.1; done' >"$TMP/trap.sh"
+mkfifo -m 666 "$TMP/ready"
+chmod 755 "$TMP"
+background "$RSSCOPE" run --no-mappings --user nobody -o /dev/null -- sh "$TMP/trap.sh" "$TMP/ready"
+read -r -t 60 _ <>"$TMP/ready"
+shed "$BPID"
+equal "run, once attached" "$(names_of "$BPID")" "${observing/SEARCH/SEARCH KILL}"
+equal "what its command has of a filter" "$(awk '$1 == "Seccomp:" { print $2 }' /proc/"$(pgrep -P "$BPID")"/status)" 0
+kill -TERM "$BPID"
+wait "$BPID"
+equal "exit of run whose command was sent SIGTERM" $? 7
 
 # The map of files of another user's process, with what is left.
 if [ -x "$T/fixture-pure" ]; then

@@ -17,7 +17,7 @@ UNDO=()
 FAILURES=0
 FROZEN_RSS=0
 ASK_FD=()
-# A system call that one-shot commands may not make ends them, instead of failing.
+# A system call that a command may not make ends it, instead of failing.
 export RSSCOPE_SECCOMP=kill
 
 cleanup() {
