@@ -35,6 +35,30 @@ equal "buckets: missing" "$(q '[.missing[] | select(.reason | contains("profile"
 between "buckets" $(($(truth .buckhash_sys) - 65536)) "$(q '[.ledger[] | select(.category == "go/profiler") | .virtual] | add')" $(($(truth .buckhash_sys) + 2 * PAGE))
 stop "$TPID"
 
+# Buckets that are made between two snapshots of one session, which keeps those that it has read.
+start shapes buckets 16384
+coproc SESSION { "$OUTPUT/tests/warm" "$TPID" reports 2>"$TMP/err"; }
+CHILDREN+=("$SESSION_PID")
+charged=() rows=()
+snapshot() { # WHEN: the next one of the session, against what the program said last
+	echo >&"${SESSION[1]}"
+	read -r -t 120 line <&"${SESSION[0]}" || die "no snapshot $1: $(head -c 300 "$TMP/err")"
+	printf '%s\n' "$line" >"$TMP/report.json"
+	charged+=("$(truth .buckhash_sys)")
+	rows+=("$(q '[.ledger[] | select(.category == "go/profiler") | .rows[] | select(.name == "profile buckets") | .virtual] | add')")
+	equal "buckets that are charged $1" "$(q '.go.metrics["/memory/classes/profiling/buckets:bytes"]')" "${charged[-1]}"
+	equal "reasons that buckets are missing $1" "$(q '[.missing[] | select(.reason | contains("profile"))] | length')" 0
+}
+snapshot first
+snapshot "with nothing new"
+ask 65536
+snapshot "with four times as many new"
+[ "${charged[2]}" -gt $((3 * charged[0])) ] || fail "the program has made no buckets: ${charged[*]}"
+equal "the buckets of the second snapshot" "${rows[1]}" "${rows[0]}"
+equal "growth of the buckets" $((rows[2] - rows[0])) $((charged[2] - charged[0]))
+said="$said $((rows[2] - rows[0])) bytes of buckets made between two snapshots;"
+stop "$TPID"
+
 # Of mappings the texts cost most: maps before, with and after the page map, smaps at most once, where
 # a userfaultfd is about. Before 6.11 the reader of memory needs maps, too; before 6.7 the page map.
 start shapes maps 44000

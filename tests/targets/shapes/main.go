@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // shapes makes one kind of memory in large numbers, says so in a line of JSON, and ends when its stdin
-// does:
+// does; a line there, N, is another shape of the kind:
 //
 //	unswept N	N objects of 256 bytes, kept, which a cycle has marked and nobody has swept:
 //			with the Green Tea collector most mark bits of their spans are untouched.
 //			Needs GODEBUG=asyncpreemptoff=1, so that nobody gets to sweep
 //	sparse N	N objects of 120 bytes, of which every 64th is kept: a survivor in each span
 //	goroutines N	N goroutines at once, which end
-//	buckets N	N allocations by different stacks (a power of 2), each of which is profiled
+//	buckets N	N allocations by different stacks (a power of 2), each of which is profiled;
+//			no others are
 //	maps N		N mappings of a page each
 //	released N	N MiB that are written and given back to the kernel; with GODEBUG=madvdontneed=0 it
 //			need not take them
@@ -19,8 +20,8 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -45,6 +46,7 @@ var (
 	region []byte
 	sink   []byte
 	kept   [16][]byte
+	ways   int     // of the stacks that were there
 	at     uintptr // where the first of them lies
 )
 
@@ -118,10 +120,14 @@ func parse(bits, depth int) int { // the bits decide the way down
 }
 
 func buckets(n int) {
+	runtime.GOMAXPROCS(1)
 	runtime.MemProfileRate = 1
 	for i := 0; i < n; i++ {
-		parse(i, 20)
+		parse(ways+i, 20)
 	}
+	runtime.MemProfileRate = 0
+	sink = make([]byte, 16) // a P whose rate has changed takes one sample more
+	ways += n
 }
 
 func maps(n int) {
@@ -176,20 +182,27 @@ func main() {
 	shapes := map[string]func(int){"texts": texts, "released": func(n int) { released(n) }, "collapsed": collapsed, "unswept": unswept, "sparse": sparse, "goroutines": goroutines, "buckets": buckets, "maps": maps}
 	n, _ := strconv.Atoi(os.Args[2])
 	shapes[os.Args[1]](n)
-	records, _ := runtime.MemProfile(nil, true)
-	var s runtime.MemStats
-	runtime.ReadMemStats(&s) // also empties the caches, so that its figures are exact
-	say := []byte(fmt.Sprintf("{\"pid\":%d,\"shape\":%q,\"n\":%d,\"heap_alloc\":%d,\"heap_inuse\":%d,\"next_gc\":%d,\"buckhash_sys\":%d,\"records\":%d,\"goroutines\":%d,\"at\":%d}\n",
-		os.Getpid(), os.Args[1], n, s.HeapAlloc, s.HeapInuse, s.NextGC, s.BuckHashSys, records, runtime.NumGoroutine(), at))
-	// to the scheduler no system call: nobody else gets the P meanwhile
-	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&say[0])), uintptr(len(say)))
+	say(n)
 	if os.Args[1] == "unswept" {
 		hold()
-	} else {
-		io.Copy(io.Discard, os.Stdin)
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		n, _ := strconv.Atoi(lines.Text())
+		shapes[os.Args[1]](n)
+		say(n)
 	}
 	runtime.KeepAlive(blocks)
 	runtime.KeepAlive(events)
 	runtime.KeepAlive(region)
 	runtime.KeepAlive(kept)
+}
+
+func say(n int) {
+	records, _ := runtime.MemProfile(nil, true)
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s) // also empties the caches, so that its figures are exact
+	line := []byte(fmt.Sprintf("{\"pid\":%d,\"shape\":%q,\"n\":%d,\"heap_alloc\":%d,\"heap_inuse\":%d,\"next_gc\":%d,\"buckhash_sys\":%d,\"records\":%d,\"goroutines\":%d,\"at\":%d}\n",
+		os.Getpid(), os.Args[1], n, s.HeapAlloc, s.HeapInuse, s.NextGC, s.BuckHashSys, records, runtime.NumGoroutine(), at))
+	// to the scheduler no system call: nobody else gets the P meanwhile
+	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&line[0])), uintptr(len(line)))
 }
