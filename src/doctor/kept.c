@@ -25,6 +25,11 @@ static int put_rights(struct doctor *d, const char *area, const char *name, unsi
 		return -ENOMEM;
 	r->state = DOCTOR_WORKS;
 	doctor_say(r->found, "no capability");
+	if (have && rights_keep_all(when, have)) {
+		doctor_say(r->found, "all: without CAP_SYS_PTRACE only who has a process's "
+				     "capabilities may read it");
+		return 0;
+	}
 	for (size_t i = 0; i < n && len < sizeof(r->found); i++)
 		if (rights_apply(&t[i], when, have))
 			len += snprintf(r->found + len, sizeof(r->found) - len, "%s%s (%s)",

@@ -44,10 +44,17 @@ bool rights_apply(const struct right *t, unsigned int when, uint64_t have)
 	       !(t->or_have && have & PRIVILEGE(t->or_have));
 }
 
+bool rights_keep_all(unsigned int when, uint64_t have)
+{
+	return when & (RIGHTS_OPEN | RIGHTS_READ) && !(have & PRIVILEGE(CAP_SYS_PTRACE));
+}
+
 uint64_t rights_mask(unsigned int when, uint64_t have)
 {
 	uint64_t mask = 0;
 
+	if (rights_keep_all(when, have))
+		return have;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (rights_apply(&table[i], when, have))
 			mask |= PRIVILEGE(table[i].cap);

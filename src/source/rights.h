@@ -29,6 +29,11 @@ const struct right *rights_table(size_t *n);
 /* Whether a row of the table counts for any of `when`. */
 bool rights_apply(const struct right *t, unsigned int when, uint64_t have);
 
+/* Without CAP_SYS_PTRACE only who has all capabilities of a process may read it: root in a
+ * container (cap_ptrace_access_check(), security/commoncap.c). Whether none is given up therefore.
+ */
+bool rights_keep_all(unsigned int when, uint64_t have);
+
 /* The mask of those that are needed for any of `when`, of which `have` are permitted: newer
  * capabilities count instead of the wide CAP_SYS_ADMIN. */
 uint64_t rights_mask(unsigned int when, uint64_t have);

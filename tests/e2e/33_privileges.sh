@@ -83,6 +83,16 @@ kill -TERM "$BPID"
 wait "$BPID"
 equal "exit of run whose command was sent SIGTERM" $? 7
 
+# Without CAP_SYS_PTRACE, as root in a container: a process that has no more capabilities than we.
+setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace sh -c '
+	sleep 60 &
+	"$1" report --json $! >"$2"
+	rc=$?
+	kill $!
+	exit $rc' sh "$RSSCOPE" "$TMP/report.json" 2>"$TMP/err"
+RC=$?
+[[ $RC =~ ^[05]$ ]] || fail "report without CAP_SYS_PTRACE exits $RC: $(head -c 300 "$TMP/err")"
+
 # The map of files of another user's process, with what is left.
 if [ -x "$T/fixture-pure" ]; then
 	chmod 755 "$TMP"

@@ -200,6 +200,9 @@ TEST(rights_masks)
 	CHECK(rights_mask(RIGHTS_READ, all) & newer);
 	/* a kernel without the newer one */
 	CHECK(rights_mask(RIGHTS_READ, all & ~newer) & wide);
+	/* without CAP_SYS_PTRACE all count: those that the target has must be there */
+	CHECK(rights_mask(RIGHTS_READ, wide | PRIVILEGE(CAP_CHOWN)) ==
+	      (wide | PRIVILEGE(CAP_CHOWN)));
 	CHECK(rights_mask(0, all) == 0);
 	CHECK(rights_mask(RIGHTS_OPEN | RIGHTS_READ | RIGHTS_SAVE, 0) == 0);
 	CHECK(!(rights_mask(RIGHTS_OPEN | RIGHTS_READ, all) & PRIVILEGE(CAP_DAC_OVERRIDE)));
