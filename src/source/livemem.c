@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "source/handle_impl.h"
 #include "source/memsrc_impl.h"
 
@@ -41,7 +42,7 @@ void livemem_forget(struct livemem *l)
 		livemem_clear_caches(l->c);
 	}
 	livemem_forget_maps(l);
-	livemem_age_userfault(l);
+	livemem_age_userfault(l, mono_ns());
 }
 
 void livemem_flush(struct livemem *l)

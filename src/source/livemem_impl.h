@@ -82,8 +82,8 @@ bool livemem_cached(struct livemem *l, uint64_t addr, void *buf, size_t len);
  * leaves out those that are known to read as zeros. 0 or -ENOMEM. */
 int livemem_absent(struct livemem *l, bool untouched, uint64_t start, uint64_t end,
 		   range_vec *holes);
-/* Forgets which ranges others fill when that is old. */
-void livemem_age_userfault(struct livemem *l);
+/* Forgets which ranges others fill when that is old: CLOCK_MONOTONIC. */
+void livemem_age_userfault(struct livemem *l, uint64_t now_ns);
 
 /* livemem_again.c: before lines are forgotten, those that the reader has asked for are noted for
  * his next time; the same of bytes that he has read past the cache. */

@@ -28,9 +28,9 @@ void livemem_forget_maps(struct livemem *l)
  * lazily). */
 #define USERFAULT_NS 600000000000ULL
 
-void livemem_age_userfault(struct livemem *l)
+void livemem_age_userfault(struct livemem *l, uint64_t now_ns)
 {
-	if (l->userfault_state == USERFAULT_KNOWN && mono_ns() - l->userfault_ns < USERFAULT_NS)
+	if (l->userfault_state == USERFAULT_KNOWN && now_ns - l->userfault_ns < USERFAULT_NS)
 		return;
 	l->userfault.n = 0;
 	l->userfault_state = USERFAULT_UNREAD;
