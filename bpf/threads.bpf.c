@@ -164,6 +164,14 @@ static __always_inline bool is_last(struct task_struct *task, __u32 tgid)
 	       add_elem(&ended, &tgid, &one) != ELEM_IS_THERE;
 }
 
+/*
+ * A child's entry goes with its end: there are RSC_FOLLOW_MAX of them, and a shell's commands come
+ * faster than user space drops them. That has a price: the threads that are still between the
+ * decrement and the tracepoint, at most one a CPU (before Linux 6.16 with exit_mm() in between),
+ * find no entry and are not told. Entries that user space has put there are not short: they stay
+ * until it drops them, and the end of each of their threads is told. What is lost meanwhile does
+ * not depend on it: that is in `tally` and `lost_regions`, which stay either way.
+ */
 static __always_inline int task_exit(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
