@@ -98,8 +98,9 @@ struct bin_func {
 };
 /* The function that covers pc (link-time); -ENOENT outside Go code. */
 int bin_go_func(struct bin *b, uint64_t text, uint64_t pc, struct bin_func *out);
-/* A function by name: one pass over names and functions (a millisecond in a 50 MB program).
- * -ENOENT. */
+/* A function by name. From Go 1.16 on one pass over the names (a millisecond in a 50 MB program),
+ * and a search among the functions, which a linker that puts them in another order turns into a
+ * pass; before, one over names and functions. -ENOENT. */
 int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out);
 /* File and line of pc: where inlined code was written, not where it was inlined to. For a return
  * address ask for pc − 1. file is borrowed from b. -ENOENT, also for padding between functions. */
