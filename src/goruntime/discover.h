@@ -79,9 +79,10 @@ int search_words(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn);
 
 bool search_writable_anon(const struct search *s, uint64_t addr);
 bool search_readable(const struct search *s, uint64_t addr, uint64_t len);
-/* Whether the runtime has addr in its index of arenas (mheap.arenas): memory of the Go heap. False,
- * too, where the index can't be read. After find_heap. */
-bool search_in_arena(struct search *s, uint64_t addr);
+/* The heapArena of addr by the runtime's index of arenas (mheap.arenas): addr is memory of the Go
+ * heap. 0; -ENOENT it has none; -ENODATA the index is not resident there (swapped out, or nobody
+ * has touched it); -errno. After find_heap. */
+int search_arena(struct search *s, uint64_t addr, uint64_t *arena);
 
 /* Says what a layout failed on; for `return`. */
 static inline int search_refuse(struct search *s, const char *why)

@@ -36,15 +36,18 @@ bool search_readable(const struct search *s, uint64_t addr, uint64_t len)
 	return true;
 }
 
-bool search_in_arena(struct search *s, uint64_t addr)
+int search_arena(struct search *s, uint64_t addr, uint64_t *arena)
 {
 	const struct go_layout *l = s->rt->l;
-	uint64_t at = (addr - l->f[GO_CONST_ARENABASEOFFSET]) / l->f[GO_CONST_HEAPARENABYTES];
-	uint64_t l2, arena;
+	uint64_t at = (addr - l->f[GO_CONST_ARENABASEOFFSET]) / l->f[GO_CONST_HEAPARENABYTES], l2;
+	int r;
 
-	return at < (1ULL << 48) / l->f[GO_CONST_HEAPARENABYTES] &&
-	       !rd_u64(s->rt, PASS_DISCOVER, s->rt->g.mheap + l->f[GO_MHEAP_ARENAS], &l2) &&
-	       !rd_u64(s->rt, PASS_DISCOVER, l2 + at * 8, &arena) && arena;
+	if (at >= (1ULL << 48) / l->f[GO_CONST_HEAPARENABYTES])
+		return -ENOENT;
+	r = rd_u64(s->rt, PASS_DISCOVER, s->rt->g.mheap + l->f[GO_MHEAP_ARENAS], &l2);
+	if (!r)
+		r = rd_u64(s->rt, PASS_DISCOVER, l2 + at * 8, arena);
+	return r ? r : *arena ? 0 : -ENOENT;
 }
 
 static int search_places(struct search *s, uint64_t lo, uint64_t hi, word_fn *fn)

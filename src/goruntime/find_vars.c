@@ -403,6 +403,7 @@ static void look_gccontroller(struct search *s, uint64_t addr, const uint64_t w[
 static int word_is_var(struct search *s, uint64_t addr, const uint64_t w[4])
 {
 	struct go_globals *g = &s->rt->g;
+	uint64_t arena;
 
 	look_gccontroller(s, addr, w);
 	if (w[0] < 4096 || w[0] >> 56 || w[0] % 8) /* not a pointer */
@@ -410,7 +411,7 @@ static int word_is_var(struct search *s, uint64_t addr, const uint64_t w[4])
 	/* All three come from sysAlloc, never from an arena: there are the program's own objects,
 	 * of which as little as can be is read. */
 	if (w[0] % memsrc_page_size(s->rt->m) == 0 && search_writable_anon(s, w[0]) &&
-	    (s->known || !search_in_arena(s, w[0]))) {
+	    (s->known || search_arena(s, w[0], &arena))) {
 		look_persistent_chunks(s, addr, w);
 		look_gcbits(s, addr, w);
 		if (s->want_buckhash && is_buckhash(s, w))

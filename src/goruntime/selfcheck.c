@@ -40,19 +40,17 @@ static int look(struct search *s, uint64_t addr, uint64_t *out)
 
 /* heapArena.spans names each page's span (mheap.go, setSpans): 1 it does, 0 not resident, −1 it
  * does not. */
-static int arena_knows(struct search *s, uint64_t l2, uint64_t start, uint64_t span)
+static int arena_knows(struct search *s, uint64_t start, uint64_t span)
 {
 	const struct go_layout *l = s->rt->l;
-	uint64_t bytes = l->f[GO_CONST_HEAPARENABYTES], at, ha, p;
-	int r;
+	uint64_t in_arena =
+		(start - l->f[GO_CONST_ARENABASEOFFSET]) % l->f[GO_CONST_HEAPARENABYTES];
+	uint64_t arena, p;
+	int r = search_arena(s, start, &arena);
 
-	at = start - l->f[GO_CONST_ARENABASEOFFSET];
-	if (at / bytes >= (1ULL << 48) / bytes)
-		return -1;
-	r = look(s, l2 + at / bytes * 8, &ha);
-	if (r <= 0 || !ha)
-		return r ? -1 : 0;
-	r = look(s, ha + l->f[GO_HEAPARENA_SPANS] + at % bytes / GO_PAGE_SIZE * 8, &p);
+	if (r)
+		return r == -ENODATA ? 0 : -1;
+	r = look(s, arena + l->f[GO_HEAPARENA_SPANS] + in_arena / GO_PAGE_SIZE * 8, &p);
 	return r <= 0 || p == span ? r : -1;
 }
 
@@ -84,8 +82,7 @@ static void check_bits(struct search *s, const uint8_t *sp, size_t n, struct tal
 	t->bits += used != count;
 }
 
-static void check_span(struct search *s, uint64_t l2, uint64_t at, const uint8_t *sp, size_t n,
-		       struct tally *t)
+static void check_span(struct search *s, uint64_t at, const uint8_t *sp, size_t n, struct tally *t)
 {
 	const struct go_layout *l = s->rt->l;
 	uint8_t spc = get_u8(l, GO_MSPAN_SPANCLASS, sp, n), class = spc >> CLASS_SHIFT;
@@ -94,7 +91,7 @@ static void check_span(struct search *s, uint64_t l2, uint64_t at, const uint8_t
 	uint8_t arena = go_has(l, GO_MSPAN_USERARENA) ? get_u8(l, GO_MSPAN_USERARENA, sp, n) : 0;
 	int known;
 
-	known = arena_knows(s, l2, get_u64(l, GO_MSPAN_STARTADDR, sp, n), at);
+	known = arena_knows(s, get_u64(l, GO_MSPAN_STARTADDR, sp, n), at);
 	t->n++;
 	t->known += known > 0;
 	t->arena += known < 0;
@@ -106,17 +103,17 @@ static void check_span(struct search *s, uint64_t l2, uint64_t at, const uint8_t
 	check_bits(s, sp, n, t);
 }
 
-static void look_at_span(struct search *s, uint64_t l2, uint64_t at, uint8_t *buf, struct tally *t)
+static void look_at_span(struct search *s, uint64_t at, uint8_t *buf, struct tally *t)
 {
 	size_t n = s->rt->l->f[GO_SIZE_MSPAN];
 
 	if (!memsrc_read(s->rt->m, PASS_DISCOVER, at, buf, n) &&
 	    get_u8(s->rt->l, GO_MSPAN_STATE, buf, n) == STATE_INUSE)
-		check_span(s, l2, at, buf, n, t);
+		check_span(s, at, buf, n, t);
 }
 
 /* Spans in the Ps' caches are those that are cut from. */
-static void look_at_caches(struct search *s, uint64_t l2, uint8_t *buf, struct tally *t)
+static void look_at_caches(struct search *s, uint8_t *buf, struct tally *t)
 {
 	uint64_t cache, span;
 
@@ -126,7 +123,7 @@ static void look_at_caches(struct search *s, uint64_t l2, uint8_t *buf, struct t
 		cache += s->rt->l->f[GO_MCACHE_ALLOC];
 		for (uint32_t k = 0; k < 2 * s->rt->l->nclasses; k++)
 			if (!rd_u64(s->rt, PASS_DISCOVER, cache + 8 * k, &span) && span)
-				look_at_span(s, l2, span, buf, t);
+				look_at_span(s, span, buf, t);
 	}
 }
 
@@ -143,9 +140,9 @@ static int check_spans(struct search *s)
 	if (!l2)
 		return search_refuse(s, "the arena index");
 	for (unsigned int i = 0; i < s->nspan; i++)
-		look_at_span(s, l2, s->span[i], buf, &t);
+		look_at_span(s, s->span[i], buf, &t);
 	if (!s->known)
-		look_at_caches(s, l2, buf, &t);
+		look_at_caches(s, buf, &t);
 	/* what was never touched is no table of spans in use */
 	if (fails(t.arena, t.n) || (t.n && !t.known && !s->rt->swapped))
 		return search_refuse(s, "arena index disagrees with allspans");
