@@ -16,37 +16,34 @@ uint64_t fleet_phase(size_t i, uint64_t interval_ns)
 	return (unsigned __int128)interval_ns * part >> 32;
 }
 
-/* The first time after `after` that is so much later than a whole number of intervals. */
-static uint64_t next_time(const struct fleet *f, uint64_t phase, uint64_t interval, uint64_t after)
+/* When slot i is read next, after `after`: its interval is divided into so many bursts. One reading
+ * of a burst finds what another has run and read in the CPU's caches, which halves what it costs.
+ */
+static uint64_t next_time(const struct fleet *f, size_t i, unsigned int bursts, uint64_t interval,
+			  uint64_t after)
 {
-	uint64_t first = f->o.start_ns + phase;
+	uint64_t first = f->o.start_ns + fleet_phase(i % bursts, interval);
 
 	if (!interval)
 		return UINT64_MAX;
 	return first > after ? first : first + ((after - first) / interval + 1) * interval;
 }
 
-/* Ticks come in bursts: one finds what another has run and read in the CPU's caches, which halves
- * what it costs. */
-static uint64_t next_tick(const struct fleet *f, size_t i, uint64_t after)
+/* The next reading after `after`. */
+static void set_tick(struct fleet *f, size_t i, uint64_t after)
 {
-	uint64_t phase = fleet_phase(i % FLEET_BURSTS, f->o.tick_ns);
-
-	return next_time(f, phase, f->o.tick_ns, after);
+	f->slots.v[i].tick_at = next_time(f, i, FLEET_BURSTS, f->o.tick_ns, after);
 }
 
-static uint64_t next_ledger(const struct fleet *f, size_t i, uint64_t after)
+static void set_ledger(struct fleet *f, size_t i, uint64_t after)
 {
-	return next_time(f, fleet_phase(i % FLEET_LEDGER_BURSTS, f->o.ledger_ns), f->o.ledger_ns,
-			 after);
+	f->slots.v[i].ledger_at = next_time(f, i, FLEET_LEDGER_BURSTS, f->o.ledger_ns, after);
 }
 
 void fleet_schedule(struct fleet *f, size_t i, uint64_t now_ns)
 {
-	struct fleet_slot *s = &f->slots.v[i];
-
-	s->tick_at = next_tick(f, i, now_ns);
-	s->ledger_at = next_ledger(f, i, now_ns);
+	set_tick(f, i, now_ns);
+	set_ledger(f, i, now_ns);
 }
 
 void fleet_pace(struct fleet *f, uint64_t tick_ns, uint64_t ledger_ns)
@@ -147,7 +144,7 @@ static bool serve_tick(struct fleet *f, size_t i, uint64_t now)
 	int r;
 
 	f->stats.ticks_skipped += late(f, s->tick_at, f->o.tick_ns, now);
-	s->tick_at = next_tick(f, i, later(s->tick_at, now));
+	set_tick(f, i, later(s->tick_at, now));
 	/* reads of a Go runtime tell by themselves that its memory is gone; others do not */
 	if (!session_main_go(&m->s) && fleet_check(f, i))
 		return true;
@@ -178,7 +175,7 @@ static void serve_ledger(struct fleet *f, size_t i, uint64_t now)
 	int r;
 
 	f->stats.ledgers_skipped += late(f, s->ledger_at, f->o.ledger_ns, now);
-	s->ledger_at = next_ledger(f, i, later(s->ledger_at, now));
+	set_ledger(f, i, later(s->ledger_at, now));
 	if (!m->open || !f->o.ops.ledger) {
 		fleet_check(f, i);
 		return;
