@@ -5,29 +5,15 @@
 #include "model/findings/findings.h"
 #include "model/report/diff.h"
 
-static void close_session(struct bracket *b)
-{
-	session_close(&b->session);
-	memsrc_close(b->m);
-	b->m = NULL;
-}
-
-void bracket_first(struct bracket *b, pid_t pid, struct shelf *shelf, struct go_cache *c)
+void bracket_first(struct bracket *b, struct session *s)
 {
 	const struct collect_opts co = { 0 };
 	struct err e = { 0 };
-	int r = memsrc_open_live(pid, &b->m, &e);
+	int r = collect_report(s, &co, &b->first, &e);
 
-	if (!r)
-		r = session_open(b->m, shelf, c, &b->session, &e);
-	if (!r) {
-		r = collect_report(&b->session, &co, &b->first, &e);
-		if (r)
-			report_free(&b->first);
-	}
 	if (r) {
+		report_free(&b->first);
 		log_debug("no snapshot at the beginning: %s", e.text);
-		close_session(b);
 	}
 	b->has = !r;
 }
@@ -49,12 +35,10 @@ static int compare(struct bracket *b, struct report *last)
 	return r;
 }
 
-int bracket_last(struct bracket *b, struct memsrc *m, struct go_cache *c,
-		 const struct collect_opts *co, struct report *out, struct err *e)
+int bracket_last(struct bracket *b, struct session *s, const struct collect_opts *co,
+		 struct report *out, struct err *e)
 {
-	/* an exec has ended the session */
-	int r = b->m && !memsrc_alive(b->m) ? collect_report(&b->session, co, out, e)
-					    : collect_once(m, c, co, out, e);
+	int r = collect_report(s, co, out, e);
 
 	return r || !b->has ? r : compare(b, out);
 }
@@ -63,6 +47,5 @@ void bracket_free(struct bracket *b)
 {
 	if (b->has)
 		report_free(&b->first);
-	close_session(b);
 	b->has = false;
 }

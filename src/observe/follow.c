@@ -15,17 +15,9 @@ void follow_open(struct follow *f, struct ev *ev, struct shelf *shelf, struct go
 	};
 }
 
-static void forget(struct follow_proc *p)
-{
-	program_close(&p->t);
-	memsrc_close(p->m);
-	p->m = NULL;
-}
-
 static void proc_free(struct follow_proc *p)
 {
-	mapbook_close(&p->book);
-	forget(p);
+	session_close(&p->s);
 	free(p);
 }
 
@@ -56,7 +48,7 @@ static long find(const struct follow *f, uint32_t pid)
 static void drop_gone(struct follow *f)
 {
 	for (size_t i = f->v.n; i--;)
-		if (!f->v.v[i]->m || memsrc_alive(f->v.v[i]->m))
+		if (!f->v.v[i]->s.m || memsrc_alive(f->v.v[i]->s.m))
 			drop(f, i);
 }
 
@@ -76,36 +68,24 @@ static struct follow_proc *add(struct follow *f, uint32_t pid)
 	}
 	p->pid = pid;
 	p->seen.clock = f->clock;
-	p->t.shelf = f->shelf;
-	p->t.cache = f->cache;
+	session_init(&p->s, f->shelf, f->cache);
 	f->followed++;
 	return p;
 }
 
-/* What can be known of it. Where it has ended since, that is nothing. */
-static void look_at(struct follow_proc *p)
-{
-	if (memsrc_open_live(p->pid, &p->m, NULL))
-		return;
-	if (program_begin(p->m, p->t.shelf, p->t.cache, &p->t, NULL))
-		forget(p);
-}
-
 static void open_book(struct follow *f, struct follow_proc *p)
 {
-	if (!p->m || !(ev_groups(f->ev) & EV_MAPPINGS))
-		return;
-	p->has_book = !mapbook_open(p->m, p->t.names, NULL, &p->book, NULL);
+	if (p->s.m && ev_groups(f->ev) & EV_MAPPINGS)
+		(void)session_open_book(&p->s, NULL); /* without memory for it there is none */
 }
 
 /* Its memory is another one, or it is seen for the first time. */
-static void reopen_program(struct follow *f, struct follow_proc *p)
+static void take_exec(struct follow *f, struct follow_proc *p)
 {
-	mapbook_close(&p->book);
-	p->has_book = false;
+	session_close_book(&p->s);
 	p->seen = (struct watch_seen){ .clock = f->clock };
-	if (program_reopen(&p->t, p->pid, &p->m, f->ev))
-		forget(p);
+	if (session_exec(&p->s, p->pid, f->ev))
+		session_close(&p->s);
 	else
 		open_book(f, p);
 }
@@ -121,7 +101,7 @@ struct follow_proc *follow_event(struct follow *f, const struct event *e)
 	if (k == KIND_FORK && e->task.followed) {
 		p = add(f, e->tgid);
 		if (p && !e->task.shares_memory) {
-			look_at(p);
+			session_open_forked(&p->s, p->pid);
 			open_book(f, p);
 		}
 		return p;
@@ -135,13 +115,13 @@ struct follow_proc *follow_event(struct follow *f, const struct event *e)
 	if (!p)
 		return NULL;
 	if (i < 0 && k != KIND_EXEC && k != KIND_EXIT) /* its fork was lost */
-		reopen_program(f, p);
+		take_exec(f, p);
 	if (k == KIND_EXEC)
-		reopen_program(f, p);
-	else if (k == KIND_GC && p->m)
-		program_tick(&p->t, f->ev);
-	else if (e->type == EVENT_CALL && p->has_book && mapbook_event(&p->book, e))
-		p->has_book = false; /* out of memory: the rest would be wrong without it */
+		take_exec(f, p);
+	else if (k == KIND_GC && p->s.m)
+		session_gc_tick(&p->s, f->ev);
+	else if (e->type == EVENT_CALL && session_book(&p->s) && mapbook_event(p->s.book, e))
+		session_close_book(&p->s); /* out of memory: the rest would be wrong without it */
 	if (k == KIND_EXIT) {
 		p->ended = true;
 		f->ended++;
@@ -183,8 +163,8 @@ int follow_losses(struct follow *f, const struct ev_region *g, size_t n)
 	for (size_t i = 0; i < n && !r && f->v.n; i++) {
 		long k = find(f, g[i].pid);
 
-		if (k >= 0 && f->v.v[k]->has_book)
-			r = mapbook_lost(&f->v.v[k]->book, g[i].start, g[i].end, g[i].ns);
+		if (k >= 0 && session_book(&f->v.v[k]->s))
+			r = mapbook_lost(f->v.v[k]->s.book, g[i].start, g[i].end, g[i].ns);
 	}
 	return r;
 }
@@ -192,20 +172,20 @@ int follow_losses(struct follow *f, const struct ev_region *g, size_t n)
 void follow_turn(struct follow *f)
 {
 	for (size_t i = 0; i < f->v.n; i++)
-		if (f->v.v[i]->m)
-			program_turn(&f->v.v[i]->t, f->ev);
+		if (f->v.v[i]->s.m)
+			session_turn(&f->v.v[i]->s, f->ev);
 }
 
 int follow_report(struct follow_proc *p, struct collect_opts *co, struct report *out)
 {
+	struct mapbook *b = session_book(&p->s);
 	int r;
 
-	if (!p->m || memsrc_alive(p->m))
+	if (!p->s.m || memsrc_alive(p->s.m))
 		return -ESRCH;
-	if (p->has_book && (mapbook_settle(&p->book, NULL) || mapbook_give(&p->book, &co->known)))
+	if (b && (mapbook_settle(b, NULL) || mapbook_give(b, &co->known)))
 		co->known = (struct mappings_known){ 0 };
-	memsrc_renew(p->m);
-	r = collect_once(p->m, p->t.cache, co, out, NULL);
+	r = collect_report(&p->s, co, out, NULL);
 	if (r)
 		report_free(out);
 	return r;

@@ -6,15 +6,11 @@
 #include "collect/collect.h"
 #include "event/ev.h"
 #include "out/watch.h"
-#include "session/mapbook.h"
-#include "session/program.h"
+#include "session/session.h"
 
 struct follow_proc {
 	pid_t pid;
-	struct memsrc *m; /* owned; NULL: it had ended when it was looked for */
-	struct program t;
-	bool has_book;
-	struct mapbook book;
+	struct session s;	/* its m is NULL: it had ended when it was looked for */
 	struct watch_seen seen; /* what was printed of it last */
 	bool ended;
 };

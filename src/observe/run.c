@@ -29,7 +29,7 @@ static int run_forked(struct run *r)
 		err_set(&e, -ENOMEM, "out of memory");
 		return failed(&e);
 	}
-	if (run_snapshot_open(r->child.pid, &r->snapshot, &e) ||
+	if (run_snapshot_open(r->child.pid, r->a->o.cache, &r->snapshot, &e) ||
 	    outlet_open(&r->outlet, &r->loop, r->a->fd) || run_watch_open(r, program, &e))
 		return failed(&e);
 	if (r->a->o.attached)

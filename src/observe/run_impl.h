@@ -16,7 +16,7 @@
 #include "observe/outlet.h"
 #include "observe/run.h"
 #include "session/loop.h"
-#include "session/mapbook.h"
+#include "session/session.h"
 
 /* ---- the child (run_child.c) */
 
@@ -78,10 +78,8 @@ bool run_child_ended(pid_t child);
 /* ---- who asked for memory (run_book.c) */
 
 struct run_book {
-	bool on; /* else all below is of no effect */
-	struct memsrc *m;
-	struct symbolizer *names;
-	struct mapbook book;
+	bool on; /* the book is kept; else it is of no effect */
+	struct session s;
 };
 
 /* program_fd: the file that it was made of, −1: not known. */
@@ -116,9 +114,7 @@ struct run_snapshot {
 	pid_t pid;
 	bool want_gc; /* find the words of GC events, too */
 	struct collect_opts opts;
-	struct go_cache *cache; /* borrowed */
-	struct memsrc *m;	/* of the session; NULL: none is open */
-	struct session session; /* the thread's while it is busy */
+	struct session session; /* the thread's while it is busy; its m is NULL: none is open */
 	/* the answer */
 	int rc;
 	struct err err;
@@ -128,7 +124,8 @@ struct run_snapshot {
 	struct ev_gc gc;
 };
 
-int run_snapshot_open(pid_t pid, struct run_snapshot *s, struct err *e);
+/* The cache is borrowed, may be NULL. */
+int run_snapshot_open(pid_t pid, struct go_cache *c, struct run_snapshot *s, struct err *e);
 int run_snapshot_start(struct run_snapshot *s);
 /* When it is done (or waits for it): moves the ledger out, 0 or why there is none. -EAGAIN
  * not done. */

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "observe/run_impl.h"
-#include "session/program.h"
 #include "proc/status.h"
 
 enum {
@@ -96,7 +95,7 @@ static void change_program(struct run *r, const struct event *e)
 	r->seen.cycle = 0;
 	r->seen.exec_ns = e->exit_ns;
 	follow_exec(r);
-	if (r->book.m) {
+	if (r->book.s.m) {
 		run_book_close(&r->book);
 		run_book_open(&r->book, r->child.pid, -1, r->shelf);
 	}
@@ -111,7 +110,7 @@ static void take_event(struct run *r, const struct event *e)
 		run_children_event(r, e);
 		return;
 	}
-	run_stream_event(&r->stream, r->book.names, e);
+	run_stream_event(&r->stream, r->book.s.names, e);
 	if (k == KIND_EXEC && !r->execed) { /* it becomes the program */
 		r->execed = true;
 		s->start_ns = s->exec_ns = e->exit_ns;
@@ -259,7 +258,6 @@ static void snapshot_if_due(struct run *r)
 	r->high_at_last = high;
 	r->next_due_ns = next_due(r, now);
 	run_book_give(&r->book, &r->snapshot.opts);
-	r->snapshot.cache = r->a->o.cache;
 	if (run_snapshot_start(&r->snapshot))
 		r->next_ns = now + GAP_MS * MS;
 }

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "observe/run_impl.h"
-#include "session/program.h"
 #include "collect/collect.h"
 
 void run_ledger_free(struct run_ledger *l)
@@ -16,27 +15,25 @@ void run_ledger_free(struct run_ledger *l)
 	l->has = false;
 }
 
-static void close_session(struct run_snapshot *s)
-{
-	session_close(&s->session);
-	memsrc_close(s->m);
-	s->m = NULL;
-}
-
 /* One session for all snapshots, until the program calls exec. */
 static int keep_open(struct run_snapshot *s)
 {
 	int r;
 
-	if (s->m && !memsrc_alive(s->m))
+	if (s->session.m && !memsrc_alive(s->session.m))
 		return 0;
-	close_session(s);
-	r = memsrc_open_live(s->pid, &s->m, &s->err);
-	if (!r)
-		r = session_open(s->m, NULL, s->cache, &s->session, &s->err);
+	session_close(&s->session);
+	r = session_open_pid(&s->session, s->pid, &s->err);
 	if (r)
-		close_session(s);
+		session_close(&s->session);
 	return r;
+}
+
+static void find_gc(struct run_snapshot *s)
+{
+	session_gc_find(&s->session);
+	s->gc = s->session.gc.at;
+	s->has_gc = s->gc.words[GCV_CYCLE].size;
 }
 
 static void *take(void *arg)
@@ -54,22 +51,17 @@ static void *take(void *arg)
 			report_free(&s->ledger.r);
 	}
 	s->ledger.has = !s->rc;
-	if (!s->rc && s->want_gc && s->ledger.r.go.known) {
-		struct program t;
-
-		s->has_gc =
-			!program_open(s->m, NULL, s->cache, &t, NULL) && t.gc.words[GCV_CYCLE].size;
-		s->gc = t.gc;
-		program_close(&t);
-	}
+	if (!s->rc && s->want_gc && s->ledger.r.go.known)
+		find_gc(s);
 	s->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID); /* the thread is as old as the snapshot */
 	(void)!write(s->done_fd, &one, sizeof(one));
 	return NULL;
 }
 
-int run_snapshot_open(pid_t pid, struct run_snapshot *s, struct err *e)
+int run_snapshot_open(pid_t pid, struct go_cache *c, struct run_snapshot *s, struct err *e)
 {
 	*s = (struct run_snapshot){ .pid = pid };
+	session_init(&s->session, NULL, c);
 	s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return s->done_fd < 0 ? err_set(e, -errno, "eventfd: %s", strerror(errno)) : 0;
 }
@@ -103,6 +95,6 @@ void run_snapshot_close(struct run_snapshot *s)
 
 	run_snapshot_take(s, true, &rest);
 	run_ledger_free(&rest);
-	close_session(s);
+	session_close(&s->session);
 	close_fd(&s->done_fd);
 }

@@ -35,7 +35,7 @@ void run_stream_event(struct run_stream *s, struct symbolizer *names, const stru
 void run_stream_child(struct run_stream *s, struct follow_proc *p, const struct event *e)
 {
 	struct watch_seen own = s->text.seen;
-	struct symbolizer *names = p && p->m ? p->t.names : NULL;
+	struct symbolizer *names = p && p->s.m ? p->s.names : NULL;
 	struct watch_exec x = { .pid = e->tgid, .now_ns = e->exit_ns };
 
 	if (!s->on)
@@ -48,10 +48,10 @@ void run_stream_child(struct run_stream *s, struct follow_proc *p, const struct 
 	s->text.seen = own;
 	if (event_kind(e) != KIND_EXEC || !names)
 		return;
-	x.comm = p->t.status.comm;
-	x.exe = p->t.exe;
-	x.go_version = p->t.go.bin ? bin_go(p->t.go.bin)->version : "";
-	x.no_gc = p->t.go.bin ? p->t.no_gc : "";
+	x.comm = p->s.id.comm;
+	x.exe = p->s.id.exe;
+	x.go_version = session_go_version(&p->s);
+	x.no_gc = p->s.ngo ? p->s.gc.no_gc : "";
 	if (s->json ? watch_json_exec(&own.clock, &x, &s->out->out)
 		    : watch_text_exec(&s->text, &x, &s->out->out))
 		s->on = false;

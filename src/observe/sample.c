@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "observe/sample.h"
 #include "proc/cgroup.h"
+#include "proc/status.h"
 
 static void add_limit(struct sampler *s, unsigned int i, const char *name, uint64_t used,
 		      uint64_t limit, struct watch_sample *out)
@@ -17,41 +18,42 @@ static void add_limit(struct sampler *s, unsigned int i, const char *name, uint6
 	};
 }
 
-static void read_cgroup(struct sampler *s, struct program *t, struct watch_sample *out)
+static void read_cgroup(struct sampler *s, struct session *of, struct watch_sample *out)
 {
 	struct cgroup c;
 
-	if (cgroup_read(memsrc_texts(t->m), &c, NULL))
+	if (cgroup_read(memsrc_texts(of->m), &c, NULL))
 		return;
 	if (c.has_usage && c.has_effective_limit)
 		add_limit(s, 0, "cgroup", c.usage, c.effective_limit, out);
 	cgroup_free(&c);
 }
 
-static bool controller(struct program *t, enum go_field f, uint64_t *out)
+static bool controller(const struct go_runtime *rt, enum go_field f, uint64_t *out)
 {
-	return go_has(t->rt.l, f) &&
-	       !memsrc_read(t->m, PASS_BOOKS, t->rt.g.gccontroller + go_off(t->rt.l, f), out,
+	return go_has(rt->l, f) &&
+	       !memsrc_read(rt->m, PASS_BOOKS, rt->g.gccontroller + go_off(rt->l, f), out,
 			    sizeof(*out));
 }
 
 /* mgcpacer.go, memoryLimitHeapGoal: mappedReady is what the limit is about. */
-static void read_gomemlimit(struct sampler *s, struct program *t, struct watch_sample *out)
+static void read_gomemlimit(struct sampler *s, struct session *of, struct watch_sample *out)
 {
+	const struct session_go *g = session_main_go(of);
 	uint64_t limit, ready;
 
-	if (!t->has_go || !t->rt.g.gccontroller)
+	if (!g || !g->rt.g.gccontroller)
 		return;
-	memsrc_flush(t->m);
-	if (controller(t, GO_GCC_MEMORYLIMIT, &limit) && limit < INT64_MAX &&
-	    controller(t, GO_GCC_MAPPEDREADY, &ready) && ready < INT64_MAX)
+	memsrc_flush(of->m);
+	if (controller(&g->rt, GO_GCC_MEMORYLIMIT, &limit) && limit < INT64_MAX &&
+	    controller(&g->rt, GO_GCC_MAPPEDREADY, &ready) && ready < INT64_MAX)
 		add_limit(s, 1, "GOMEMLIMIT", ready, limit, out);
 }
 
-int sample_take(struct sampler *s, struct program *t, uint64_t now_ns, struct watch_sample *out)
+int sample_take(struct sampler *s, struct session *of, uint64_t now_ns, struct watch_sample *out)
 {
 	struct proc_status st;
-	int r = proc_status_read(memsrc_texts(t->m), 0, &st, NULL);
+	int r = proc_status_read(memsrc_texts(of->m), 0, &st, NULL);
 
 	if (r)
 		return r;
@@ -68,8 +70,8 @@ int sample_take(struct sampler *s, struct program *t, uint64_t now_ns, struct wa
 		.ended = s->ended,
 	};
 	s->events = s->started = s->ended = 0;
-	read_cgroup(s, t, out);
-	read_gomemlimit(s, t, out);
+	read_cgroup(s, of, out);
+	read_gomemlimit(s, of, out);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 
 #include "model/findings/pace.h"
 #include "out/watch.h"
-#include "session/program.h"
+#include "session/session.h"
 
 /* Between two samples; all zeros to begin with. */
 struct sampler {
@@ -16,6 +16,6 @@ struct sampler {
 void sample_count(struct sampler *s, const struct event *e);
 
 /* 0 or -errno: it ends. What can't be had of the limits is left out. */
-int sample_take(struct sampler *s, struct program *t, uint64_t now_ns, struct watch_sample *out);
+int sample_take(struct sampler *s, struct session *of, uint64_t now_ns, struct watch_sample *out);
 
 #endif

@@ -100,9 +100,9 @@ static int on_losses(void *ctx, const struct ev_region *g, size_t n)
 	struct watch *w = ctx;
 	int r = 0;
 
-	for (size_t i = 0; i < n && !r && w->has_book; i++)
-		if (g[i].pid == memsrc_pid(w->t.m))
-			r = mapbook_lost(&w->book, g[i].start, g[i].end, g[i].ns);
+	for (size_t i = 0; i < n && !r && session_book(&w->s); i++)
+		if (g[i].pid == memsrc_pid(w->s.m))
+			r = mapbook_lost(w->s.book, g[i].start, g[i].end, g[i].ns);
 	return r ? r : follow_losses(&w->follow, g, n);
 }
 
@@ -116,7 +116,7 @@ static int on_ring(void *ctx, struct loop_budget *budget)
 	struct watch *w = ctx;
 	int r, flushed = 0;
 
-	program_turn(&w->t, w->ev);
+	session_turn(&w->s, w->ev);
 	follow_turn(&w->follow);
 	r = intake_batch(&w->intake, budget);
 	if (w->ended)
@@ -183,10 +183,10 @@ static int wait_open(struct watch *w, struct err *e)
 	w->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (w->signals.fd < 0)
 		return err_set(e, -errno, "signalfd: %s", strerror(errno));
-	w->pidfd.fd = syscall(SYS_pidfd_open, memsrc_pid(w->t.m), 0);
+	w->pidfd.fd = syscall(SYS_pidfd_open, memsrc_pid(w->s.m), 0);
 	/* Of the process that was opened, not of a successor; it may have called exec. */
-	if (handle_check(memsrc_handle(w->t.m)) == HANDLE_GONE)
-		return err_set(e, -ESRCH, "process %d has ended", (int)memsrc_pid(w->t.m));
+	if (handle_check(memsrc_handle(w->s.m)) == HANDLE_GONE)
+		return err_set(e, -ESRCH, "process %d has ended", (int)memsrc_pid(w->s.m));
 	r = outlet_open(&w->outlet, &w->loop, w->a->fd);
 	if (!r)
 		r = loop_add_fd(&w->loop, &w->signals);
@@ -205,9 +205,9 @@ static int wait_open(struct watch *w, struct err *e)
 
 static int open_events(struct watch *w, struct err *e)
 {
-	const struct proc_status *st = &w->t.status;
+	const struct proc_status *st = &w->status;
 	struct ev_options o = {
-		.pid = memsrc_pid(w->t.m),
+		.pid = memsrc_pid(w->s.m),
 		.groups = w->a->o.groups,
 		.ring_bytes = w->a->o.ring,
 		/* a sixty-fourth of what there is: some lines, not thousands, until it doubles */
@@ -222,21 +222,37 @@ static int open_events(struct watch *w, struct err *e)
 		.fallbacks = w->a->o.fallbacks,
 	};
 
-	program_gopath(&w->t, &o.go);
-	program_gc(&w->t, &o.gc);
-	if (w->t.no_gc[0] && w->a->o.groups == EV_GC)
-		return err_set(e, -ENOTSUP, "GC cycles can't be watched: %s", w->t.no_gc);
+	session_gopath(&w->s, &o.go);
+	session_gc_probe(&w->s, &o.gc);
+	if (w->s.gc.no_gc[0] && w->a->o.groups == EV_GC)
+		return err_set(e, -ENOTSUP, "GC cycles can't be watched: %s", w->s.gc.no_gc);
 	return ev_open(&o, &w->ev, e);
+}
+
+/* What is known of the target before there are events of it. */
+static int open_target(struct watch *w, struct memsrc *m, struct err *e)
+{
+	int r = proc_status_read(memsrc_texts(m), 0, &w->status, e);
+
+	if (!r)
+		r = session_open(m, w->shelf, w->a->o.cache, &w->s, e);
+	if (!r)
+		r = session_names(&w->s, e);
+	if (r)
+		return r;
+	if (!w->a->no_report)
+		bracket_first(&w->bracket, &w->s);
+	session_gc_find(&w->s);
+	return 0;
 }
 
 /* The target, its probes, and the mappings that are there already. */
 static int open_all(struct watch *w, struct memsrc *m, struct err *e)
 {
-	int r = program_open(m, w->shelf, w->a->o.cache, &w->t, e);
+	int r = open_target(w, m, e);
 
-	if (!r && !w->a->no_report)
-		bracket_first(&w->bracket, memsrc_pid(m), w->shelf, w->a->o.cache);
-	if (!r)
+	/* one that has ended is told by wait_open; the next program is looked at below */
+	if (!r || (r == -ESRCH && handle_check(memsrc_handle(m)) != HANDLE_SAME))
 		r = wait_open(w, e);
 	if (!r)
 		r = open_events(w, e);
@@ -245,13 +261,12 @@ static int open_all(struct watch *w, struct memsrc *m, struct err *e)
 		r = watch_exec_unseen(w, e);
 	if (r || !(ev_groups(w->ev) & EV_MAPPINGS))
 		return r;
-	w->has_book = true;
-	return mapbook_open(w->t.m, w->t.names, NULL, &w->book, e);
+	return session_open_book(&w->s, e);
 }
 
 static void begin(struct watch *w)
 {
-	const struct proc_status *st = &w->t.status;
+	const struct proc_status *st = &w->status;
 	uint64_t now = mono_ns();
 
 	w->text = (struct watch_text){
@@ -263,7 +278,7 @@ static void begin(struct watch *w)
 				   .shmem = st->rss_shmem } },
 		.style = w->a->o.style,
 	};
-	gc_words_track(&w->t, &w->text.seen.gc);
+	session_gc_track(&w->s, &w->text.seen.gc);
 	follow_open(&w->follow, w->ev, w->shelf, w->a->o.cache, &w->text.seen.clock);
 	w->text.pids = w->follow.ev;
 	w->end.start_ns = now;
@@ -309,10 +324,8 @@ static void watch_free(struct watch *w)
 	close_fd(&w->pidfd.fd);
 	follow_close(&w->follow);
 	ev_close(w->ev);
-	mapbook_close(&w->book);
 	bracket_free(&w->bracket);
-	program_close(&w->t);
-	memsrc_close(w->own);
+	session_close(&w->s);
 	shelf_destroy(w->shelf);
 	vec_free(&w->lost);
 	vec_free(&w->advice);

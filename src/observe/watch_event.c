@@ -35,22 +35,19 @@ static int note_lost(struct watch *w, const struct event *e)
 static void take_exec(struct watch *w)
 {
 	bracket_free(&w->bracket); /* of another program */
-	program_reopen(&w->t, memsrc_pid(w->t.m), &w->own, w->ev);
-	w->book.m = w->t.m;
-	w->book.names = w->t.names;
-	w->has_book = mapbook_is_open(&w->book) && w->t.names;
+	session_exec(&w->s, memsrc_pid(w->s.m), w->ev);
 }
 
 int watch_exec_unseen(struct watch *w, struct err *e)
 {
-	pid_t pid = memsrc_pid(w->t.m);
+	pid_t pid = memsrc_pid(w->s.m);
 
 	take_exec(w);
-	if (!w->t.names)
+	if (!w->s.names)
 		return err_set(e, -ESRCH, "process %d has ended", (int)pid);
-	log_warn("process %d has called execve meanwhile: %s is watched", (int)pid, w->t.exe);
+	log_warn("process %d has called execve meanwhile: %s is watched", (int)pid, w->s.id.exe);
 	if (!w->a->no_report)
-		bracket_first(&w->bracket, pid, w->shelf, w->a->o.cache);
+		bracket_first(&w->bracket, &w->s);
 	return 0;
 }
 
@@ -59,13 +56,13 @@ static void count(struct watch *w, const struct event *e)
 	enum event_kind k = event_kind(e);
 
 	w->end.events[k]++;
-	if (e->tgid == (uint32_t)memsrc_pid(w->t.m))
+	if (e->tgid == (uint32_t)memsrc_pid(w->s.m))
 		sample_count(&w->sampler, e);
 	if (e->type == EVENT_CALL && event_call_errno(&e->call))
 		w->end.failed++;
-	if (k == KIND_EXIT && e->tgid == (uint32_t)memsrc_pid(w->t.m))
+	if (k == KIND_EXIT && e->tgid == (uint32_t)memsrc_pid(w->s.m))
 		w->ended = true;
-	if (e->tgid != (uint32_t)memsrc_pid(w->t.m))
+	if (e->tgid != (uint32_t)memsrc_pid(w->s.m))
 		return;
 	if (k == KIND_EXEC) {
 		take_exec(w);
@@ -74,40 +71,41 @@ static void count(struct watch *w, const struct event *e)
 	}
 	if (k == KIND_GC) {
 		bracket_cycle(&w->bracket, &e->gc);
-		program_tick(&w->t, w->ev);
+		session_gc_tick(&w->s, w->ev);
 	}
 }
 
 /* What is not known is told once, with the first question mark. */
 static int put_gctrace(struct watch *w, const struct event_gc *g)
 {
-	bool scans = w->t.has_go && go_has(w->t.rt.l, GO_GCC_GLOBALSSCAN);
+	const struct go_runtime *rt = session_gc_runtime(&w->s);
+	bool scans = rt && go_has(rt->l, GO_GCC_GLOBALSSCAN);
 	size_t at = w->outlet.out.n;
 	int r = watch_gctrace(g, scans, &w->outlet.out);
 
-	if (!r && !w->told && w->t.has_go &&
-	    memchr(w->outlet.out.p + at, '?', w->outlet.out.n - at)) {
+	if (!r && !w->told && rt && memchr(w->outlet.out.p + at, '?', w->outlet.out.n - at)) {
 		w->told = true;
 		log_warn("'?' = figure not available: %s",
-			 w->t.no_words[0] ? w->t.no_words : "the runtime was located only now");
+			 w->s.gc.no_words[0] ? w->s.gc.no_words
+					     : "the runtime was located only now");
 	}
 	return r;
 }
 
 /* What it is now, after an exec. */
-static int put_program(struct watch *w, const struct program *t, const struct event *e)
+static int put_program(struct watch *w, const struct session *s, const struct event *e)
 {
 	struct watch_exec x = {
 		.pid = e->tgid,
 		.now_ns = e->exit_ns,
-		.comm = t->status.comm,
-		.exe = t->exe,
-		.go_version = t->go.bin ? bin_go(t->go.bin)->version : "",
-		.no_gc = t->go.bin && w->a->o.groups & EV_GC ? t->no_gc : "",
+		.comm = s->id.comm,
+		.exe = s->id.exe,
+		.go_version = session_go_version(s),
+		.no_gc = s->ngo && w->a->o.groups & EV_GC ? s->gc.no_gc : "",
 	};
 
 	/* of children as many as there is room for: there may be thousands */
-	if (w->folds && e->tgid != (uint32_t)memsrc_pid(w->t.m) && !fold_direct(&w->fold))
+	if (w->folds && e->tgid != (uint32_t)memsrc_pid(w->s.m) && !fold_direct(&w->fold))
 		return 0;
 	if (w->folds && fold_flush(&w->fold, &w->text, mono_ns(), &w->outlet.out))
 		return -ENOMEM;
@@ -124,19 +122,19 @@ static int put_line(struct watch *w, const struct event *e, const struct frame *
 	return watch_text_event(&w->text, e, frames, n, &w->outlet.out);
 }
 
-/* `t` may be NULL: nothing is known of the process. */
-static int put_event(struct watch *w, const struct event *e, const struct program *t)
+/* `s` may be NULL: nothing is known of the process. */
+static int put_event(struct watch *w, const struct event *e, const struct session *s)
 {
 	struct frame frames[EVENT_STACK_MAX];
 	size_t n = 0;
 	int r = note_lost(w, e);
 
-	if (t && t->names)
-		n = symbolizer_event(t->names, e, frames);
+	if (s && s->names)
+		n = symbolizer_event(s->names, e, frames);
 	if (!r)
 		r = put_line(w, e, frames, n);
-	if (!r && event_kind(e) == KIND_EXEC && t && t->exe[0])
-		r = put_program(w, t, e);
+	if (!r && event_kind(e) == KIND_EXEC && s && s->id.exe[0])
+		r = put_program(w, s, e);
 	return r;
 }
 
@@ -150,7 +148,7 @@ static int on_child(struct watch *w, const struct event *e)
 		return 0;
 	if (p)
 		w->text.seen = p->seen;
-	r = put_event(w, e, p && p->m ? &p->t : NULL);
+	r = put_event(w, e, p && p->s.m ? &p->s : NULL);
 	if (p)
 		p->seen = w->text.seen;
 	w->text.seen = of_target;
@@ -163,15 +161,15 @@ int watch_event(struct watch *w, const struct event *e)
 	int r;
 
 	count(w, e);
-	r = w->has_book ? mapbook_event(&w->book, e) : 0;
+	r = session_book(&w->s) ? mapbook_event(w->s.book, e) : 0;
 	if (r)
 		return r;
-	if (e->tgid != (uint32_t)memsrc_pid(w->t.m))
+	if (e->tgid != (uint32_t)memsrc_pid(w->s.m))
 		r = on_child(w, e);
 	else if (w->a->gctrace)
 		r = e->type == EVENT_GC ? put_gctrace(w, &e->gc) : 0;
 	else
-		r = put_event(w, e, &w->t);
+		r = put_event(w, e, &w->s);
 	if (!r && outlet_left(&w->outlet) > 1 << 16)
 		r = outlet_flush(&w->outlet);
 	return r;

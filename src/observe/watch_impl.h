@@ -14,15 +14,15 @@
 #include "observe/sample.h"
 #include "observe/watch.h"
 #include "out/watch.h"
+#include "proc/status.h"
 #include "session/loop.h"
-#include "session/mapbook.h"
-#include "session/program.h"
+#include "session/session.h"
 
 struct watch {
 	const struct watch_opts *a;
 	struct shelf *shelf; /* files of the target, and of those that are followed */
-	struct program t;
-	struct memsrc *own; /* of what the target has become by an exec; t.m is it then */
+	struct session s;
+	struct proc_status status; /* at the start */
 	struct ev *ev;
 	struct watch_text text;
 	bool folds; /* text for people, bounded */
@@ -36,8 +36,6 @@ struct watch {
 	struct intake intake;
 	uint64_t patience_ns; /* for a reader that takes nothing, after the end */
 	struct watch_end end;
-	bool has_book;
-	struct mapbook book;
 	struct follow follow;
 	VEC(struct watch_advice) advice;
 	VEC(uint32_t) lost; /* by CPU: what its last record said */

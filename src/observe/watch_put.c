@@ -19,7 +19,7 @@ struct parts {
 static const char *why_gone(const struct watch *w, enum ev_group group, const struct ev_program *p,
 			    size_t n)
 {
-	const char *why = w->t.no_gc;
+	const char *why = w->s.gc.no_gc;
 
 	for (size_t i = 0; i < n && (group != EV_GC || !*why); i++)
 		if (p[i].group == group && *p[i].reason)
@@ -31,7 +31,7 @@ static void find_missing(struct watch *w, const struct ev_program *p, size_t n, 
 {
 	uint32_t gone = w->a->o.groups & ~ev_groups(w->ev);
 
-	if (w->t.no_gc[0])
+	if (w->s.gc.no_gc[0])
 		gone |= w->a->o.groups & EV_GC;
 	for (size_t i = 0; i < WATCH_GROUPS; i++) {
 		const struct watch_group *g = &watch_groups[i];
@@ -43,7 +43,7 @@ static void find_missing(struct watch *w, const struct ev_program *p, size_t n, 
 		m->v[m->n] = m->text[m->n];
 		m->n++;
 		/* No GC in a program that is not Go is nothing missing. */
-		w->partial |= g->group != EV_GC || w->t.go.bin;
+		w->partial |= g->group != EV_GC || w->s.ngo;
 	}
 	if (w->a->o.follow && !w->follow.ev) {
 		m->v[m->n++] = "children: following them needs the BTF tracepoints of "
@@ -58,10 +58,10 @@ int watch_put_start(struct watch *w)
 	const struct ev_program *programs;
 	struct parts missing = { 0 };
 	struct watch_start s = {
-		.pid = memsrc_pid(w->t.m),
-		.comm = w->t.status.comm,
-		.exe = w->t.exe,
-		.go_version = w->t.go.bin ? bin_go(w->t.go.bin)->version : "",
+		.pid = memsrc_pid(w->s.m),
+		.comm = w->s.id.comm,
+		.exe = w->s.id.exe,
+		.go_version = session_go_version(&w->s),
 		.now_ns = w->end.start_ns,
 		.programs = p,
 		.missing = missing.v,
@@ -89,9 +89,9 @@ int watch_put_sample(struct watch *w, uint64_t now)
 {
 	struct watch_sample s;
 
-	if (sample_take(&w->sampler, &w->t, now, &s))
+	if (sample_take(&w->sampler, &w->s, now, &s))
 		return 0; /* it ends */
-	w->text.pid = memsrc_pid(w->t.m);
+	w->text.pid = memsrc_pid(w->s.m);
 	return w->a->o.json ? watch_json_sample(&w->text.seen.clock, &s, &w->outlet.out)
 			    : watch_text_sample(&w->text, &s, &w->outlet.out);
 }
@@ -100,7 +100,7 @@ static int end_advice(struct watch *w)
 {
 	_free_ struct ev_advice *a = NULL;
 	size_t n;
-	int r = ev_advice(w->ev, memsrc_pid(w->t.m), &a, &n);
+	int r = ev_advice(w->ev, memsrc_pid(w->s.m), &a, &n);
 
 	for (size_t i = 0; i < n && !r; i++)
 		r = vec_push(&w->advice, (struct watch_advice){ a[i].advice, a[i].calls,
@@ -114,16 +114,17 @@ static int end_advice(struct watch *w)
 static int put_child(struct watch *w, struct follow_proc *p, bool live)
 {
 	struct watch_child c = {
-		.pid = p->pid, .now_ns = mono_ns(), .comm = p->t.status.comm, .exe = p->t.exe
+		.pid = p->pid, .now_ns = mono_ns(), .comm = p->s.id.comm, .exe = p->s.id.exe
 	};
+	struct mapbook *b = session_book(&p->s);
 	int r = 0;
 
-	if (!p->m || memsrc_alive(p->m))
+	if (!p->s.m || memsrc_alive(p->s.m))
 		return 0;
-	if (p->has_book && live)
-		r = book_live(&p->book, &w->outlet.out);
-	if (p->has_book && !r)
-		r = book_end(&p->book, &c.mappings);
+	if (b && live)
+		r = book_live(b, &w->outlet.out);
+	if (b && !r)
+		r = book_end(b, &c.mappings);
 	if (r || w->a->gctrace)
 		return r;
 	return w->a->o.json ? watch_json_child(&w->text.seen.clock, &c, &w->outlet.out)
@@ -133,14 +134,15 @@ static int put_child(struct watch *w, struct follow_proc *p, bool live)
 static int end_book(struct watch *w)
 {
 	bool live = w->a->live && w->a->o.json;
+	struct mapbook *b = session_book(&w->s);
 	int r = 0;
 
-	if (w->has_book && live)
-		r = book_live(&w->book, &w->outlet.out);
-	if (w->has_book && !r)
-		r = book_end(&w->book, &w->end.mappings);
+	if (b && live)
+		r = book_live(b, &w->outlet.out);
+	if (b && !r)
+		r = book_end(b, &w->end.mappings);
 	if (!r)
-		r = follow_note_losses(&w->follow, memsrc_pid(w->t.m));
+		r = follow_note_losses(&w->follow, memsrc_pid(w->s.m));
 	for (size_t i = 0; i < w->follow.v.n && !r; i++)
 		r = follow_note_losses(&w->follow, w->follow.v.v[i]->pid);
 	w->end.by_process = w->follow.losses.v;

@@ -17,13 +17,13 @@ static int report_target(struct watch *w, struct err *e)
 	struct report last;
 	int r;
 
-	if (memsrc_alive(w->t.m)) {
+	if (memsrc_alive(w->s.m)) {
 		log_warn("no report: the process has exited");
 		return 0;
 	}
-	if (w->has_book && mapbook_give(&w->book, &co.known))
+	if (session_book(&w->s) && mapbook_give(w->s.book, &co.known))
 		return -ENOMEM;
-	r = bracket_last(&w->bracket, w->t.m, w->a->o.cache, &co, &last, e);
+	r = bracket_last(&w->bracket, &w->s, &co, &last, e);
 	if (!r)
 		r = put(w, &last);
 	report_free(&last);

@@ -94,7 +94,6 @@ static int open_program(struct fleet *f, struct fleet_member *m, struct err *e)
 		close_program(m);
 		return r;
 	}
-	maps_free(&m->s.maps); /* each ledger reads them anew */
 	memsrc_rest(m->m);
 	return 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cursor.h"
-#include "session/program.h"
+#include "session/gc.h"
 
 /* Where the file holds the code at a link-time address; 0 when it does not. */
 static uint64_t file_offset(const struct bin *b, uint64_t vaddr)

@@ -124,6 +124,12 @@ int mapbook_open(struct memsrc *m, struct symbolizer *names, struct stacks *stac
 	return r ? err_set(e, r, "out of memory") : read_start(b, e);
 }
 
+void mapbook_bind(struct mapbook *b, struct memsrc *m, struct symbolizer *names)
+{
+	b->m = m;
+	b->names = names;
+}
+
 void mapbook_close(struct mapbook *b)
 {
 	if (b->stacks)

@@ -63,10 +63,9 @@ int mapbook_open(struct memsrc *m, struct symbolizer *names, struct stacks *stac
 		 struct mapbook *b, struct err *e);
 void mapbook_close(struct mapbook *b); /* safe on a zeroed struct */
 
-static inline bool mapbook_is_open(const struct mapbook *b)
-{
-	return b->stacks;
-}
+/* After an exec: the memory and the names that the process has now. names NULL: nothing is known of
+ * it, and b is not used until the next exec. */
+void mapbook_bind(struct mapbook *b, struct memsrc *m, struct symbolizer *names);
 
 /* Calls, and execs of the process itself; others are of no interest. After an exec: when the
  * symbolizer has been reset. 0 or -ENOMEM. */

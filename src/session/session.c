@@ -1,101 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "session/session.h"
+#include "session/session_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "proc/status.h"
 #include "session/packed.h"
 
 enum { GO_TRIES = 32 }; /* snapshots that look again for a runtime, or for what it lacks */
-
-/* ---- identity */
-
-static void first_line(char *dst, size_t n, const char *text, unsigned int line)
-{
-	while (line-- && text) {
-		text = strchr(text, '\n');
-		text = text ? text + 1 : NULL;
-	}
-	if (text)
-		snprintf(dst, n, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-static void read_host(struct session *s)
-{
-	struct session_identity *id = &s->id;
-	_text_ struct text boot = { 0 }, uname = { 0 };
-
-	if (!memsrc_text(s->m, "host/boot_id", 0, &boot))
-		first_line(id->boot_id, sizeof(id->boot_id), boot.p, 0);
-	if (!memsrc_text(s->m, "host/uname", 0, &uname)) {
-		first_line(id->kernel, sizeof(id->kernel), uname.p, 0);
-		first_line(id->arch, sizeof(id->arch), uname.p, 1);
-	}
-}
-
-/* NUL-separated arguments as one line. */
-static char *join_args(const struct text *t)
-{
-	size_t n = t->n;
-	char *s = n ? malloc(n + 1) : NULL;
-
-	if (!s)
-		return NULL;
-	memcpy(s, t->p, n);
-	while (n && (!s[n - 1] || s[n - 1] == '\n'))
-		n--;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)s[i] < ' ')
-			s[i] = ' ';
-	s[n] = 0;
-	return s;
-}
-
-/* Start time on the wall clock: boot time plus ticks. The boot time moves with the clock's
- * adjustments, so it is noted once, rounded to the ticks' grain. */
-static uint64_t start_time(struct memsrc *m, uint64_t ticks)
-{
-	uint64_t hz = sysconf(_SC_CLK_TCK), boot = 0;
-
-	if (memsrc_kind(m) == MEMSRC_LIVE) {
-		boot = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-		boot -= boot % 10000000;
-	}
-	if (memsrc_note(m, "boot_time_unix_ns", &boot) || !boot || !hz)
-		return 0;
-	return boot + ticks * (1000000000ULL / hz);
-}
-
-static int read_identity(struct session *s, struct err *e)
-{
-	struct session_identity *id = &s->id;
-	_text_ struct text exe = { 0 }, args = { 0 };
-	struct proc_status st;
-	struct proc_stat stat;
-	int r;
-
-	read_host(s);
-	r = proc_status_read(memsrc_texts(s->m), 0, &st, e);
-	if (r)
-		return r;
-	id->pid = memsrc_pid(s->m);
-	id->ns_pid = st.ns_pid;
-	snprintf(id->comm, sizeof(id->comm), "%s", st.comm);
-	if (!proc_stat_read(memsrc_texts(s->m), 0, &stat, NULL)) {
-		id->start_ticks = stat.start_time;
-		id->start_time_unix_ns = start_time(s->m, stat.start_time);
-	}
-	if (!memsrc_text(s->m, "proc/exe", 0, &exe) && exe.p)
-		snprintf(id->exe, sizeof(id->exe), "%.*s", (int)strcspn(exe.p, "\n"), exe.p);
-	if (!memsrc_text(s->m, "proc/cmdline", 0, &args))
-		id->cmdline = join_args(&args);
-	return 0;
-}
 
 /* ---- Go */
 
@@ -119,9 +33,10 @@ bool session_is_race_shadow(const struct vma *v)
 }
 
 /* A Go function that no other build has. Looked for only where there is something to explain. */
-static bool has_race(struct session *s, const struct maps *maps, struct go_facts *known,
-		     struct bin *b)
+static bool has_race(struct session *s, const struct maps *maps)
 {
+	struct bin *b = s->go[0].bin;
+	struct go_facts known;
 	struct bin_func f;
 	uint64_t race = 0;
 	bool shadow = false;
@@ -130,9 +45,21 @@ static bool has_race(struct session *s, const struct maps *maps, struct go_facts
 		shadow = vma_is_anon(&maps->vma.v[i]) && session_is_race_shadow(&maps->vma.v[i]);
 	if (!shadow)
 		return false;
-	if (memsrc_kind(s->m) != MEMSRC_CAPTURE)
-		race = !go_facts_func(known, b, 0, GO_FUNC_RACE, &f);
+	if (memsrc_kind(s->m) != MEMSRC_CAPTURE) {
+		go_cache_get(s->cache, s->m, b, &known);
+		race = !go_facts_func(&known, b, 0, GO_FUNC_RACE, &f);
+		go_cache_put(s->cache, s->m, b, &known);
+	}
 	return !memsrc_note(s->m, "race", &race) && race;
+}
+
+/* The runtime maps its shadow before its heap: when it is there, this holds. */
+static void find_race(struct session *s, const struct maps *maps)
+{
+	if (s->race_known || !s->ngo)
+		return;
+	s->race = has_race(s, maps);
+	s->race_known = session_main_go(s);
 }
 
 const struct session_go *session_main_go(const struct session *s)
@@ -141,6 +68,11 @@ const struct session_go *session_main_go(const struct session *s)
 		if (s->go[i].open)
 			return &s->go[i];
 	return NULL;
+}
+
+const char *session_go_version(const struct session *s)
+{
+	return s->ngo ? bin_go(s->go[0].bin)->version : "";
 }
 
 /* Two files may lead to one runtime: where the variables are dynamic symbols. */
@@ -152,19 +84,23 @@ static bool is_there(const struct session *s, const struct session_go *g)
 	return false;
 }
 
-static int open_go(struct session *s, struct session_go *g, const struct maps *maps, bool first)
+/* Names of Go's functions in the executable are by where its code lies. */
+void session_name_go(struct session *s, const struct session_go *g)
+{
+	if (s->names && !g->lib)
+		symbolizer_set_go_text(s->names, g->rt.g.text - g->bias);
+}
+
+int session_open_go(struct session *s, struct session_go *g, const struct maps *maps)
 {
 	struct go_runtime rt;
 	struct go_facts known;
 	struct err e = { 0 };
 	int r;
 
-	g->tries++;
 	go_cache_get(s->cache, s->m, g->bin, &known);
-	if (first) {
+	if (g == s->go)
 		s->cgo = has_cgo(s, &known, g->bin);
-		s->race = has_race(s, maps, &known, g->bin);
-	}
 	r = go_runtime_open(s->m, g->bin, g->bias, maps, &known, &rt, &e);
 	go_cache_put(s->cache, s->m, g->bin, &known);
 	if (r == -ESRCH || r == -ENOMEM)
@@ -175,21 +111,33 @@ static int open_go(struct session *s, struct session_go *g, const struct maps *m
 		g->open = !is_there(s, g);
 		g->tries = g->open ? g->tries : GO_TRIES;
 		g->why = (struct err){ 0 };
+		if (g->open)
+			session_name_go(s, g);
 	} else if (!g->open) {
 		g->why = e;
 	}
 	return 0;
 }
 
-static bool is_known(const struct session *s, const struct go_file *f)
+static struct session_go *known_go(struct session *s, const struct go_file *f)
 {
 	for (size_t i = 0; i < s->ngo; i++)
 		if (s->go[i].bin == f->bin && s->go[i].bias == f->bias)
-			return true;
-	return false;
+			return &s->go[i];
+	return NULL;
 }
 
-/* Files with a runtime that are not known yet. What is shared is part of one that is open. */
+static struct session_go *add_go(struct session *s, const struct go_file *f)
+{
+	struct session_go *g = &s->go[s->ngo++];
+
+	*g = (struct session_go){ .bin = f->bin,
+				  .bias = f->bias,
+				  .lib = f->lib ? f->lib->name : NULL };
+	return g;
+}
+
+/* Files with a runtime that were not looked at yet. What is shared is part of one that is open. */
 static int find_go(struct session *s, const struct maps *maps)
 {
 	struct go_file f[GO_FILES_MAX];
@@ -197,16 +145,58 @@ static int find_go(struct session *s, const struct maps *maps)
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r && s->ngo < GO_FILES_MAX; i++) {
-		struct session_go *g = &s->go[s->ngo];
+		struct session_go *g = known_go(s, &f[i]);
 
-		if (is_known(s, &f[i]) || (bin_go(f[i].bin)->shared && session_main_go(s)))
+		if (g ? g->open || g->tries : bin_go(f[i].bin)->shared && session_main_go(s))
 			continue;
-		*g = (struct session_go){ .bin = f[i].bin,
-					  .bias = f[i].bias,
-					  .lib = f[i].lib ? f[i].lib->name : NULL };
-		s->ngo++;
-		r = open_go(s, g, maps, s->ngo == 1);
+		if (!g)
+			g = add_go(s, &f[i]);
+		g->tries++;
+		r = session_open_go(s, g, maps);
 	}
+	return r;
+}
+
+/* ---- files */
+
+static void open_exe(struct session *s, const struct maps *maps)
+{
+	if (!s->bin &&
+	    files_open_exe(s->m, s->shelf, maps, s->id.exe, &s->bin, &s->bias, &s->no_bin))
+		s->bin = NULL;
+}
+
+int session_find_program(struct session *s, const struct maps *maps)
+{
+	struct go_file f[GO_FILES_MAX];
+	int r = 0;
+
+	session_read_exe(s);
+	open_exe(s, maps);
+	if (!s->bin || !bin_go(s->bin)->is_go)
+		r = libs_add(&s->libs, s->m, maps, s->id.exe);
+	if (!r && files_with_go(s->bin, s->bias, &s->libs, f))
+		add_go(s, &f[0]);
+	return r;
+}
+
+/* All that a snapshot needs; some of it may be known. */
+static int find_all(struct session *s, struct err *e)
+{
+	_cleanup_(maps_free) struct maps maps = { 0 };
+	int r = session_read_identity(s, e);
+
+	if (!r)
+		r = maps_read(memsrc_texts(s->m), 0, &maps, e);
+	if (r)
+		return r;
+	open_exe(s, &maps);
+	r = libs_add(&s->libs, s->m, &maps, s->id.exe);
+	if (!r)
+		r = find_go(s, &maps);
+	if (!r && !s->ngo)
+		s->packed = packed_program(s->m, &maps);
+	s->complete = !r;
 	return r;
 }
 
@@ -229,6 +219,8 @@ static void forget_go(struct session *s, const struct lib *l)
 		else
 			go_regions_kept_free(&s->go[i].kept);
 	s->ngo = n;
+	if (s->gc.bin == l->bin && s->gc.bias == l->bias)
+		s->gc = (struct session_gc){ 0 };
 }
 
 void session_end(struct session *s, const struct maps *maps)
@@ -258,7 +250,11 @@ int session_set_maps(struct session *s, const struct maps *maps)
 	size_t before = s->libs.v.n;
 	int r = libs_add(&s->libs, s->m, maps, s->id.exe);
 
-	return r || s->libs.v.n == before ? r : find_go(s, maps);
+	if (!r && s->libs.v.n != before)
+		r = find_go(s, maps);
+	if (!r)
+		find_race(s, maps);
+	return r;
 }
 
 /* A runtime that was not up, or variables that could not be recognised yet. */
@@ -274,23 +270,25 @@ static int find_late(struct session *s)
 			continue;
 		if (!maps.vma.n)
 			r = maps_read(memsrc_texts(s->m), 0, &maps, NULL);
+		g->tries++;
 		if (!r)
-			r = open_go(s, g, &maps, !i);
+			r = session_open_go(s, g, &maps);
 	}
 	return r;
 }
 
 int session_begin(struct session *s)
 {
-	int r = 0;
+	bool anew = s->snapshots++ || s->used || !s->complete;
+	int r;
 
-	if (s->snapshots++ && memsrc_kind(s->m) == MEMSRC_LIVE) {
-		memsrc_renew(s->m);
-		r = find_late(s);
-		for (size_t i = 0; i < s->ngo && !r; i++)
-			if (s->go[i].open)
-				r = go_runtime_renew(&s->go[i].rt);
-	}
+	if (!anew || memsrc_kind(s->m) != MEMSRC_LIVE)
+		return 0;
+	memsrc_renew(s->m);
+	r = s->complete ? find_late(s) : find_all(s, NULL);
+	for (size_t i = 0; i < s->ngo && !r; i++)
+		if (s->go[i].open)
+			r = go_runtime_renew(&s->go[i].rt);
 	return r;
 }
 
@@ -320,47 +318,64 @@ int session_find_tmpfs(struct session *s)
 
 /* ---- life */
 
-static int open_files(struct session *s, struct err *e)
+void session_init(struct session *s, struct shelf *shelf, struct go_cache *c)
 {
-	int r = maps_read(memsrc_texts(s->m), 0, &s->maps, e);
+	*s = (struct session){ .cache = c, .shelf = shelf, .libs.shelf = shelf };
+}
 
-	if (r)
-		return r;
-	if (files_open_exe(s->m, s->shelf, &s->maps, s->id.exe, &s->bin, &s->bias, &s->no_bin))
-		s->bin = NULL;
-	r = libs_add(&s->libs, s->m, &s->maps, s->id.exe);
-	if (!r)
-		r = find_go(s, &s->maps);
-	if (!r && !s->ngo)
-		s->packed = packed_program(s->m, &s->maps);
+/* s->m is there. */
+static int open_all(struct session *s, struct err *e)
+{
+	uint64_t wall = mono_ns(), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	int r = find_all(s, e);
+
+	s->wall_ns = mono_ns() - wall;
+	s->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	if (r && e && !e->text[0])
+		err_set(e, r, "process %d: %s", memsrc_pid(s->m), strerror(-r));
 	return r;
 }
 
 int session_open(struct memsrc *m, struct shelf *shelf, struct go_cache *c, struct session *s,
 		 struct err *e)
 {
-	uint64_t wall = mono_ns(), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	int r;
-
-	*s = (struct session){ .m = m, .cache = c, .shelf = shelf, .libs.shelf = shelf };
-	r = read_identity(s, e);
-	if (!r)
-		r = open_files(s, e);
-	s->wall_ns = mono_ns() - wall;
-	s->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	if (r && e && !e->text[0])
-		err_set(e, r, "process %d: %s", memsrc_pid(m), strerror(-r));
-	return r;
+	session_init(s, shelf, c);
+	s->m = m;
+	return open_all(s, e);
 }
 
-void session_close(struct session *s)
+int session_open_pid(struct session *s, pid_t pid, struct err *e)
+{
+	int r = memsrc_open_live(pid, &s->own, e);
+
+	if (r)
+		return r;
+	s->m = s->own;
+	return open_all(s, e);
+}
+
+void session_drop_program(struct session *s)
 {
 	for (size_t i = 0; i < s->ngo; i++)
 		go_regions_kept_free(&s->go[i].kept);
 	shelf_put(s->shelf, s->bin, s->m);
 	libs_free(&s->libs);
-	maps_free(&s->maps);
 	vec_free(&s->tmpfs);
 	free(s->id.cmdline);
-	*s = (struct session){ 0 };
+	*s = (struct session){ .m = s->m,
+			       .own = s->own,
+			       .cache = s->cache,
+			       .shelf = s->shelf,
+			       .libs.shelf = s->shelf,
+			       .names = s->names,
+			       .book = s->book };
+}
+
+void session_close(struct session *s)
+{
+	session_close_book(s);
+	symbolizer_close(s->names);
+	session_drop_program(s);
+	memsrc_close(s->own);
+	session_init(s, s->shelf, s->cache);
 }

@@ -74,6 +74,7 @@ void livemem_rest(struct livemem *l)
 void livemem_shrink(struct livemem *l)
 {
 	livemem_flush(l);
+	l->reader = -1; /* what is read until the next one begins is not his */
 	if (!l->c || l->c->line_top <= FEW_LINES)
 		return;
 	madvise(l->c->lines + FEW_LINES * LINE, (LINES - FEW_LINES) * LINE, MADV_DONTNEED);

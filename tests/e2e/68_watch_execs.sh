@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# An exec while watch begins: between its look at the program and its probes it is held up, and there
-# a Go program becomes another one. The probe of the first one's cycles must be nowhere in the second
-# one, whose file has other code at that offset: all of its code in memory is that of its file, but
-# for its own probes. The exec is told, the second program is what the stream says it is, and its
-# cycles are.
+# An exec while watch begins: in its look at the program, or between that and its probes, it is held
+# up, and there a Go program becomes another one. The probe of the first one's cycles must be nowhere
+# in the second one, whose file has other code at that offset: all of its code in memory is that of
+# its file, but for its own probes. The exec is told, the second program is what the stream says it
+# is, and its cycles are.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
 need_probes
@@ -12,31 +12,55 @@ need_go
 need_tool jq strace nm cmp pgrep
 
 case $(uname -m) in
-x86_64) BPF=321 ;;
-aarch64) BPF=280 ;;
-*) skip no-arch "no bpf(2) system call number for this architecture" ;;
+x86_64) BPF=321 READ=310 ;;
+aarch64) BPF=280 READ=270 ;;
+*) skip no-arch "no system call numbers for this architecture" ;;
 esac
 
-start_program "$T/gcloop" -depth 12 "$T/churn"
-read -r -t 60 _ <&"$TRUTH_FD" || die "gcloop says nothing"
-TARGET=$TPID
-WOUT=$TMP/watch
-strace -f -o "$TMP/strace" -e trace=bpf -e inject=bpf:delay_enter=4000000:when=1 \
-	"$RSSCOPE" watch "$TARGET" --json --no-report --interval 0 --duration 8 >"$WOUT" 2>"$WOUT.err" {STDIN_FD}>&- {TRUTH_FD}<&- &
-WPID=$! nr=
-CHILDREN+=("$WPID")
-for ((i = 0; i < 600; i++)); do
-	p=$(pgrep -P "$WPID" -x rsscope) && read -r nr _ 2>/dev/null <"/proc/$p/syscall" && [ "$nr" = "$BPF" ] && break
-	sleep 0.05
-done
-[ "$nr" = "$BPF" ] || die "watch does not come to its first bpf call: $(cat "$WOUT.err")"
-[ -s "$WOUT" ] && die "watch has begun before its probes"
-printf 'exec\n' >&"$STDIN_FD"
-for ((i = 0; i < 600; i++)); do
-	[ -s "$WOUT" ] && break
-	[ -d "/proc/$WPID" ] || die "watch ended: $(cat "$WOUT.err")"
-	sleep 0.05
-done
+begin() { # a Go program in TARGET, which becomes another one when it is told to
+	start_program "$T/gcloop" -depth 12 "$T/churn"
+	read -r -t 60 _ <&"$TRUTH_FD" || die "gcloop says nothing"
+	TARGET=$TPID
+}
+# held CALL NR ARG…: watch, held up in its first CALL, where the target becomes the other program.
+held() {
+	local call=$1 want=$2 nr='' i p
+	WOUT=$TMP/watch.$call
+	strace -f -o "$TMP/strace" -e trace="$call" -e inject="$call:delay_enter=4000000:when=1" \
+		"$RSSCOPE" watch "$TARGET" --json --interval 0 "${@:3}" >"$WOUT" 2>"$WOUT.err" {STDIN_FD}>&- {TRUTH_FD}<&- &
+	WPID=$!
+	CHILDREN+=("$WPID")
+	for ((i = 0; i < 600; i++)); do
+		p=$(pgrep -P "$WPID" -x rsscope) && read -r nr _ 2>/dev/null <"/proc/$p/syscall" && [ "$nr" = "$want" ] && break
+		sleep 0.05
+	done
+	[ "$nr" = "$want" ] || die "watch does not come to its first $call: $(cat "$WOUT.err")"
+	[ -s "$WOUT" ] && die "watch has begun before its probes"
+	printf 'exec\n' >&"$STDIN_FD"
+	for ((i = 0; i < 600; i++)); do
+		[ -s "$WOUT" ] && break
+		[ -d "/proc/$WPID" ] || die "watch ended: $(cat "$WOUT.err")"
+		sleep 0.05
+	done
+}
+told() { # that it is the other program, whose cycles are
+	wait "$WPID"
+	equal "exit of watch" $? 0
+	grep -q "process $TARGET has called execve" "$WOUT.err" || fail "the exec is not told: $(cat "$WOUT.err")"
+	equal "what the stream says it is" "$(events start .exe)" "$(realpath "$T/churn")"
+	[ "$(events gc .pid | wc -l)" -ge 2 ] || fail "no cycle of it is told"
+}
+
+# ---- while the first program is searched for its runtime
+begin
+held process_vm_readv $READ --no-cache --duration 3
+told
+equal "what the report is of" "$(jq -r '.reports[0].target.exe // empty' "$WOUT")" "$(realpath "$T/churn")"
+stop "$TARGET"
+
+# ---- between its look at the program and its probes
+begin
+held bpf $BPF --no-report --duration 8
 equal "what the process is" "$(realpath "/proc/$TARGET/exe")" "$(realpath "$T/churn")"
 sleep 1
 
@@ -60,11 +84,7 @@ equal "bytes of code that a probe of another program has changed" "$(wc -l <"$TM
 [ "$own" -ge 1 ] || fail "its own probe is not there"
 
 # ---- what is told
-wait "$WPID"
-equal "exit of watch" $? 0
-grep -q "process $TARGET has called execve" "$WOUT.err" || fail "the exec is not told: $(cat "$WOUT.err")"
-equal "what the stream says it is" "$(events start .exe)" "$(realpath "$T/churn")"
-[ "$(events gc .pid | wc -l)" -ge 2 ] || fail "no cycle of it is told"
+told
 # It maps all the time: each of its threads may have been in a call when the probes came.
 before=$(events end .losses.call_exit_alone) threads=$(find "/proc/$TARGET/task" -mindepth 1 -maxdepth 1 | wc -l)
 equal "lost, but for calls that had begun before the probes" "$(lost)" "$before"

@@ -28,7 +28,7 @@
 #include "base/clock.h"
 #include "event/ev.h"
 #include "session/cache_store.h"
-#include "session/program.h"
+#include "session/session.h"
 
 enum {
 	TARGETS_MAX = 64,
@@ -49,7 +49,7 @@ struct place {
 struct target {
 	pid_t pid;
 	struct memsrc *m;
-	struct program program;
+	struct session s;
 	struct place place[PLACES];
 	int nplaces, mem;
 	unsigned long cycles, gc, calls, others;
@@ -61,8 +61,7 @@ static int bad;
 
 static void fail(const struct target *t, const char *what, long got, long want)
 {
-	printf("FAIL %d (%s): %s: %ld, want %ld\n", (int)t->pid, t->program.status.comm, what, got,
-	       want);
+	printf("FAIL %d (%s): %s: %ld, want %ld\n", (int)t->pid, t->s.id.comm, what, got, want);
 	bad++;
 }
 
@@ -152,7 +151,7 @@ static void compare_code(const struct target *t)
 	if (c.differ)
 		fail(t, "bytes of code that are not the file's", (long)c.differ, 0);
 	printf("%d %s: %lu pages of code, %lu bytes differ from their files\n", (int)t->pid,
-	       t->program.status.comm, c.pages, c.differ);
+	       t->s.id.comm, c.pages, c.differ);
 }
 
 /* The address of an offset of the probed file, and the byte there. */
@@ -208,16 +207,18 @@ static int open_target(pid_t pid, struct go_cache *cache)
 	t->mem = open(path, O_RDONLY | O_CLOEXEC);
 	r = t->mem < 0 ? -errno : memsrc_open_live(pid, &t->m, &e);
 	if (!r)
-		r = program_open(t->m, NULL, cache, &t->program, &e);
-	if (!r)
-		program_gc(&t->program, &gc);
+		r = session_open(t->m, NULL, cache, &t->s, &e);
+	if (!r) {
+		session_gc_find(&t->s);
+		session_gc_probe(&t->s, &gc);
+	}
 	if (!r && gc.offset)
 		r = find_place(t, gc.fd, gc.offset);
 	if (!r && gc.start_offset)
 		r = find_place(t, gc.fd, gc.start_offset);
 	if (r || !t->nplaces) {
 		printf("FAIL %d: %s %s\n", (int)pid, r ? strerror(-r) : "no place for a probe:",
-		       e.text[0] ? e.text : t->program.no_gc);
+		       e.text[0] ? e.text : t->s.gc.no_gc);
 		return -1;
 	}
 	ntargets++;
@@ -227,7 +228,7 @@ static int open_target(pid_t pid, struct go_cache *cache)
 static void close_targets(void)
 {
 	for (size_t i = 0; i < ntargets; i++) {
-		program_close(&target[i].program);
+		session_close(&target[i].s);
 		memsrc_close(target[i].m);
 		close_fd(&target[i].mem);
 	}
@@ -254,12 +255,11 @@ static void add(struct ev *s, struct target *t)
 	struct err why = { 0 };
 	int r;
 
-	program_gc(&t->program, &like.gc);
-	program_gopath(&t->program, &like.go);
+	session_gc_probe(&t->s, &like.gc);
+	session_gopath(&t->s, &like.go);
 	r = ev_add(s, &like, &groups, &why);
 	if (r || !(groups & EV_GC)) {
-		printf("FAIL %d (%s): watching it: %s\n", (int)t->pid, t->program.status.comm,
-		       why.text);
+		printf("FAIL %d (%s): watching it: %s\n", (int)t->pid, t->s.id.comm, why.text);
 		bad++;
 		return;
 	}
@@ -350,7 +350,7 @@ static int rounds(unsigned long cycles)
 		struct target *t = &target[i];
 
 		printf("%d %s: watched %lu times: %lu GC cycles, %lu mapping calls, %lu others\n",
-		       (int)t->pid, t->program.status.comm, t->cycles, t->gc, t->calls, t->others);
+		       (int)t->pid, t->s.id.comm, t->cycles, t->gc, t->calls, t->others);
 		/* One that no probe was hit in was not tried. */
 		if (cycles > 50 * ntargets && (!t->gc || !t->calls))
 			fail(t, "GC cycles or mapping calls seen", 0, 1);

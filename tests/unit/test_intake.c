@@ -93,7 +93,7 @@ TEST(run_tells_that_events_could_not_be_read)
 	struct run r = { .ev = &ev };
 	struct loop_budget b = budget_of(9);
 
-	REQUIRE(!symbolizer_open_new(NULL, NULL, -1, &r.book.names));
+	REQUIRE(!symbolizer_open_new(NULL, NULL, -1, &r.book.s.names));
 	r.book.on = true;
 	run_intake_begin(&r);
 	CHECK_INT(r.intake.ring.fn(&r, &b), 0);
@@ -101,5 +101,5 @@ TEST(run_tells_that_events_could_not_be_read)
 	CHECK(!r.book.on); /* it would be wrong */
 	CHECK_INT(r.intake.ring.fn(&r, &b), 0);
 	CHECK_INT(r.read_error, -EIO);
-	symbolizer_close(r.book.names);
+	symbolizer_close(r.book.s.names);
 }

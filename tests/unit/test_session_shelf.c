@@ -4,7 +4,6 @@
 
 #include <unistd.h>
 
-#include "session/program.h"
 #include "session/session.h"
 
 TEST(sessions_share_their_binaries)
@@ -41,12 +40,11 @@ TEST(sessions_share_their_binaries)
 	memsrc_close(m[1]);
 }
 
-/* What is watched has the same files: those of its code's names, of its Go runtime, of a session.
- */
-TEST(programs_share_their_binaries_with_sessions)
+/* The names of a session's code are of the same files. */
+TEST(sessions_share_their_binaries_with_names)
 {
 	struct memsrc *m[2] = { NULL };
-	struct program p[2];
+	struct session p[2];
 	struct shelf_stats one, all, none;
 	struct shelf *shelf = NULL;
 	struct session s;
@@ -57,19 +55,21 @@ TEST(programs_share_their_binaries_with_sessions)
 	REQUIRE(!shelf_create(0, &shelf));
 	REQUIRE(!session_open(m[0], shelf, NULL, &s, &e));
 	shelf_stats(shelf, &one);
-	for (int i = 0; i < 2; i++)
-		REQUIRE(!program_open(m[i], shelf, NULL, &p[i], &e));
+	for (int i = 0; i < 2; i++) {
+		REQUIRE(!session_open(m[i], shelf, NULL, &p[i], &e));
+		REQUIRE(!session_names(&p[i], &e));
+	}
 	shelf_stats(shelf, &all);
 	CHECK(p[0].bin && p[0].bin == p[1].bin && p[0].bin == s.bin);
 	CHECK_INT(all.images, one.images);
 	CHECK_INT(all.open, one.open);
-	/* each has them for its names, and for where the runtime may be */
+	/* each has them for its names, and for its own */
 	CHECK(all.shared >= 4 * one.images);
 	session_close(&s);
-	program_close(&p[0]);
+	session_close(&p[0]);
 	memsrc_close(m[0]);
 	CHECK(bin_fd(p[1].bin) >= 0);
-	program_close(&p[1]);
+	session_close(&p[1]);
 	memsrc_close(m[1]);
 	shelf_stats(shelf, &none);
 	CHECK(none.open == 0 && none.idle == none.images);

@@ -40,29 +40,26 @@ TEST(watch_execs_and_end_within_a_turn)
 	struct watch w = { .a = &a };
 	pid_t pid = child();
 	struct event e = exec_of(pid);
-	struct memsrc *first = NULL, *second = NULL;
+	struct memsrc *second = NULL;
 	struct err err = { 0 };
 
 	REQUIRE(pid > 0);
-	REQUIRE(!memsrc_open_live(pid, &first, &err));
-	REQUIRE(!program_begin(first, NULL, NULL, &w.t, &err));
-	CHECK(w.t.names);
+	REQUIRE(!session_open_forked(&w.s, pid));
+	CHECK(w.s.names);
 	REQUIRE(!memsrc_open_live(pid, &second, &err));
 	end_of(pid);
 
-	CHECK_INT(program_exec(&w.t, second, NULL), -ESRCH);
-	CHECK(!w.t.names);
-	CHECK_STR(w.t.exe, "");
+	CHECK_INT(session_take(&w.s, second, NULL), -ESRCH);
+	CHECK(!w.s.names);
+	CHECK_STR(w.s.id.exe, "");
 	CHECK_INT(watch_event(&w, &e), 0);
 	CHECK_INT(w.end.events[KIND_EXEC], 1);
 	CHECK(strstr(w.outlet.out.p, "\"type\":\"exec\""));
 	CHECK(!strstr(w.outlet.out.p, "\"type\":\"program\""));
 
-	program_close(&w.t);
+	session_close(&w.s);
 	text_free(&w.outlet.out);
 	vec_free(&w.lost);
-	memsrc_close(second);
-	memsrc_close(first);
 }
 
 /* Of what has ended nothing is said that was true of the program before. */
@@ -78,20 +75,21 @@ TEST(watch_exec_of_what_has_ended_is_not_the_program_before)
 
 	REQUIRE(pid > 0);
 	REQUIRE(!memsrc_open_live(pid, &m, &err));
-	REQUIRE(!program_open(m, NULL, NULL, &w.t, &err));
-	CHECK(w.t.exe[0]);
-	symbolizer_frame(w.t.names, (uintptr_t)exec_of, &f);
+	REQUIRE(!session_open(m, NULL, NULL, &w.s, &err));
+	REQUIRE(!session_names(&w.s, &err));
+	CHECK(w.s.id.exe[0]);
+	symbolizer_frame(w.s.names, (uintptr_t)exec_of, &f);
 	CHECK(f.module);
 	end_of(pid);
 
 	CHECK_INT(watch_event(&w, &e), 0);
-	REQUIRE(w.t.names);
-	symbolizer_frame(w.t.names, (uintptr_t)exec_of, &f);
+	REQUIRE(w.s.names);
+	symbolizer_frame(w.s.names, (uintptr_t)exec_of, &f);
 	CHECK(!f.module);
-	CHECK_STR(w.t.exe, "");
+	CHECK_STR(w.s.id.exe, "");
 	CHECK(!strstr(w.outlet.out.p, "\"type\":\"program\""));
 
-	program_close(&w.t);
+	session_close(&w.s);
 	text_free(&w.outlet.out);
 	vec_free(&w.lost);
 	memsrc_close(m);
