@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -44,10 +45,31 @@ struct symbolizer {
 	char exe[4096];
 	VEC(struct file) files;
 	struct file program; /* at addresses that no mapping is known of */
-	struct names cache[CACHE_SIZE];
+	struct names *cache; /* of CACHE_SIZE, a mapping */
 };
 
-static void forget(struct symbolizer *s)
+enum { CACHE_BYTES = CACHE_SIZE * sizeof(struct names) };
+
+/* A mapping of its own: processes come and go, and what is given back of one is free, wherever
+ * malloc would have put it; pages in which no name is kept cost nothing. */
+static struct names *map_cache(void)
+{
+	void *p =
+		mmap(NULL, CACHE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, CACHE_BYTES, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static void empty_cache(struct symbolizer *s)
+{
+	if (madvise(s->cache, CACHE_BYTES, MADV_DONTNEED))
+		memset(s->cache, 0, CACHE_BYTES);
+}
+
+static void forget_files(struct symbolizer *s)
 {
 	for (size_t i = 0; i < s->files.n; i++) {
 		shelf_put(s->shelf, s->files.v[i].bin, s);
@@ -57,7 +79,6 @@ static void forget(struct symbolizer *s)
 	bin_close(s->program.bin);
 	free(s->program.path);
 	s->program = (struct file){ 0 };
-	memset(s->cache, 0, sizeof(s->cache));
 }
 
 static bool is_same_file(const struct file *f, const struct vma *v)
@@ -311,8 +332,11 @@ static struct symbolizer *create(struct memsrc *m, struct shelf *shelf)
 {
 	struct symbolizer *s = calloc(1, sizeof(*s));
 
-	if (!s || (!shelf && shelf_create(OWN_FDS, &s->own))) {
-		free(s);
+	if (!s)
+		return NULL;
+	s->cache = map_cache();
+	if (!s->cache || (!shelf && shelf_create(OWN_FDS, &s->own))) {
+		symbolizer_close(s);
 		return NULL;
 	}
 	s->m = m;
@@ -371,7 +395,9 @@ void symbolizer_close(struct symbolizer *s)
 {
 	if (!s)
 		return;
-	forget(s);
+	forget_files(s);
+	if (s->cache)
+		munmap(s->cache, CACHE_BYTES);
 	maps_free(&s->maps);
 	shelf_destroy(s->own);
 	free(s);
@@ -380,7 +406,7 @@ void symbolizer_close(struct symbolizer *s)
 void symbolizer_set_go_text(struct symbolizer *s, uint64_t text)
 {
 	s->go_text = text;
-	memset(s->cache, 0, sizeof(s->cache));
+	empty_cache(s);
 }
 
 void symbolizer_tick(struct symbolizer *s)
@@ -390,7 +416,8 @@ void symbolizer_tick(struct symbolizer *s)
 
 void symbolizer_reset(struct symbolizer *s)
 {
-	forget(s);
+	forget_files(s);
+	empty_cache(s);
 	s->go_text = 0;
 	maps_free(&s->maps);
 	s->exe[0] = 0;
