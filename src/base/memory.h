@@ -6,12 +6,14 @@
 #include <malloc.h>
 
 /*
- * For a program that takes snapshots: their tables come and go, and what one gave back the next
- * takes, without new faults, up to 64 MiB. Larger single tables go back to the kernel at once.
+ * A snapshot's tables come and go: what one gave back another takes, without new faults, up to 64
+ * MiB. Of a single snapshot that is for small tables only, so that its peak is lower; where one
+ * comes after the other it is for those of large heaps, too.
  */
-static inline void memory_keep_freed(void)
+enum { MEMORY_ONE_SNAPSHOT = 4 << 20, MEMORY_SNAPSHOTS = 32 << 20 /* malloc's most */ };
+static inline void memory_keep_freed(int tables)
 {
-	mallopt(M_MMAP_THRESHOLD, 32 << 20); /* malloc's largest */
+	mallopt(M_MMAP_THRESHOLD, tables);
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 

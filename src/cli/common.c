@@ -72,7 +72,7 @@ void cli_setup(void)
 			  &(struct sigaction){ .sa_handler = on_sigpipe, .sa_flags = SA_RESTART },
 			  NULL);
 	argp_err_exit_status = CLI_USAGE;
-	memory_keep_freed();
+	memory_keep_freed(MEMORY_ONE_SNAPSHOT);
 }
 
 int cli_put(const char *p, size_t n)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "event/ev.h"
 
 /* ---- --help, --verbose */
@@ -167,6 +168,7 @@ void cli_cache_close(struct cli_cache *c)
 void cli_observe(struct observe_opts *o, const struct cli_probes *p, const struct cli_print *print,
 		 const struct cli_cache *c, int fd)
 {
+	memory_keep_freed(MEMORY_SNAPSHOTS);
 	o->groups = p->groups;
 	o->ring = p->ring;
 	o->fallbacks = p->fallbacks;

@@ -174,13 +174,12 @@ static int read_again(struct look *k, struct look_go *g, bool still)
 	if (still) {
 		g->again.same = true;
 		g->again.sums = g->heap.sums;
-		return check_heap(k, g);
-	}
-	if (go_heap_again(&g->s->rt, &g->heap, &g->again, NULL))
+	} else if (go_heap_again(&g->s->rt, &g->heap, &g->again, NULL)) {
 		r = report_missing(k->r, "ledger[].uncertainty", "another snapshot",
 				   "the span table could not be read a second time");
+	}
 	vec_free(&g->heap.keys); /* nothing is read a third time */
-	if (!r)
+	if (!r && !still)
 		go_gcbits_read(&g->s->rt,
 			       &g->bits); /* what was read until an error is right, too */
 	return r ? r : check_heap(k, g);

@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	struct session s;
 
-	memory_keep_freed();
+	memory_keep_freed(MEMORY_SNAPSHOTS);
 	if (argc < 2 || rounds < 1 || rounds > MAX_ROUNDS ||
 	    memsrc_open_live(atoi(argv[1]), &m, &e))
 		return 1;
