@@ -31,14 +31,15 @@ gctrace_run() {
 		fail "$*: gctrace differs: $(diff "$TMP/want" "$TMP/gctrace" | head -n 6) $(head -n 3 "$TMP/gctrace.err")"
 	equal "$*: lines that a reader takes" "$(grep -cP "$GCTRACE_READER" "$TMP/gctrace")" "$TRACED"
 }
-# attached: until the watch has its probe; it says nothing itself with --gctrace.
+# attached: until the watch has its probe; it says nothing itself with --gctrace. With all probes in place it enters its filter.
 attached() {
 	local i
 	for ((i = 0; i < 300; i++)); do
-		find "/proc/$WPID/fd" -lname '*perf_event*' 2>/dev/null | grep -q . && sleep 0.2 && return
+		grep -q '^Seccomp:[[:space:]]*2' "/proc/$WPID/status" 2>/dev/null && return
 		[ -d "/proc/$WPID" ] || die "watch ended: $(cat "$TMP/gctrace.err")"
 		sleep 0.1
 	done
+	die "watch has no filter after 30 s: $(cat "$TMP/gctrace.err")"
 }
 
 # gc_stats_run EXE ARG…: gcloop as anybody starts it, each cycle against its own debug.ReadGCStats:
