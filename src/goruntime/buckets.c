@@ -18,9 +18,7 @@ enum {
 	DENSE = 1024,
 };
 
-/* A bucket: header, nstk program counters, then a record whose size depends on its type
- * (mprof.go: newBucket; 1 memory, 2 block, 3 mutex). */
-static uint64_t bucket_size(const struct go_layout *l, const uint8_t *b, size_t n)
+uint64_t bucket_size(const struct go_layout *l, const uint8_t *b, size_t n)
 {
 	uint64_t nstk = get_u64(l, GO_BUCKET_NSTK, b, n), typ = get_u64(l, GO_BUCKET_TYP, b, n);
 
@@ -82,13 +80,14 @@ static void take_chain(struct chains *c, uint64_t addr, uint64_t base, const uin
 	}
 }
 
-/* In order of address, so that those side by side become one. */
+/* In order of address, so that those side by side become one; each once: only in forged memory does
+ * a chain lead back to itself. */
 static int put_buckets(const struct range *v, size_t n, go_region_vec *out)
 {
 	enum { INDEX_BITS = 22 };
 	const uint64_t top = (1ULL << (64 - INDEX_BITS)) - 1;
 	_free_ uint64_t *key = malloc(2 * n * sizeof(*key) + 1);
-	uint64_t min = UINT64_MAX, *sorted;
+	uint64_t min = UINT64_MAX, last = 0, *sorted;
 	int r = key ? 0 : -ENOMEM;
 
 	_Static_assert(MAX_BUCKETS <= 1 << INDEX_BITS, "an index fits a key");
@@ -104,6 +103,9 @@ static int put_buckets(const struct range *v, size_t n, go_region_vec *out)
 	for (size_t i = 0; i < n && !r; i++) {
 		const struct range *b = &v[sorted[i] & ((1 << INDEX_BITS) - 1)];
 
+		if (b->start == last)
+			continue;
+		last = b->start;
 		r = region_put(out, b->start, b->end, GO_REGION_BUCKET);
 	}
 	return r;

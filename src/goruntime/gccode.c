@@ -327,3 +327,31 @@ int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t
 	vec_free(&init.v);
 	return r;
 }
+
+/* ---- the profiler */
+
+int go_profile_rate_code(struct bin *b, uint64_t text, uint64_t lo, uint64_t hi, go_place_fn *fn,
+			 void *ctx, uint64_t *out)
+{
+	static const char *const others[] = { "runtime.allocmcache", "runtime.nextSample" };
+	struct refs take = { .lo = lo, .hi = hi }, draw = take;
+	int r = refs_of(b, text, "runtime.profilealloc", &take);
+
+	*out = 0;
+	for (size_t i = 0; i < ARRAY_LEN(others) && !r; i++) {
+		r = refs_of(b, text, others[i], &draw);
+		r = r == -ENOENT ? 0 : r;
+	}
+	for (size_t i = 0; i < take.v.n && !r; i++) {
+		uint64_t at = take.v.v[i].addr;
+
+		if (at % 8 || at == *out || !find(&draw, at) || !fn(ctx, at))
+			continue;
+		if (*out)
+			r = -ENOENT;
+		*out = at;
+	}
+	vec_free(&take.v);
+	vec_free(&draw.v);
+	return r ? r : *out ? 0 : -ENOENT;
+}

@@ -11,6 +11,10 @@ int region_put(go_region_vec *out, uint64_t start, uint64_t end, enum go_region_
 int region_put_pages(const struct go_runtime *rt, go_region_vec *out, uint64_t start, uint64_t size,
 		     enum go_region_kind kind);
 
+/* A bucket: header, nstk program counters, then a record whose size depends on its type (mprof.go:
+ * newBucket; 1 memory, 2 block, 3 mutex). b[0..n) begins with the header. 0: that is none. */
+uint64_t bucket_size(const struct go_layout *l, const uint8_t *b, size_t n);
+
 /* The table of the profile's buckets and the buckets. -ERANGE: they are not what the runtime has
  * charged for them, when it was read at *moment; -ENODATA: some are swapped out. */
 int buckets_read(const struct go_runtime *rt, go_region_vec *out, uint64_t *moment);
