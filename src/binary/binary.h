@@ -118,6 +118,11 @@ struct bin_frame {
 int bin_go_frames(struct bin *b, uint64_t text, uint64_t pc, struct bin_frame *out, size_t max,
 		  size_t *n);
 
+/* How far the stack pointer at pc lies below where it was when the function was called (without the
+ * return address that the call pushed): bytes; *entry: where the function begins. -ENOENT as above.
+ */
+int bin_go_sp_delta(struct bin *b, uint64_t text, uint64_t pc, uint32_t *delta, uint64_t *entry);
+
 /* The ELF symbol (.symtab, else .dynsym) that covers addr; name borrowed. -ENOENT. */
 int bin_symbol(struct bin *b, uint64_t addr, const char **name, uint64_t *start);
 /* A defined ELF symbol by name. -ENOENT. */

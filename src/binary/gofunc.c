@@ -17,6 +17,7 @@ enum {
 		4 << 20, /* bytes of one pc-value table; the longest functions have 100s of KB */
 	/* _func: entry (8 bytes when wide, else 4), then 4 bytes each */
 	FUNC_NAME = 0,
+	FUNC_PCSP = 3,
 	FUNC_PCFILE = 4,
 	FUNC_PCLN = 5,
 	FUNC_NPCDATA = 6,
@@ -436,6 +437,28 @@ int bin_go_line(struct bin *b, uint64_t text, uint64_t pc, const char **file, ui
 	if (!r)
 		r = find_func(b, text, pc, &f);
 	return r ? r : line_of(b, &f, pc, file, line);
+}
+
+int bin_go_sp_delta(struct bin *b, uint64_t text, uint64_t pc, uint32_t *delta, uint64_t *entry)
+{
+	struct func f;
+	uint32_t tab;
+	int32_t d = 0;
+	int r = table_ready(b, &text);
+
+	if (!r)
+		r = find_func(b, text, pc, &f);
+	if (!r)
+		r = func_field(b, f.at, FUNC_PCSP, &tab);
+	if (!r)
+		r = pc_value(b, tab, f.entry, pc, &d);
+	if (!r && d < 0)
+		r = -EINVAL;
+	if (r)
+		return r;
+	*delta = d;
+	*entry = f.entry;
+	return 0;
 }
 
 /* ---- what was inlined */

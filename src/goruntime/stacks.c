@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frame by frame with the function tables' own account of the stack pointer (pcsp), as the runtime
+ * does it: it needs no frame pointers, and only Go code is there.
+ */
+#include "goruntime/stacks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "goruntime/rd.h"
+
+enum {
+	MAX_GS = 1 << 22,
+	PORTION = 1024,
+	HEAD = 512, /* bytes of a stack that are read with those of others */
+	CODE_BITS = 13,
+	G_RUNNING = 2,
+	G_SYSCALL = 3,
+	G_COPYSTACK = 8,
+};
+
+/* What is known of an address of code. */
+struct code {
+	uint64_t pc; /* 0: free */
+	uint64_t entry;
+	uint32_t delta;
+	bool known, last,
+		traps; /* last: no caller; traps: its caller was interrupted, it made no call */
+};
+
+/* A goroutine of the portion under way. */
+struct one {
+	struct go_stack s;
+	uint64_t stack[2], pc, sp;
+	bool reads; /* it has a stack that stands still */
+};
+
+struct walk {
+	const struct go_runtime *rt;
+	struct bin *b;
+	go_stack_fn *fn;
+	void *ctx;
+	struct go_stacks_info *info;
+	size_t size; /* bytes of a g that are read */
+	size_t n;    /* of the portion */
+	struct one one[PORTION];
+	uint64_t at[PORTION]; /* of these the stacks' heads: where, what, and whether it is not
+				 there */
+	uint8_t head[PORTION][HEAD];
+	bool bad[PORTION];
+	bool has_heads;
+	uint64_t pc[GO_STACK_DEPTH_MAX];
+	struct code code[1 << CODE_BITS];
+};
+
+/* ---- code */
+
+static bool is_one_of(const char *name, const char *const *of, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(name, of[i]))
+			return true;
+	return false;
+}
+
+static void look_up(struct walk *w, uint64_t pc, struct code *c)
+{
+	static const char *const last[] = {
+		"runtime.goexit", "runtime.mstart", "runtime.mstart0",
+		"runtime.rt0_go", "runtime.mcall",  "runtime.morestack"
+	};
+	static const char *const traps[] = { "runtime.asyncPreempt", "runtime.sigpanic" };
+	uint64_t bias = w->rt->bias, text = w->rt->g.text - bias;
+	struct bin_func f;
+
+	*c = (struct code){ .pc = pc };
+	if (bin_go_sp_delta(w->b, text, pc - bias, &c->delta, &c->entry) ||
+	    bin_go_func(w->b, text, pc - bias, &f))
+		return;
+	c->known = true;
+	c->entry += bias;
+	c->last = is_one_of(f.name, last, ARRAY_LEN(last));
+	c->traps = is_one_of(f.name, traps, ARRAY_LEN(traps));
+}
+
+static const struct code *code_of(struct walk *w, uint64_t pc)
+{
+	struct code *c = &w->code[pc * 0x9e3779b97f4a7c15ULL >> (64 - CODE_BITS)];
+
+	if (c->pc != pc)
+		look_up(w, pc, c);
+	return c;
+}
+
+/* ---- a stack */
+
+/* Where the return address of a frame lies, and the stack pointer of its caller. On arm64 the link
+ * register is saved at the bottom of the frame. */
+static uint64_t return_at(const struct walk *w, uint64_t sp, const struct code *c, uint64_t *caller)
+{
+	if (bin_arch(w->b) == BIN_ARCH_ARM64) {
+		*caller = sp + c->delta;
+		return sp;
+	}
+	*caller = sp + c->delta + 8;
+	return sp + c->delta;
+}
+
+/* A word of a stack. */
+static int read_word(struct walk *w, size_t i, uint64_t at, uint64_t *out)
+{
+	if (!w->has_heads || w->bad[i] || at < w->at[i] || at - w->at[i] > HEAD - 8)
+		return rd_u64(w->rt, PASS_BOOKS, at, out);
+	*out = load_u64(w->head[i] + (at - w->at[i]));
+	return 0;
+}
+
+/* How many frames there are in w->pc. */
+static size_t unwind(struct walk *w, size_t i, bool *whole)
+{
+	const uint64_t *stack = w->one[i].stack;
+	uint64_t pc = w->one[i].pc, sp = w->one[i].sp, at;
+	bool trapped = false;
+	size_t n = 0;
+
+	*whole = false;
+	while (n < GO_STACK_DEPTH_MAX && pc) {
+		const struct code *c = code_of(w, pc);
+
+		if (!c->known)
+			break;
+		/* where no call was made, the place itself counts, not what is before it */
+		w->pc[n++] = pc == c->entry || trapped ? pc + 1 : pc;
+		*whole = c->last;
+		if (c->last)
+			break;
+		trapped = c->traps;
+		at = return_at(w, sp, c, &sp);
+		if (at < stack[0] || at > stack[1] - 8 || at % 8 || sp > stack[1] ||
+		    read_word(w, i, at, &pc))
+			break;
+	}
+	return n;
+}
+
+/* ---- a portion */
+
+static void take_g(void *ctx, size_t i, const uint8_t *g)
+{
+	struct walk *w = ctx;
+	const struct go_layout *l = w->rt->l;
+	uint32_t status = get_u32(l, GO_G_STATUS, g, w->size) & ~GO_GSCAN;
+	int64_t sched = l->f[GO_G_SCHED];
+	struct one *o = &w->one[w->n];
+
+	if (!status || status == GO_GDEAD || status == GO_GDEADEXTRA || status >= GO_GSTATUS_COUNT)
+		return;
+	*o = (struct one){ .s = { .goid = get_u64(l, GO_G_GOID, g, w->size),
+				  .status = status,
+				  .startpc = get_u64(l, GO_G_STARTPC, g, w->size),
+				  .pc = w->pc } };
+	memcpy(o->stack, g + l->f[GO_G_STACK], sizeof(o->stack));
+	o->pc = load_u64(g + sched + l->f[GO_GOBUF_PC]);
+	o->sp = load_u64(g + sched + l->f[GO_GOBUF_SP]);
+	if (status == G_SYSCALL && get_u64(l, GO_G_SYSCALLSP, g, w->size)) {
+		o->pc = get_u64(l, GO_G_SYSCALLPC, g, w->size);
+		o->sp = get_u64(l, GO_G_SYSCALLSP, g, w->size);
+	}
+	o->reads = status != G_RUNNING && status != G_COPYSTACK && o->stack[0] < o->stack[1] &&
+		   o->sp >= o->stack[0] && o->sp <= o->stack[1];
+	w->n++;
+}
+
+/* The innermost frames of all at once; of a process that is saved word by word: nothing else of its
+ * stacks is. A head begins lower where it would reach beyond its stack. */
+static int read_heads(struct walk *w)
+{
+	w->has_heads = memsrc_kind(w->rt->m) == MEMSRC_LIVE && !memsrc_is_saved(w->rt->m);
+	if (!w->has_heads)
+		return 0;
+	for (size_t i = 0; i < w->n; i++) {
+		const struct one *o = &w->one[i];
+		uint64_t room = o->reads ? o->stack[1] - o->sp : 0;
+
+		w->at[i] = !o->reads ? o->stack[0] : room < HEAD ? o->stack[1] - HEAD : o->sp;
+		w->at[i] -= w->at[i] % 8;
+	}
+	return memsrc_gather(w->rt->m, PASS_BOOKS, w->at, w->n, HEAD, w->head, w->bad);
+}
+
+static int take_portion(struct walk *w, const uint64_t *ptr, size_t n)
+{
+	int r;
+
+	w->n = 0;
+	r = rd_each(w->rt, PASS_BOOKS, ptr, n, 0, w->size, take_g, w);
+	if (!r)
+		r = read_heads(w);
+	for (size_t i = 0; i < w->n && !r; i++) {
+		struct one *o = &w->one[i];
+
+		w->info->goroutines++;
+		if (o->reads)
+			o->s.npc = unwind(w, i, &o->s.whole);
+		else
+			w->info->running++;
+		w->info->cut += o->reads && !o->s.whole;
+		r = w->fn(w->ctx, &o->s);
+	}
+	return r;
+}
+
+/* ---- all of them */
+
+/* Bytes of a g up to the last field that is wanted. */
+static size_t size_of_g(const struct go_layout *l)
+{
+	static const enum go_field wanted[] = { GO_G_STATUS, GO_G_GOID, GO_G_STARTPC,
+						GO_G_SYSCALLSP, GO_G_SYSCALLPC };
+	int64_t most = l->f[GO_G_STACK] + 16, sched = l->f[GO_G_SCHED];
+
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		most = l->f[wanted[i]] + 8 > most ? l->f[wanted[i]] + 8 : most;
+	most = sched + l->f[GO_GOBUF_PC] + 8 > most ? sched + l->f[GO_GOBUF_PC] + 8 : most;
+	most = sched + l->f[GO_GOBUF_SP] + 8 > most ? sched + l->f[GO_GOBUF_SP] + 8 : most;
+	return most;
+}
+
+static int walk(struct walk *w, const uint64_t *ptr, size_t n)
+{
+	int r = 0;
+
+	/* in portions, so that what is read of a stack is not long after its g */
+	for (size_t i = 0; i < n && !r; i += PORTION)
+		r = take_portion(w, ptr + i, n - i < PORTION ? n - i : PORTION);
+	return r;
+}
+
+int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx,
+		   struct go_stacks_info *info)
+{
+	_free_ struct walk *w = calloc(1, sizeof(*w));
+	_free_ uint64_t *ptr = NULL;
+	struct go_slice all;
+	int r;
+
+	*info = (struct go_stacks_info){ 0 };
+	if (!w)
+		return -ENOMEM;
+	*w = (struct walk){
+		.rt = rt, .b = b, .fn = fn, .ctx = ctx, .info = info, .size = size_of_g(rt->l)
+	};
+	if (!rt->g.allgs || rd_slice(rt, PASS_BOOKS, rt->g.allgs, &all) || all.len > MAX_GS ||
+	    w->size > MEMSRC_GATHER_EACH)
+		return -ENOENT;
+	ptr = malloc(all.len * 8 + 8);
+	if (!ptr)
+		return -ENOMEM;
+	r = rd(rt, PASS_BOOKS, all.ptr, ptr, all.len * 8);
+	return r && r != -ENODATA ? r : walk(w, ptr, all.len);
+}
