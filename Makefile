@@ -76,7 +76,7 @@ all: $(PROG)
 
 $(PROG): $(CLI_OBJ) $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(CLI_OBJ) $(LIB) $(PC_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(CLI_OBJ) $(LIB) $(PC_LIBS) -lm
 
 $(LIB): $(LIB_OBJ)
 	$(say) AR $@
@@ -100,6 +100,7 @@ $(OUTPUT)/gen/%.schema.inc: src/out/%.schema.json
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< >$@
 $(OUTPUT)/src/out/json.o: $(OUTPUT)/gen/report.schema.inc
 $(OUTPUT)/src/out/json_diff.o: $(OUTPUT)/gen/diff.schema.inc
+$(OUTPUT)/src/out/json_profile.o: $(OUTPUT)/gen/profile.schema.inc
 $(OUTPUT)/src/out/watch_json.o: $(OUTPUT)/gen/watch.schema.inc
 
 $(CLI_OBJ) $(LIB_OBJ): | $(OUTPUT)/gen/version.h

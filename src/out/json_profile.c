@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "out/json_profile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/profile/top.h"
+#include "out/json_build.h"
+
+static const char schema_text[] =
+#include "profile.schema.inc"
+	;
+
+const char *json_profile_schema(void)
+{
+	return schema_text;
+}
+
+static int put_string(FILE *f, const char *s)
+{
+	errno = 0;
+	return fputs(s, f) == EOF ? errno ? -errno : -EIO : 0;
+}
+
+/* Takes v; what was built wrongly is out of memory. */
+static int dump(FILE *f, struct jbuild *b, json_t *v)
+{
+	int r = b->failed || !v ? -ENOMEM : 0;
+
+	errno = 0;
+	if (!r && json_dumpf(v, f, JSON_COMPACT))
+		r = errno ? -errno : -EIO;
+	json_decref(v);
+	return r;
+}
+
+typedef json_t *element_fn(struct jbuild *b, const struct profile *p, size_t i, const void *ctx);
+
+/* An array of n elements, one a line, after what stands before it. */
+static int put_array(FILE *f, const char *key, const struct profile *p, size_t n, element_fn *fn,
+		     const void *ctx)
+{
+	int r = put_string(f, ",\n\"");
+
+	if (!r)
+		r = put_string(f, key);
+	if (!r)
+		r = put_string(f, "\": [");
+	for (size_t i = 0; i < n && !r; i++) {
+		struct jbuild b = { 0 };
+
+		r = put_string(f, i ? ",\n" : "\n");
+		if (!r)
+			r = dump(f, &b, fn(&b, p, i, ctx));
+	}
+	return r ? r : put_string(f, "]");
+}
+
+static json_t *function(struct jbuild *b, const struct profile *p, size_t i, const void *ctx)
+{
+	const struct profile_sum *s = &((const profile_sum_vec *)ctx)->v[i];
+	json_t *o = json_object();
+
+	jput_text(b, o, "name", profile_text(p, s->name));
+	jput(b, o, "flat", json_integer(s->flat));
+	jput(b, o, "cum", json_integer(s->cum));
+	return o;
+}
+
+static json_t *location(struct jbuild *b, const struct profile *p, size_t i, const void *ctx)
+{
+	const struct profile_location *l = &p->locations.v[i];
+	json_t *o = json_object(), *frames;
+
+	jput_address(b, o, "address", l->addr);
+	if (l->mapping)
+		jput_known(b, o, "mapping", profile_text(p, p->mappings.v[l->mapping - 1].file));
+	frames = jput_array(b, o, "frames");
+	for (size_t k = 0; k < l->n; k++) {
+		const struct profile_line *x = &p->lines.v[l->first + k];
+		json_t *frame = jadd_object(b, frames);
+
+		jput_text(b, frame, "function", profile_text(p, p->functions.v[x->function].name));
+		jput_known(b, frame, "file", profile_text(p, p->functions.v[x->function].file));
+		if (x->line)
+			jput_u64(b, frame, "line", x->line);
+	}
+	return o;
+}
+
+static void add(struct jbuild *b, json_t *array, int64_t v)
+{
+	if (json_array_append_new(array, json_integer(v)))
+		b->failed = true;
+}
+
+static json_t *sample(struct jbuild *b, const struct profile *p, size_t i, const void *ctx)
+{
+	const struct profile_sample *s = &p->samples.v[i];
+	json_t *o = json_object(), *values = jput_array(b, o, "values"), *stack;
+
+	for (size_t k = 0; k < p->ntypes; k++)
+		add(b, values, s->value[k]);
+	if (s->size)
+		jput_u64(b, o, "object_bytes", s->size);
+	stack = jput_array(b, o, "stack");
+	for (size_t k = 0; k < s->n; k++)
+		add(b, stack, p->stacks.v[s->first + k]);
+	return o;
+}
+
+static json_t *head(struct jbuild *b, const struct json_profile_head *h, const struct profile *p,
+		    int64_t total)
+{
+	json_t *o = json_object(), *list;
+
+	jput_text(b, o, "schema", "rsscope.profile/1");
+	jput_text(b, jput_object(b, o, "tool"), "version", h->version);
+	jput_text(b, o, "type", h->type);
+	jput_u64(b, o, "pid", h->pid);
+	jput_time(b, o, "time", p->time_unix_ns);
+	if (p->period)
+		jput_u64(b, o, "period", p->period);
+	list = jput_array(b, o, "values");
+	for (size_t i = 0; i < p->ntypes; i++) {
+		json_t *v = jadd_object(b, list);
+
+		jput_text(b, v, "type", p->type[i].name);
+		jput_text(b, v, "unit", p->type[i].unit);
+	}
+	jput_text(b, o, "sorted_by", p->type[p->most_wanted].name);
+	jput(b, o, "total", json_integer(total));
+	list = jput_array(b, o, "notes");
+	for (size_t i = 0; i < h->nnotes; i++)
+		if (json_array_append_new(list, json_string(h->notes[i])))
+			b->failed = true;
+	return o;
+}
+
+/* The head without its closing brace. */
+static int put_head(FILE *f, const struct json_profile_head *h, const struct profile *p,
+		    int64_t total)
+{
+	struct jbuild b = { 0 };
+	json_t *o = head(&b, h, p, total);
+	char *s = b.failed || !o ? NULL : json_dumps(o, JSON_INDENT(2));
+	int r = s ? 0 : -ENOMEM;
+
+	if (s)
+		s[strlen(s) - 2] = 0; /* "\n}" */
+	if (!r)
+		r = put_string(f, s);
+	free(s);
+	json_decref(o);
+	return r;
+}
+
+int json_profile(FILE *f, const struct json_profile_head *h, const struct profile *p)
+{
+	profile_sum_vec top = { 0 };
+	int64_t total;
+	int r = profile_top(p, p->most_wanted, &top, &total);
+
+	if (!r)
+		r = put_head(f, h, p, total);
+	if (!r)
+		r = put_array(f, "functions", p, top.n, function, &top);
+	if (!r)
+		r = put_array(f, "locations", p, p->locations.n, location, NULL);
+	if (!r)
+		r = put_array(f, "samples", p, p->samples.n, sample, NULL);
+	vec_free(&top);
+	return r ? r : put_string(f, "\n}\n");
+}
