@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
 	{ "report", "where a process's memory is: one snapshot, no probes", cmd_report },
 	{ "watch", "live events: GC cycles, mappings with callers, RSS steps", cmd_watch },
 	{ "run", "start a program and report when it exits", cmd_run },
+	{ "profile", "where the heap was allocated: pprof without an endpoint", cmd_profile },
 	{ "capture", "save a snapshot, to report on it later or elsewhere", cmd_capture },
 	{ "diff", "what changed between two snapshots, and why", cmd_diff },
 	{ "doctor", "what works with this kernel and these privileges", cmd_doctor },

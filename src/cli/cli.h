@@ -48,6 +48,7 @@ int cli_run(int argc, char **argv);
 
 int cmd_report(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
+int cmd_profile(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_watch(int argc, char **argv);

@@ -180,58 +180,72 @@ static const struct vma *find_vma(struct symbolizer *s, uint64_t addr)
 	return maps_find(&s->maps, addr);
 }
 
-static void name_in_file(struct symbolizer *s, const struct file *f, uint64_t pc, struct names *out)
+/* Fills f, of which the first is there and has its address. How many they are. */
+static size_t name_in_file(struct symbolizer *s, const struct file *file, uint64_t pc,
+			   struct frame *f, size_t max)
 {
-	uint64_t text = f->is_exe ? s->go_text : 0, at = pc - f->bias, start;
-	struct bin_frame fn[SYMBOLIZER_INLINED];
+	uint64_t text = file->is_exe ? s->go_text : 0, at = pc - file->bias, start;
+	struct bin_frame fn[SYMBOLIZER_ALL];
 	size_t n;
 
-	out->f[0].module = f->path;
-	if (!f->bin)
-		return;
-	if (!bin_go(f->bin)->is_go || bin_go_frames(f->bin, text, at, fn, SYMBOLIZER_INLINED, &n) ||
-	    !n) {
-		bin_symbol(f->bin, at, &out->f[0].func, &start);
-		return;
+	f->module = file->path;
+	if (!file->bin)
+		return 1;
+	max = max < ARRAY_LEN(fn) ? max : ARRAY_LEN(fn);
+	if (!bin_go(file->bin)->is_go || bin_go_frames(file->bin, text, at, fn, max, &n) || !n) {
+		bin_symbol(file->bin, at, &f->func, &start);
+		return 1;
 	}
 	for (size_t i = 0; i < n; i++)
-		out->f[i] = (struct frame){ .addr = out->addr,
-					    .func = fn[i].func,
-					    .file = fn[i].file,
-					    .line = fn[i].line,
-					    .module = f->path,
-					    .go = true };
-	out->n = n;
+		f[i] = (struct frame){ .addr = f->addr,
+				       .func = fn[i].func,
+				       .file = fn[i].file,
+				       .line = fn[i].line,
+				       .module = file->path,
+				       .go = true };
+	return n;
 }
 
-static void name_in_program(struct symbolizer *s, uint64_t pc, struct names *out)
+static size_t name_in_program(struct symbolizer *s, uint64_t pc, struct frame *f, size_t max)
 {
-	if (!s->program.bin)
-		return;
-	name_in_file(s, &s->program, pc, out);
-	if (!out->f[0].func)
-		out->f[0].module = NULL;
+	size_t n = s->program.bin ? name_in_file(s, &s->program, pc, f, max) : 1;
+
+	if (!f->func)
+		f->module = NULL;
+	return n;
 }
 
-static void name_frames(struct symbolizer *s, uint64_t addr, struct names *out)
+size_t symbolizer_all(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max)
 {
 	/* The call lies before the address that it returns to, which may be another function's. */
 	uint64_t pc = addr ? addr - 1 : 0;
 	const struct vma *v = find_vma(s, pc);
-	const struct file *f;
+	const struct file *file;
 
-	*out = (struct names){ .addr = addr, .n = 1, .f = { { .addr = addr } } };
-	if (!v) {
-		name_in_program(s, pc, out);
-		return;
-	}
+	*f = (struct frame){ .addr = addr };
+	if (!v)
+		return name_in_program(s, pc, f, max);
 	if (!v->inode) {
-		out->f[0].module = !strcmp(v->name, "[vdso]") ? "[vdso]" : NULL;
-		return;
+		f->module = !strcmp(v->name, "[vdso]") ? "[vdso]" : NULL;
+		return 1;
 	}
-	f = file_of(s, v);
-	if (f)
-		name_in_file(s, f, pc, out);
+	file = file_of(s, v);
+	return file ? name_in_file(s, file, pc, f, max) : 1;
+}
+
+bool symbolizer_mapping(struct symbolizer *s, uint64_t addr, struct code_mapping *out)
+{
+	const struct vma *v = addr ? find_vma(s, addr - 1) : NULL;
+	const struct file *f = v && v->inode ? file_of(s, v) : NULL;
+
+	if (!v)
+		return false;
+	*out = (struct code_mapping){ .start = v->start,
+				      .end = v->end,
+				      .offset = v->offset,
+				      .file = v->name,
+				      .build_id = f && f->bin ? bin_build_id(f->bin) : "" };
+	return true;
 }
 
 size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max)
@@ -241,8 +255,10 @@ size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, s
 
 	_Static_assert(CACHE_SIZE == 1 << 12, "the hash gives 12 bits");
 	/* What could not be named may be tomorrow, when its mapping is known. */
-	if (!c->n || c->addr != addr || !c->f[0].module)
-		name_frames(s, addr, c);
+	if (!c->n || c->addr != addr || !c->f[0].module) {
+		c->addr = addr;
+		c->n = symbolizer_all(s, addr, c->f, SYMBOLIZER_INLINED);
+	}
 	n = c->n < max ? c->n : max;
 	memcpy(f, c->f, n * sizeof(*f));
 	return n;

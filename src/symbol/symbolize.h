@@ -39,6 +39,18 @@ void symbolizer_reset(struct symbolizer *s);
 enum { SYMBOLIZER_INLINED = 5 };
 size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max);
 
+/* The same without a bound but max, and past the cache: for one who keeps what he gets. */
+enum { SYMBOLIZER_ALL = 64 };
+size_t symbolizer_all(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max);
+
+/* The mapping that holds the call before a return address. False: there is none. Strings as above.
+ */
+struct code_mapping {
+	uint64_t start, end, offset; /* bytes; offset in the file */
+	const char *file, *build_id; /* "": none */
+};
+bool symbolizer_mapping(struct symbolizer *s, uint64_t addr, struct code_mapping *out);
+
 /* Only the innermost. */
 void symbolizer_frame(struct symbolizer *s, uint64_t addr, struct frame *out);
 

@@ -58,7 +58,7 @@ go_arch() {
 	*) uname -m ;;
 	esac
 }
-# build_target TREE OUT CGO [FLAG…]: the matrix target with that toolchain, as its own language
+# build_target TREE OUT CGO [FLAG…]: the matrix target (TARGET_SRC: another one) with that toolchain, as its own language
 # version, so that its GODEBUG defaults are those of its time.
 build_target() {
 	local tree=$1 out=$2 cgo=$3 src
@@ -66,7 +66,7 @@ build_target() {
 	shift 3
 	mkdir -p "$src" "$(dirname "$out")"
 	rm -f "$src"/*.go
-	cp "$ROOT"/tests/go-matrix/target/*.go "$src/"
+	cp "$ROOT/tests/${TARGET_SRC:-go-matrix/target}"/*.go "$src/"
 	printf 'module rsscope.test/matrix\n\ngo 1.%s\n' "$(minor_of "$(release_of "$tree")")" >"$src/go.mod"
 	(cd "$src" && GOROOT=$tree GO111MODULE=on GOTOOLCHAIN=local GOENV=off GOFLAGS='' GOWORK=off GOEXPERIMENT=${EXPERIMENT:-} \
 		GOCACHE=$GO_MATRIX_BUILD CGO_ENABLED=$cgo "$tree/bin/go" build -trimpath "$@" -o "$out" .)

@@ -14,7 +14,7 @@ fail() {
 	echo "FAIL $1"
 	failed=$((failed + 1))
 }
-for command in '' report watch run capture diff doctor; do
+for command in '' report watch run capture profile diff doctor; do
 	golden=tests/golden/help${command:+-$command}.txt
 	# shellcheck disable=SC2086 # no word when empty
 	"$program" $command --help >"$out" || fail "rsscope $command --help: exit $?"

@@ -10,12 +10,16 @@ GO_SRC := $(wildcard tests/targets/*/*.go tests/targets/go.mod)
 C_TARGETS := $(patsubst tests/targets/c/%.c,$(T)/%,$(wildcard tests/targets/c/*.c))
 
 # name: package, cgo, go build flags
-GO_TARGETS := demo churn gcloop run work shapes mappings origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie
+GO_TARGETS := demo churn gcloop run work shapes mappings origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie profiled profiled-pie
 demo_PKG := demo
 demo_FLAGS := -ldflags '-s -w'
 churn_PKG := churn
 work_PKG := work
 shapes_PKG := shapes
+profiled_PKG := profiled
+profiled_FLAGS := -ldflags '-s -w'
+profiled-pie_PKG := profiled
+profiled-pie_FLAGS := -buildmode=pie -ldflags '-s -w'
 mappings_PKG := mappings
 mappings_FLAGS := -ldflags '-s -w'
 gcloop_PKG := gcloop

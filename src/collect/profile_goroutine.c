@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Goroutines by call stack, as runtime/pprof shows them. */
+#include "collect/profile_impl.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "goruntime/stacks.h"
+
+/* runtime/traceback.go, isSystemGoroutine: those of the runtime, which the program did not start.
+ */
+static bool is_system(struct making *k, uint64_t startpc)
+{
+	static const char *const programs[] = { "runtime.main", "runtime.corostart",
+						"runtime.handleAsyncEvent" };
+	const char *name = profile_function_at(k, startpc + 1);
+
+	for (size_t i = 0; i < ARRAY_LEN(programs); i++)
+		if (!strcmp(name, programs[i]))
+			return false;
+	return !strncmp(name, "runtime.", 8);
+}
+
+/* One whose stack moves while it is read is there all the same. */
+static int take_running(struct making *k)
+{
+	int64_t at = profile_find(k->p, 0), r = 0;
+
+	if (at < 0) {
+		at = profile_location(k->p, 0, 0);
+		r = at < 0 ? at : profile_line(k->p, at, "[running]", "", 0);
+	}
+	k->stack[0] = at;
+	k->n = 1;
+	return r < 0 ? r : 0;
+}
+
+static int add(void *ctx, const struct go_stack *s)
+{
+	struct making *k = ctx;
+	int r;
+
+	if (is_system(k, s->startpc)) {
+		k->note->system++;
+		return 0;
+	}
+	k->note->samples++;
+	k->note->cut += s->npc && !s->whole;
+	k->note->running += !s->npc;
+	r = s->npc ? profile_take_stack(k, ADDRESSES_PHYSICAL, s->pc, s->npc) : take_running(k);
+	return r ? r
+		 : profile_count(k->p, k->stack, k->n, (const int64_t[PROFILE_VALUES_MAX]){ 1 });
+}
+
+int profile_make_goroutine(struct making *k, const struct session_go *g, struct err *e)
+{
+	struct go_stacks_info info;
+	int r = go_stacks_read(&g->rt, g->bin, add, k, &info);
+
+	k->note->stacks = k->p->samples.n;
+	if (r == -ENOENT)
+		return err_set(e, r, "the runtime's list of goroutines was not found");
+	return r ? err_set(e, r, "reading goroutines: %s", strerror(-r)) : 0;
+}
