@@ -5,6 +5,8 @@
  * of a large program has tens of megabytes.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -525,6 +527,31 @@ static int table_pointer(struct bin *b, uint64_t at, uint64_t *out)
 			      : NULL;
 	*out = found ? found->to : 0;
 	return 0;
+}
+
+/* The number that says so is the last of a list that grows: by the minor release from which on. */
+static uint8_t wrapper_id(const struct bin *b)
+{
+	static const struct {
+		unsigned int minor;
+		uint8_t id;
+	} ids[] = { { 25, 23 }, { 22, 22 }, { 18, 21 }, { 0, 22 } };
+	unsigned int minor = UINT_MAX; /* unknown: the newest */
+	size_t i = 0;
+
+	sscanf(bin_go(b)->version, "go1.%3u", &minor);
+	while (minor < ids[i].minor)
+		i++;
+	return ids[i].id;
+}
+
+bool bin_go_is_wrapper(struct bin *b, uint64_t text, uint64_t pc)
+{
+	struct func f;
+	uint8_t id;
+
+	return !table_ready(b, &text) && !find_func(b, text, pc, &f) &&
+	       !tab_read(b, f.at + func_size(&b->pcln) - 4, &id, 1) && id == wrapper_id(b);
 }
 
 /* Where the calls lie that were inlined into a function, and the pc-value table that says which of

@@ -233,6 +233,15 @@ size_t symbolizer_all(struct symbolizer *s, uint64_t addr, struct frame *f, size
 	return file ? name_in_file(s, file, pc, f, max) : 1;
 }
 
+bool symbolizer_is_wrapper(struct symbolizer *s, uint64_t addr)
+{
+	const struct vma *v = addr ? find_vma(s, addr - 1) : NULL;
+	const struct file *f = v && v->inode ? file_of(s, v) : NULL;
+
+	return f && f->bin && bin_go(f->bin)->is_go &&
+	       bin_go_is_wrapper(f->bin, f->is_exe ? s->go_text : 0, addr - 1 - f->bias);
+}
+
 bool symbolizer_mapping(struct symbolizer *s, uint64_t addr, struct code_mapping *out)
 {
 	const struct vma *v = addr ? find_vma(s, addr - 1) : NULL;

@@ -43,6 +43,10 @@ size_t symbolizer_frames(struct symbolizer *s, uint64_t addr, struct frame *f, s
 enum { SYMBOLIZER_ALL = 64 };
 size_t symbolizer_all(struct symbolizer *s, uint64_t addr, struct frame *f, size_t max);
 
+/* Whether the compiler has made the function that holds the call before a return address, to call
+ * another one. */
+bool symbolizer_is_wrapper(struct symbolizer *s, uint64_t addr);
+
 /* The mapping that holds the call before a return address. False: there is none. Strings as above.
  */
 struct code_mapping {
