@@ -118,8 +118,8 @@ struct bin_frame {
 int bin_go_frames(struct bin *b, uint64_t text, uint64_t pc, struct bin_frame *out, size_t max,
 		  size_t *n);
 
-/* Whether the compiler has made the function that covers pc, to call another one: the runtime leaves
- * it out of stacks (internal/abi/symtab.go, FuncIDWrapper). */
+/* Whether the compiler has made the function that covers pc, to call another one: the runtime
+ * leaves it out of stacks (internal/abi/symtab.go, FuncIDWrapper). */
 bool bin_go_is_wrapper(struct bin *b, uint64_t text, uint64_t pc);
 
 /* How far the stack pointer at pc lies below where it was when the function was called (without the

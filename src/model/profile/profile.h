@@ -99,8 +99,8 @@ int64_t profile_line(struct profile *p, int64_t location, const char *function, 
 int profile_add(struct profile *p, const uint32_t *stack, size_t n, uint64_t size,
 		const int64_t value[PROFILE_VALUES_MAX]);
 
-/* The same, added to the sample of that stack where there is one. Of a profile whose samples are all
- * added so. */
+/* The same, added to the sample of that stack where there is one. Of a profile whose samples are
+ * all added so. */
 int profile_count(struct profile *p, const uint32_t *stack, size_t n,
 		  const int64_t value[PROFILE_VALUES_MAX]);
 
