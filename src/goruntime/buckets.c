@@ -12,7 +12,9 @@
 
 enum {
 	MAX_BUCKETS = 1 << 21,
-	SEQ_TABLE = 17,	    /* of memsrc_pages */
+	MAX_CHAIN = 4096, /* one that leads back to itself ends here; of 180,000 few are longer than
+			     10 */
+	SEQ_TABLE = 17,	  /* of memsrc_pages */
 	KEPT_MAX = 1 << 14, /* regions */
 	WINDOW = 1 << 20,   /* bytes that are read whole where there are DENSE buckets in them */
 	DENSE = 1024,
@@ -172,6 +174,7 @@ static int chains_read(const struct go_runtime *rt, const uint64_t *t, size_t n,
 	bool may_be_dense = memsrc_kind(rt->m) == MEMSRC_LIVE && !memsrc_is_saved(rt->m);
 	struct chains c = { .l = rt->l, .all = all };
 	uint64_t *mine = NULL;
+	unsigned int length = 0;
 	int r = rt->l->f[GO_SIZE_BUCKET] > MEMSRC_GATHER_EACH ? -EINVAL : 0;
 
 	while (n && all->n < MAX_BUCKETS && !r) {
@@ -182,6 +185,7 @@ static int chains_read(const struct go_runtime *rt, const uint64_t *t, size_t n,
 			r = take_dense(rt, &c, t, n, rest, &n);
 			t = rest;
 		}
+		r = r ? r : length++ < MAX_CHAIN ? 0 : -ELOOP;
 		full = n < MAX_BUCKETS - all->n ? n : MAX_BUCKETS - all->n;
 		c.at = t;
 		c.read = 0;

@@ -223,3 +223,22 @@ TEST(go_profile_torn)
 	vec_free(&p->m.holes);
 	free(p);
 }
+
+/* A chain that leads back to itself ends, soon. */
+TEST(go_profile_of_a_ring)
+{
+	struct process *p = malloc(sizeof(*p));
+	struct go_profile_info info;
+	struct got g = { 0 };
+	uint64_t at;
+
+	REQUIRE(p);
+	begin(p, "go1.26.8", 3);
+	at = p->at;
+	add(p, 1, 64, 1);
+	*word(p, at + p->l.f[GO_BUCKET_NEXT]) = at;
+	CHECK_INT(go_profile_read(&p->rt, GO_PROFILE_MEMORY, take, &g, &info), -ELOOP);
+	CHECK_INT(g.n, 0);
+	vec_free(&p->m.holes);
+	free(p);
+}
