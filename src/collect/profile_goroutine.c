@@ -21,18 +21,24 @@ static bool is_system(struct making *k, uint64_t startpc)
 	return !strncmp(name, "runtime.", 8);
 }
 
-/* One whose stack moves while it is read is there all the same. */
-static int take_running(struct making *k)
+/* A stack of one location, which is called so. */
+static int take_named(struct making *k, const char *name, uint64_t addr)
 {
-	int64_t at = profile_find(k->p, 0), r = 0;
+	int64_t at = profile_find(k->p, addr), r = 0;
 
 	if (at < 0) {
-		at = profile_location(k->p, 0, 0);
-		r = at < 0 ? at : profile_line(k->p, at, "[running]", "", 0);
+		at = profile_location(k->p, addr, 0);
+		r = at < 0 ? at : profile_line(k->p, at, name, "", 0);
 	}
 	k->stack[0] = at;
 	k->n = 1;
 	return r < 0 ? r : 0;
+}
+
+/* One whose stack moves while it is read is there all the same. */
+static int take_running(struct making *k)
+{
+	return take_named(k, "[running]", 0);
 }
 
 static int add(void *ctx, const struct go_stack *s)
@@ -45,9 +51,11 @@ static int add(void *ctx, const struct go_stack *s)
 		return 0;
 	}
 	k->note->samples++;
-	k->note->cut += s->npc && !s->whole;
+	k->note->cut += s->cut;
 	k->note->running += !s->npc;
 	r = s->npc ? profile_take_stack(k, ADDRESSES_PHYSICAL, s->pc, s->npc) : take_running(k);
+	if (!r && !k->n) /* it has not begun, and will with a wrapper */
+		r = take_named(k, profile_function_at(k, s->startpc + 1), s->startpc);
 	return r ? r
 		 : profile_count(k->p, k->stack, k->n, (const int64_t[PROFILE_VALUES_MAX]){ 1 });
 }

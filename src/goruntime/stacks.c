@@ -32,8 +32,14 @@ struct code {
 /* A goroutine of the portion under way. */
 struct one {
 	struct go_stack s;
+	uint64_t g; /* its address */
 	uint64_t stack[2], pc, sp;
-	bool reads; /* it has a stack that stands still */
+	bool reads;   /* it has a stack that stands still */
+	bool moved;   /* it has run since */
+	bool gone;    /* it has ended since */
+	bool cut;     /* its stack ends where no goroutine begins */
+	size_t index; /* of g in the portion */
+	uint64_t pcs[GO_STACK_DEPTH_MAX];
 };
 
 struct walk {
@@ -42,15 +48,15 @@ struct walk {
 	go_stack_fn *fn;
 	void *ctx;
 	struct go_stacks_info *info;
-	size_t size; /* bytes of a g that are read */
-	size_t n;    /* of the portion */
+	size_t size;	     /* bytes of a g that are read */
+	const uint64_t *ptr; /* to the g's of the portion */
+	size_t n, seen;	     /* those of them that are alive; of these, looked at again */
 	struct one one[PORTION];
 	uint64_t at[PORTION]; /* of these the stacks' heads: where, what, and whether it is not
 				 there */
 	uint8_t head[PORTION][HEAD];
 	bool bad[PORTION];
 	bool has_heads;
-	uint64_t pc[GO_STACK_DEPTH_MAX];
 	struct code code[1 << CODE_BITS];
 };
 
@@ -107,7 +113,7 @@ static uint64_t return_at(const struct walk *w, uint64_t sp, const struct code *
 	return sp + c->delta;
 }
 
-/* A word of a stack. */
+/* A word of the stack of one[i]. */
 static int read_word(struct walk *w, size_t i, uint64_t at, uint64_t *out)
 {
 	if (!w->has_heads || w->bad[i] || at < w->at[i] || at - w->at[i] > HEAD - 8)
@@ -116,50 +122,50 @@ static int read_word(struct walk *w, size_t i, uint64_t at, uint64_t *out)
 	return 0;
 }
 
-/* How many frames there are in w->pc. */
-static size_t unwind(struct walk *w, size_t i, bool *whole)
+/* Fills its frames. */
+static void unwind(struct walk *w, size_t i)
 {
-	const uint64_t *stack = w->one[i].stack;
-	uint64_t pc = w->one[i].pc, sp = w->one[i].sp, at;
+	struct one *o = &w->one[i];
+	uint64_t pc = o->pc, sp = o->sp, at;
 	bool trapped = false;
-	size_t n = 0;
 
-	*whole = false;
-	while (n < GO_STACK_DEPTH_MAX && pc) {
+	o->s.npc = 0;
+	o->s.whole = o->cut = false;
+	while (pc) {
 		const struct code *c = code_of(w, pc);
 
 		if (!c->known)
 			break;
+		if (o->s.npc == GO_STACK_DEPTH_MAX)
+			return;
 		/* where no call was made, the place itself counts, not what is before it */
-		w->pc[n++] = pc == c->entry || trapped ? pc + 1 : pc;
-		*whole = c->last;
+		o->pcs[o->s.npc++] = pc == c->entry || trapped ? pc + 1 : pc;
+		o->s.whole = c->last;
 		if (c->last)
-			break;
+			return;
 		trapped = c->traps;
 		at = return_at(w, sp, c, &sp);
-		if (at < stack[0] || at > stack[1] - 8 || at % 8 || sp > stack[1] ||
+		if (at < o->stack[0] || at > o->stack[1] - 8 || at % 8 || sp > o->stack[1] ||
 		    read_word(w, i, at, &pc))
 			break;
 	}
-	return n;
+	o->cut = true;
 }
 
 /* ---- a portion */
 
-static void take_g(void *ctx, size_t i, const uint8_t *g)
+/* False when it is not alive. */
+static bool get_g(const struct walk *w, const uint8_t *g, struct one *o)
 {
-	struct walk *w = ctx;
 	const struct go_layout *l = w->rt->l;
 	uint32_t status = get_u32(l, GO_G_STATUS, g, w->size) & ~GO_GSCAN;
 	int64_t sched = l->f[GO_G_SCHED];
-	struct one *o = &w->one[w->n];
 
 	if (!status || status == GO_GDEAD || status == GO_GDEADEXTRA || status >= GO_GSTATUS_COUNT)
-		return;
-	*o = (struct one){ .s = { .goid = get_u64(l, GO_G_GOID, g, w->size),
+		return false;
+	o->s = (struct go_stack){ .goid = get_u64(l, GO_G_GOID, g, w->size),
 				  .status = status,
-				  .startpc = get_u64(l, GO_G_STARTPC, g, w->size),
-				  .pc = w->pc } };
+				  .startpc = get_u64(l, GO_G_STARTPC, g, w->size) };
 	memcpy(o->stack, g + l->f[GO_G_STACK], sizeof(o->stack));
 	o->pc = load_u64(g + sched + l->f[GO_GOBUF_PC]);
 	o->sp = load_u64(g + sched + l->f[GO_GOBUF_SP]);
@@ -169,7 +175,41 @@ static void take_g(void *ctx, size_t i, const uint8_t *g)
 	}
 	o->reads = status != G_RUNNING && status != G_COPYSTACK && o->stack[0] < o->stack[1] &&
 		   o->sp >= o->stack[0] && o->sp <= o->stack[1];
-	w->n++;
+	o->moved = false;
+	return true;
+}
+
+static void take_g(void *ctx, size_t i, const uint8_t *g)
+{
+	struct walk *w = ctx;
+	struct one *o = &w->one[w->n];
+
+	o->g = w->ptr[i];
+	o->gone = false;
+	o->index = i;
+	w->n += get_g(w, g, o);
+}
+
+/* Whether g says the same as before. */
+static bool is_same(const struct walk *w, const struct one *o, const uint8_t *g)
+{
+	struct one now;
+
+	return get_g(w, g, &now) && now.s.goid == o->s.goid && now.s.status == o->s.status &&
+	       now.pc == o->pc && now.sp == o->sp && now.stack[0] == o->stack[0];
+}
+
+/* Those that could be read come in order. */
+static void check_g(void *ctx, size_t i, const uint8_t *g)
+{
+	struct walk *w = ctx;
+
+	while (w->seen < w->n && w->one[w->seen].index < i)
+		w->one[w->seen++].moved = true;
+	if (w->seen < w->n && w->one[w->seen].index == i) {
+		w->one[w->seen].moved = !is_same(w, &w->one[w->seen], g);
+		w->seen++;
+	}
 }
 
 /* The innermost frames of all at once; of a process that is saved word by word: nothing else of its
@@ -189,23 +229,70 @@ static int read_heads(struct walk *w)
 	return memsrc_gather(w->rt->m, PASS_BOOKS, w->at, w->n, HEAD, w->head, w->bad);
 }
 
+/* One that has run meanwhile, alone: that takes microseconds. */
+static int read_again(struct walk *w, size_t i, uint8_t *g)
+{
+	enum { TRIES = 3 };
+	struct one *o = &w->one[i];
+	int r = 0;
+
+	w->has_heads = false;
+	for (unsigned int k = 0; k < TRIES && !r && (o->moved || o->cut); k++) {
+		memsrc_flush(w->rt->m);
+		r = rd(w->rt, PASS_BOOKS, o->g, g, w->size);
+		o->gone = !r && !get_g(w, g, o);
+		if (r || o->gone || !o->reads)
+			break;
+		unwind(w, i);
+		memsrc_flush(w->rt->m);
+		r = rd(w->rt, PASS_BOOKS, o->g, g, w->size);
+		o->moved = r || !is_same(w, o, g);
+	}
+	return r == -ESRCH || r == -ENOMEM ? r : 0;
+}
+
+/* Reads the stacks, and whether nobody ran meanwhile. */
+static int read_stacks(struct walk *w, size_t n)
+{
+	uint8_t g[MEMSRC_GATHER_EACH];
+	int r = read_heads(w);
+
+	for (size_t i = 0; i < w->n && !r; i++)
+		if (w->one[i].reads)
+			unwind(w, i);
+	memsrc_flush(w->rt->m);
+	w->seen = 0;
+	if (!r && memsrc_kind(w->rt->m) == MEMSRC_LIVE)
+		r = rd_each(w->rt, PASS_BOOKS, w->ptr, n, 0, w->size, check_g, w);
+	for (size_t i = 0; i < w->n && !r; i++)
+		if (w->one[i].reads && (w->one[i].moved || w->one[i].cut) &&
+		    memsrc_kind(w->rt->m) == MEMSRC_LIVE)
+			r = read_again(w, i, g);
+	return r;
+}
+
 static int take_portion(struct walk *w, const uint64_t *ptr, size_t n)
 {
 	int r;
 
 	w->n = 0;
+	w->ptr = ptr;
 	r = rd_each(w->rt, PASS_BOOKS, ptr, n, 0, w->size, take_g, w);
 	if (!r)
-		r = read_heads(w);
+		r = read_stacks(w, n);
 	for (size_t i = 0; i < w->n && !r; i++) {
 		struct one *o = &w->one[i];
+		bool stands = o->reads && !o->moved;
 
+		if (o->gone)
+			continue;
+		o->s.pc = o->pcs;
+		o->s.npc = stands ? o->s.npc : 0;
+		o->s.whole &= stands;
+		o->s.cut = stands && o->cut;
 		w->info->goroutines++;
-		if (o->reads)
-			o->s.npc = unwind(w, i, &o->s.whole);
-		else
-			w->info->running++;
-		w->info->cut += o->reads && !o->s.whole;
+		w->info->running += !stands;
+		w->info->cut += o->s.cut;
 		r = w->fn(w->ctx, &o->s);
 	}
 	return r;

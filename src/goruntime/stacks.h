@@ -16,7 +16,8 @@ struct go_stack {
 	uint64_t startpc;   /* the function it began with; 0: none */
 	const uint64_t *pc; /* physical frames, innermost first, as return addresses; borrowed */
 	size_t npc;	    /* 0: it runs, or could not be read */
-	bool whole;	    /* down to where goroutines begin */
+	bool whole;	    /* down to where goroutines begin; */
+	bool cut;	    /* or it ends before, and not at GO_STACK_DEPTH_MAX */
 };
 
 typedef int go_stack_fn(void *ctx, const struct go_stack *s);

@@ -8,6 +8,23 @@ need_root
 need_go
 need_tool jq go
 raw() { go tool pprof -raw "$1" 2>/dev/null | awk -f "$(dirname "$0")/profile.awk" | sort; }
+# While goroutines begin, run and end: each stack is of one moment, so it ends where a goroutine of the program begins (or is as deep as
+# stacks are told), and no more than run are without one.
+check_churn() { # NAME
+	local i most=0
+	ask churn
+	for i in {1..6}; do
+		"$RSSCOPE" profile "$TPID" --type goroutine --json >"$TMP/churn.json" || fail "$1: profile of goroutines that churn exits $?"
+		equal "$1: incomplete stacks" "$(jq -c '[.notes[] | select(contains("incomplete"))]' "$TMP/churn.json")" '[]'
+		jq -r '.locations as $l | .samples[] | select((.stack | length) < 128) | $l[.stack[-1]].frames[-1].function' "$TMP/churn.json" |
+			grep -vE '^(main\.(churn|park|main|nested|waiter).*|runtime\.(main|goparkunlock)|\[running\]|time\.Sleep|sync\.\(\*Mutex\)\.Lock)$' >"$TMP/odd" &&
+			fail "$1: stacks that end at $(sort -u "$TMP/odd" | head -n 5 | tr '\n' ' ')"
+		i=$(jq .total "$TMP/churn.json")
+		most=$((i > most ? i : most))
+		between "$1: goroutines without a stack" 0 "$(jq '.locations as $l | [.samples[] | select($l[.stack[0]].frames[0].function == "[running]") | .values[0]] | add // 0' "$TMP/churn.json")" $(($(nproc) + 8))
+	done
+	between "$1: goroutines at most" 300 "$most" 2500
+}
 one() { # NAME PROGRAM
 	local type line
 	start_program "$2"
@@ -33,6 +50,7 @@ one() { # NAME PROGRAM
 	between "$1: stacks of goroutines that the program tells" 10 "$(wc -l <"$TMP/theirs.goroutine")" 100
 	diff "$TMP/ours" "$TMP/theirs.goroutine" >"$TMP/diff" || fail "$1: goroutine differs (< ours): $(head -c 1500 "$TMP/diff")"
 	equal "$1: notes on goroutines" "$(jq -c .notes "$TMP/$1/goroutine.json")" '[]'
+	check_churn "$1"
 	echo "$1: $(wc -l <"$TMP/theirs") samples equal"
 	said="$said$1 $(wc -l <"$TMP/theirs") "
 	stop "$TPID"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // profiled has a heap of many call stacks, and writes its own profiles when it is asked: the truth
-// for those that are read from outside. Lines on standard input: "write DIR".
+// for those that are read from outside. Lines on standard input: "write DIR"; "churn": goroutines that
+// begin, run and end all the time.
 package main
 
 import (
@@ -168,6 +169,30 @@ func park() {
 	time.Sleep(200 * time.Millisecond)
 }
 
+func deep(n int) int {
+	var b [256]byte
+	if n == 0 {
+		runtime.Gosched()
+		return int(b[0])
+	}
+	return deep(n-1) + int(b[n%256])
+}
+
+func churn() {
+	var wg sync.WaitGroup
+	for {
+		for i := 0; i < 2000; i++ {
+			wg.Add(1)
+			go func(i int) {
+				defer wg.Done()
+				deep(i % 200)
+				time.Sleep(time.Duration(i%10) * time.Millisecond)
+			}(i)
+		}
+		wg.Wait()
+	}
+}
+
 func write(dir string) error {
 	for _, name := range []string{"heap", "allocs", "goroutine"} {
 		f, err := os.Create(filepath.Join(dir, name+".pb.gz"))
@@ -198,6 +223,11 @@ func main() {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		words := strings.Fields(in.Text())
+		if len(words) == 1 && words[0] == "churn" {
+			go churn()
+			fmt.Println(`{}`)
+			continue
+		}
 		if len(words) != 2 || words[0] != "write" {
 			continue
 		}
