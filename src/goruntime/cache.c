@@ -37,13 +37,13 @@ struct go_cache {
 
 static uint64_t hash_layouts(void)
 {
-	uint64_t h = RD_HASH;
+	uint64_t h = HASH_START;
 
 	for (size_t i = 0; i < go_nlayouts; i++) {
 		const struct go_layout *l = &go_layouts[i];
 
-		h = rd_hash(h, l->arch, strlen(l->arch) + 1);
-		h = rd_hash(h, l->releases, strlen(l->releases) + 1);
+		h = hash_bytes(h, l->arch, strlen(l->arch) + 1);
+		h = hash_bytes(h, l->releases, strlen(l->releases) + 1);
 		for (size_t k = 0; k < GO_FIELD_COUNT; k++)
 			h = (h ^ (uint64_t)l->f[k]) * 1099511628211ULL;
 		for (size_t k = 0; k < l->nclasses; k++)
@@ -67,7 +67,7 @@ static int make_key(const struct go_cache *c, const struct bin *b, struct text *
 	if (r)
 		return r;
 	snprintf(name, GO_CACHE_NAME + 1, "%016" PRIx64 "%016" PRIx64,
-		 rd_hash(RD_HASH, key->p, key->n), rd_hash(id.ino, key->p, key->n));
+		 hash_bytes(HASH_START, key->p, key->n), hash_bytes(id.ino, key->p, key->n));
 	return 0;
 }
 
@@ -94,7 +94,7 @@ int go_cache_encode(const struct text *key, const struct go_facts *f, struct tex
 	r = r ? r : go_facts_encode(f, out);
 	if (r)
 		return r;
-	sum = rd_hash(RD_HASH, out->p + body, out->n - body);
+	sum = hash_bytes(HASH_START, out->p + body, out->n - body);
 	memcpy(out->p + head, &sum, sizeof(sum));
 	return 0;
 }
@@ -110,7 +110,7 @@ int go_cache_decode(const struct text *key, const void *p, size_t n, struct go_f
 	*out = (struct go_facts){ 0 };
 	k = cursor_bytes(&c, nkey);
 	if (c.bad || memcmp(m, magic, sizeof(magic)) || nkey != key->n || memcmp(k, key->p, nkey) ||
-	    sum != rd_hash(RD_HASH, (const char *)p + body, n - body))
+	    sum != hash_bytes(HASH_START, (const char *)p + body, n - body))
 		return -EINVAL;
 	return go_facts_decode((const char *)p + c.pos, n - c.pos, out);
 }

@@ -265,7 +265,7 @@ static int snap_take(const struct go_runtime *rt, struct snap *s)
 
 static uint64_t snap_hash(const struct snap *s)
 {
-	return rd_hash(rd_hash(0, s->mstats, s->nmstats), s->gcc, s->gcc ? s->ngcc : 0);
+	return hash_bytes(hash_bytes(0, s->mstats, s->nmstats), s->gcc, s->gcc ? s->ngcc : 0);
 }
 
 /* In a process that never stops giving memory back `unmapped` is of no weight; in one that stands

@@ -223,7 +223,7 @@ static uint64_t moment(const struct sched *s)
 	const uint64_t v[] = { s->ngs,	   s->alive,   s->insyscall, s->free_gs,
 			       s->created, s->running, s->runnable,  s->outside };
 
-	return rd_hash(0, v, sizeof(v));
+	return hash_bytes(0, v, sizeof(v));
 }
 
 static int put_states(struct go_metrics *g, struct sched *s, uint64_t all)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "goruntime/goruntime.h"
 
 struct go_slice {
@@ -100,19 +101,6 @@ static inline void rd_again(const struct go_runtime *rt, unsigned int attempt)
 	if (attempt >= AT_ONCE && memsrc_kind(rt->m) == MEMSRC_LIVE)
 		nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
 	memsrc_flush(rt->m);
-}
-
-/* FNV-1a, from RD_HASH on: of what is kept. Whether something moved between two reads a hash from
- * 0 tells as well. */
-#define RD_HASH 14695981039346656037ULL
-
-static inline uint64_t rd_hash(uint64_t h, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 1099511628211ULL;
-	return h;
 }
 
 static inline uint64_t page_down(const struct go_runtime *rt, uint64_t a)

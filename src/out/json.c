@@ -81,12 +81,6 @@ static json_t *head_value(const char *type, const char *version, const struct re
 	return NULL;
 }
 
-static int put_string(FILE *f, const char *s)
-{
-	errno = 0;
-	return fputs(s, f) == EOF ? errno ? -errno : -EIO : 0;
-}
-
 void json_begin(struct json_stream *s, FILE *f, const char *version)
 {
 	*s = (struct json_stream){ .f = f, .version = version };
@@ -96,29 +90,29 @@ void json_begin(struct json_stream *s, FILE *f, const char *version)
 static int put_head(const struct json_stream *s, const struct report *r)
 {
 	json_t *head = head_value(NULL, s->version, r), *value;
-	int rc = head ? put_string(s->f, "{") : -ENOMEM;
+	int rc = head ? jwrite(s->f, "{") : -ENOMEM;
 	const char *key;
 
 	json_object_foreach(head, key, value)
 	{
 		if (!rc)
-			rc = put_string(s->f, "\n  \"");
+			rc = jwrite(s->f, "\n  \"");
 		if (!rc)
-			rc = put_string(s->f, key);
+			rc = jwrite(s->f, key);
 		if (!rc)
-			rc = put_string(s->f, "\": ");
+			rc = jwrite(s->f, "\": ");
 		if (!rc)
 			rc = dump(s->f, json_incref(value), 2, JSON_INDENT(2) | JSON_ENCODE_ANY);
 		if (!rc)
-			rc = put_string(s->f, ",");
+			rc = jwrite(s->f, ",");
 	}
 	json_decref(head);
-	return rc ? rc : put_string(s->f, "\n  \"reports\": [\n    ");
+	return rc ? rc : jwrite(s->f, "\n  \"reports\": [\n    ");
 }
 
 int json_report(struct json_stream *s, const struct report *r)
 {
-	int rc = s->n ? put_string(s->f, ",\n    ") : put_head(s, r);
+	int rc = s->n ? jwrite(s->f, ",\n    ") : put_head(s, r);
 
 	s->n++;
 	return rc ? rc : dump(s->f, json_report_value(r), 4, JSON_INDENT(2));
@@ -126,7 +120,7 @@ int json_report(struct json_stream *s, const struct report *r)
 
 int json_end(struct json_stream *s)
 {
-	return s->n ? put_string(s->f, "\n  ]\n}\n") : 0;
+	return s->n ? jwrite(s->f, "\n  ]\n}\n") : 0;
 }
 
 int json_report_line(FILE *f, const char *version, const struct report *r)
@@ -142,5 +136,5 @@ int json_report_line(FILE *f, const char *version, const struct report *r)
 		return -ENOMEM;
 	}
 	rc = dump(f, top, 0, JSON_COMPACT);
-	return rc ? rc : put_string(f, "\n");
+	return rc ? rc : jwrite(f, "\n");
 }

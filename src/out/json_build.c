@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "out/json_build.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -121,4 +122,10 @@ json_t *jadd_object(struct jbuild *b, json_t *array)
 	if (json_array_append_new(array, o))
 		b->failed = true;
 	return b->failed ? NULL : o;
+}
+
+int jwrite(FILE *f, const char *s)
+{
+	errno = 0;
+	return fputs(s, f) == EOF ? errno ? -errno : -EIO : 0;
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "model/report/report.h"
 
@@ -41,6 +42,9 @@ void jput_row_id(struct jbuild *b, json_t *object, const char *name, const struc
 
 /* The figures that stand right in that object of a report: "go.gc"; "": the report itself. */
 void jput_figures(struct jbuild *b, json_t *o, const struct report *r, const char *object);
+
+/* What stands between values. 0 or -errno of the write. */
+int jwrite(FILE *f, const char *s);
 
 /* Parts that documents of several kinds have. */
 void jput_host(struct jbuild *b, json_t *top, const struct report *r);

@@ -17,12 +17,6 @@ const char *json_profile_schema(void)
 	return schema_text;
 }
 
-static int put_string(FILE *f, const char *s)
-{
-	errno = 0;
-	return fputs(s, f) == EOF ? errno ? -errno : -EIO : 0;
-}
-
 /* Takes v; what was built wrongly is out of memory. */
 static int dump(FILE *f, struct jbuild *b, json_t *v)
 {
@@ -41,20 +35,20 @@ typedef json_t *element_fn(struct jbuild *b, const struct profile *p, size_t i, 
 static int put_array(FILE *f, const char *key, const struct profile *p, size_t n, element_fn *fn,
 		     const void *ctx)
 {
-	int r = put_string(f, ",\n\"");
+	int r = jwrite(f, ",\n\"");
 
 	if (!r)
-		r = put_string(f, key);
+		r = jwrite(f, key);
 	if (!r)
-		r = put_string(f, "\": [");
+		r = jwrite(f, "\": [");
 	for (size_t i = 0; i < n && !r; i++) {
 		struct jbuild b = { 0 };
 
-		r = put_string(f, i ? ",\n" : "\n");
+		r = jwrite(f, i ? ",\n" : "\n");
 		if (!r)
 			r = dump(f, &b, fn(&b, p, i, ctx));
 	}
-	return r ? r : put_string(f, "]");
+	return r ? r : jwrite(f, "]");
 }
 
 static json_t *function(struct jbuild *b, const struct profile *p, size_t i, const void *ctx)
@@ -150,7 +144,7 @@ static int put_head(FILE *f, const struct json_profile_head *h, const struct pro
 	if (s)
 		s[strlen(s) - 2] = 0; /* "\n}" */
 	if (!r)
-		r = put_string(f, s);
+		r = jwrite(f, s);
 	free(s);
 	json_decref(o);
 	return r;
@@ -171,5 +165,5 @@ int json_profile(FILE *f, const struct json_profile_head *h, const struct profil
 	if (!r)
 		r = put_array(f, "samples", p, p->samples.n, sample, NULL);
 	vec_free(&top);
-	return r ? r : put_string(f, "\n}\n");
+	return r ? r : jwrite(f, "\n}\n");
 }

@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
-#define HASH_START 14695981039346656037ULL
+#include "base/hash.h"
 
-static uint64_t hash(uint64_t h, const void *p, size_t n)
+/* Low bits choose the slot. */
+static uint64_t hash(const void *p, size_t n)
 {
-	const uint8_t *b = p;
+	uint64_t h = hash_bytes(HASH_START, p, n);
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 1099511628211ULL;
 	return h ^ h >> 32;
 }
 
@@ -87,7 +86,7 @@ static uint64_t hash_text(const struct profile *p, uint32_t i)
 {
 	const char *s = profile_text(p, i);
 
-	return hash(HASH_START, s, strlen(s));
+	return hash(s, strlen(s));
 }
 
 int64_t profile_string(struct profile *p, const char *s)
@@ -101,7 +100,7 @@ int64_t profile_string(struct profile *p, const char *s)
 		return -EOVERFLOW;
 	if (grow(p, &p->by_text, hash_text))
 		return -ENOMEM;
-	i = find(p, &p->by_text, hash(HASH_START, s, n - 1), same_text, s, &slot);
+	i = find(p, &p->by_text, hash(s, n - 1), same_text, s, &slot);
 	if (i >= 0)
 		return i;
 	if (vec_reserve(&p->text, p->text.n + n) || vec_push(&p->strings, (uint32_t)p->text.n))
@@ -120,7 +119,7 @@ static bool same_function(const struct profile *p, uint32_t i, const void *key)
 
 static uint64_t hash_function(const struct profile *p, uint32_t i)
 {
-	return hash(HASH_START, &p->functions.v[i], sizeof(struct profile_function));
+	return hash(&p->functions.v[i], sizeof(struct profile_function));
 }
 
 int64_t profile_function(struct profile *p, const char *name, const char *file)
@@ -135,8 +134,7 @@ int64_t profile_function(struct profile *p, const char *name, const char *file)
 		return -EOVERFLOW;
 	if (grow(p, &p->by_function, hash_function))
 		return -ENOMEM;
-	i = find(p, &p->by_function, hash(HASH_START, &key, sizeof(key)), same_function, &key,
-		 &slot);
+	i = find(p, &p->by_function, hash(&key, sizeof(key)), same_function, &key, &slot);
 	if (i >= 0)
 		return i;
 	if (vec_push(&p->functions, key))
@@ -151,13 +149,13 @@ static bool same_addr(const struct profile *p, uint32_t i, const void *key)
 
 static uint64_t hash_addr(const struct profile *p, uint32_t i)
 {
-	return hash(HASH_START, &p->locations.v[i].addr, 8);
+	return hash(&p->locations.v[i].addr, 8);
 }
 
 int64_t profile_find(const struct profile *p, uint64_t addr)
 {
 	size_t slot;
-	int64_t i = find(p, &p->by_addr, hash(HASH_START, &addr, 8), same_addr, &addr, &slot);
+	int64_t i = find(p, &p->by_addr, hash(&addr, 8), same_addr, &addr, &slot);
 
 	return i < 0 ? -ENOENT : i;
 }
@@ -172,7 +170,7 @@ int64_t profile_location(struct profile *p, uint64_t addr, uint32_t mapping)
 		return -EOVERFLOW;
 	if (grow(p, &p->by_addr, hash_addr))
 		return -ENOMEM;
-	i = find(p, &p->by_addr, hash(HASH_START, &addr, 8), same_addr, &addr, &slot);
+	i = find(p, &p->by_addr, hash(&addr, 8), same_addr, &addr, &slot);
 	if (i >= 0)
 		return i;
 	if (vec_push(&p->locations, l))
@@ -229,7 +227,7 @@ static uint64_t hash_stack(const struct profile *p, uint32_t i)
 {
 	const struct profile_sample *s = &p->samples.v[i];
 
-	return hash(HASH_START, p->stacks.v + s->first, s->n * sizeof(*p->stacks.v));
+	return hash(p->stacks.v + s->first, s->n * sizeof(*p->stacks.v));
 }
 
 int profile_count(struct profile *p, const uint32_t *stack, size_t n,
@@ -242,8 +240,7 @@ int profile_count(struct profile *p, const uint32_t *stack, size_t n,
 
 	if (grow(p, &p->by_stack, hash_stack))
 		return -ENOMEM;
-	i = find(p, &p->by_stack, hash(HASH_START, stack, n * sizeof(*stack)), same_stack, &key,
-		 &slot);
+	i = find(p, &p->by_stack, hash(stack, n * sizeof(*stack)), same_stack, &key, &slot);
 	if (i < 0) {
 		r = profile_add(p, stack, n, 0, value);
 		if (!r)
