@@ -3,10 +3,9 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -85,8 +84,7 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "PID",
 	.doc = "Print where the heap of a live Go program was allocated, or where its goroutines "
-	       "are, by "
-	       "call stack, as net/http/pprof does; the program needs no endpoint.\v"
+	       "are, by call stack, as net/http/pprof does; the program needs no endpoint.\v"
 	       "Examples:\n"
 	       "  rsscope profile 4242\n"
 	       "  rsscope profile 4242 -o heap.pb.gz && go tool pprof -top heap.pb.gz\n"
@@ -107,18 +105,20 @@ static int put_stream(void *ctx, const void *p, size_t n)
 
 static int write_file(const struct args *a, const struct profile *p, struct err *e)
 {
-	bool out = !strcmp(a->file, "-");
+	bool out = !strcmp(a->file, "-"), regular;
 	FILE *f = out ? stdout : fopen(a->file, "wbe");
+	struct stat st;
 	int r, closed;
 
 	if (!f)
 		return err_set(e, -EIO, "cannot write %s: %s", a->file, strerror(errno));
+	regular = !out && !fstat(fileno(f), &st) && S_ISREG(st.st_mode);
 	r = pprof_write(p, put_stream, f);
 	closed = out ? fflush(f) : fclose(f);
 	if (!r && closed)
 		r = -errno;
-	if (r && !out)
-		unlink(a->file); /* half of one is none */
+	if (r && regular) /* half of one is none; a device stays */
+		unlink(a->file);
 	return r ? err_set(e, -EIO, "writing %s: %s", a->file, strerror(-r)) : 0;
 }
 
@@ -183,8 +183,8 @@ static int profile(const struct args *a)
 		r = collect_profile(&s, a->kind, &p, &note, &e);
 	if (!r && a->file)
 		r = write_file(a, &p, &e);
-	if (r) /* -ENOENT is of the profile: the target is there */
-		code = cli_fail(r == -ENOENT && m ? -ENOTSUP : r, &e);
+	if (r)
+		code = cli_fail(r, &e);
 	else if (!a->file || a->folded || a->print.json || a->rows)
 		code = print(a, &p, m, &note);
 	profile_free(&p);

@@ -77,6 +77,8 @@ static void say_heap(const struct profile *p, const struct profile_note *n, stru
 	if (n->samples < FEW)
 		say(s, "only %" PRIu64 " sampled objects (one every %s): a coarse estimate",
 		    n->samples, rate);
+	if (n->moved)
+		say(s, "GC cycles ended while it was read: figures of several are mixed");
 	if (n->torn)
 		say(s, "%" PRIu64 " stacks changed while they were read, and are left out",
 		    n->torn);
@@ -227,7 +229,7 @@ int collect_profile(struct session *s, enum profile_kind kind, struct profile *o
 	if (r || !k)
 		return err_set(e, -ENOMEM, "out of memory");
 	if (!g)
-		return err_set(e, -ENOENT, "%s", s->ngo ? s->go[0].why.text : "no Go program");
+		return err_set(e, -ENOTSUP, "%s", s->ngo ? s->go[0].why.text : "no Go program");
 	*k = (struct making){ .kind = kind, .p = out, .note = note };
 	while (out->ntypes < PROFILE_VALUES_MAX && types[kind][out->ntypes].name) {
 		out->type[out->ntypes] = types[kind][out->ntypes];

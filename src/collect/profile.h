@@ -17,22 +17,22 @@ const char *profile_kind_name(enum profile_kind k);
 struct profile_note {
 	/* of the heap */
 	bool rate_assumed; /* MemProfileRate is not known: Go's default was taken */
+	bool moved;	   /* GC cycles ended while it was read: it mixes them */
 	uint64_t torn;	   /* buckets that were left out */
 	uint64_t samples;  /* sampled objects that the most wanted column rests on */
 	uint64_t stacks;   /* that have some of it */
 	/* of goroutines */
 	uint64_t running; /* whose stacks can't be read */
 	uint64_t cut;	  /* whose stacks end where no goroutine begins */
-	uint64_t system;  /* the runtime's own: not in the profile, as in net/http/pprof's */
 };
 
 /* The same in sentences, those that apply: text[] is filled from the start. How many. */
-enum { PROFILE_NOTES_MAX = 3, PROFILE_NOTE_MAX = 160 };
+enum { PROFILE_NOTES_MAX = 4, PROFILE_NOTE_MAX = 160 };
 size_t profile_notes(const struct profile *p, const struct profile_note *n,
 		     char text[PROFILE_NOTES_MAX][PROFILE_NOTE_MAX]);
 
 /*
- * Takes it. 0; -ENOENT: the program has none, which the text explains; -ESRCH, other -errno.
+ * Takes it. 0; -ENOTSUP: the program has none, which the text explains; -ESRCH, other -errno.
  * profile_free in any case.
  */
 int collect_profile(struct session *s, enum profile_kind kind, struct profile *out,

@@ -46,10 +46,8 @@ static int add(void *ctx, const struct go_stack *s)
 	struct making *k = ctx;
 	int r;
 
-	if (is_system(k, s->startpc)) {
-		k->note->system++;
+	if (is_system(k, s->startpc))
 		return 0;
-	}
 	k->note->samples++;
 	k->note->cut += s->cut;
 	k->note->running += !s->npc;
@@ -62,11 +60,10 @@ static int add(void *ctx, const struct go_stack *s)
 
 int profile_make_goroutine(struct making *k, const struct session_go *g, struct err *e)
 {
-	struct go_stacks_info info;
-	int r = go_stacks_read(&g->rt, g->bin, add, k, &info);
+	int r = go_stacks_read(&g->rt, g->bin, add, k);
 
 	k->note->stacks = k->p->samples.n;
 	if (r == -ENOENT)
-		return err_set(e, r, "the runtime's list of goroutines was not found");
+		return err_set(e, -ENOTSUP, "the runtime's list of goroutines was not found");
 	return r ? err_set(e, r, "reading goroutines: %s", strerror(-r)) : 0;
 }

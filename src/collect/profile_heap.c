@@ -61,23 +61,40 @@ static int add_bucket(void *ctx, const struct go_bucket *b)
 				   : (const int64_t[]){ alloc_bytes, alloc, inuse_bytes, inuse });
 }
 
+/* Of one GC cycle: where one ends in the middle, once more. */
+static int read_buckets(struct making *k, const struct go_runtime *rt)
+{
+	enum { TRIES = 4 };
+	const bool assumed = k->note->rate_assumed;
+	struct go_profile_info info = { .moved = true };
+	int r = 0;
+
+	for (unsigned int i = 0; i < TRIES && info.moved && !r; i++) {
+		memsrc_flush(rt->m);
+		k->p->samples.n = k->p->stacks.n = 0;
+		*k->note = (struct profile_note){ .rate_assumed = assumed };
+		r = go_profile_read(rt, GO_PROFILE_MEMORY, add_bucket, k, &info);
+	}
+	k->note->torn = info.torn;
+	k->note->moved = info.moved;
+	return r;
+}
+
 int profile_make_heap(struct making *k, const struct session_go *g, struct err *e)
 {
-	struct go_profile_info info;
 	int r;
 
 	k->note->rate_assumed = go_profile_rate(&g->rt, g->bin, &k->rate) != 0;
 	k->rate = k->note->rate_assumed ? RATE_DEFAULT : k->rate;
 	if (!k->rate)
 		return err_set(
-			e, -ENOENT,
+			e, -ENOTSUP,
 			"there is no memory profile: MemProfileRate is 0, which the program has "
 			"set, or Go, where nothing in the program refers to the profiler");
 	k->p->period_type = (struct profile_type){ "space", "bytes" };
 	k->p->period = k->rate;
-	r = go_profile_read(&g->rt, GO_PROFILE_MEMORY, add_bucket, k, &info);
-	k->note->torn = info.torn;
+	r = read_buckets(k, &g->rt);
 	if (r == -ENOENT)
-		return err_set(e, r, "the table of the profiler's buckets was not found");
+		return err_set(e, -ENOTSUP, "the table of the profiler's buckets was not found");
 	return r ? err_set(e, r, "reading the profiler's buckets: %s", strerror(-r)) : 0;
 }

@@ -30,7 +30,7 @@ int profile_take_stack(struct making *k, enum addresses kind, const uint64_t *ad
 /* The innermost function that the call before a return address is in; "": not known. */
 const char *profile_function_at(struct making *k, uint64_t addr);
 
-/* profile_heap.c, profile_goroutine.c. 0; -ENOENT, -errno with a text. */
+/* profile_heap.c, profile_goroutine.c. 0; -ENOTSUP, -errno with a text. */
 int profile_make_heap(struct making *k, const struct session_go *g, struct err *e);
 int profile_make_goroutine(struct making *k, const struct session_go *g, struct err *e);
 

@@ -37,7 +37,6 @@ struct one {
 	bool reads;   /* it has a stack that stands still */
 	bool moved;   /* it has run since */
 	bool gone;    /* it has ended since */
-	bool cut;     /* its stack ends where no goroutine begins */
 	size_t index; /* of g in the portion */
 	uint64_t pcs[GO_STACK_DEPTH_MAX];
 };
@@ -47,7 +46,6 @@ struct walk {
 	struct bin *b;
 	go_stack_fn *fn;
 	void *ctx;
-	struct go_stacks_info *info;
 	size_t size;	     /* bytes of a g that are read */
 	const uint64_t *ptr; /* to the g's of the portion */
 	size_t n, seen;	     /* those of them that are alive; of these, looked at again */
@@ -130,7 +128,7 @@ static void unwind(struct walk *w, size_t i)
 	bool trapped = false;
 
 	o->s.npc = 0;
-	o->s.whole = o->cut = false;
+	o->s.cut = false;
 	while (pc) {
 		const struct code *c = code_of(w, pc);
 
@@ -140,7 +138,6 @@ static void unwind(struct walk *w, size_t i)
 			return;
 		/* where no call was made, the place itself counts, not what is before it */
 		o->pcs[o->s.npc++] = pc == c->entry || trapped ? pc + 1 : pc;
-		o->s.whole = c->last;
 		if (c->last)
 			return;
 		trapped = c->traps;
@@ -149,7 +146,7 @@ static void unwind(struct walk *w, size_t i)
 		    read_word(w, i, at, &pc))
 			break;
 	}
-	o->cut = true;
+	o->s.cut = true;
 }
 
 /* ---- a portion */
@@ -237,7 +234,7 @@ static int read_again(struct walk *w, size_t i, uint8_t *g)
 	int r = 0;
 
 	w->has_heads = false;
-	for (unsigned int k = 0; k < TRIES && !r && (o->moved || o->cut); k++) {
+	for (unsigned int k = 0; k < TRIES && !r && (o->moved || o->s.cut); k++) {
 		memsrc_flush(w->rt->m);
 		r = rd(w->rt, PASS_BOOKS, o->g, g, w->size);
 		o->gone = !r && !get_g(w, g, o);
@@ -265,7 +262,7 @@ static int read_stacks(struct walk *w, size_t n)
 	if (!r && memsrc_kind(w->rt->m) == MEMSRC_LIVE)
 		r = rd_each(w->rt, PASS_BOOKS, w->ptr, n, 0, w->size, check_g, w);
 	for (size_t i = 0; i < w->n && !r; i++)
-		if (w->one[i].reads && (w->one[i].moved || w->one[i].cut) &&
+		if (w->one[i].reads && (w->one[i].moved || w->one[i].s.cut) &&
 		    memsrc_kind(w->rt->m) == MEMSRC_LIVE)
 			r = read_again(w, i, g);
 	return r;
@@ -288,11 +285,7 @@ static int take_portion(struct walk *w, const uint64_t *ptr, size_t n)
 			continue;
 		o->s.pc = o->pcs;
 		o->s.npc = stands ? o->s.npc : 0;
-		o->s.whole &= stands;
-		o->s.cut = stands && o->cut;
-		w->info->goroutines++;
-		w->info->running += !stands;
-		w->info->cut += o->s.cut;
+		o->s.cut &= stands;
 		r = w->fn(w->ctx, &o->s);
 	}
 	return r;
@@ -324,20 +317,16 @@ static int walk(struct walk *w, const uint64_t *ptr, size_t n)
 	return r;
 }
 
-int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx,
-		   struct go_stacks_info *info)
+int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx)
 {
 	_free_ struct walk *w = calloc(1, sizeof(*w));
 	_free_ uint64_t *ptr = NULL;
 	struct go_slice all;
 	int r;
 
-	*info = (struct go_stacks_info){ 0 };
 	if (!w)
 		return -ENOMEM;
-	*w = (struct walk){
-		.rt = rt, .b = b, .fn = fn, .ctx = ctx, .info = info, .size = size_of_g(rt->l)
-	};
+	*w = (struct walk){ .rt = rt, .b = b, .fn = fn, .ctx = ctx, .size = size_of_g(rt->l) };
 	if (!rt->g.allgs || rd_slice(rt, PASS_BOOKS, rt->g.allgs, &all) || all.len > MAX_GS ||
 	    w->size > MEMSRC_GATHER_EACH)
 		return -ENOENT;

@@ -16,24 +16,16 @@ struct go_stack {
 	uint64_t startpc;   /* the function it began with; 0: none */
 	const uint64_t *pc; /* physical frames, innermost first, as return addresses; borrowed */
 	size_t npc;	    /* 0: it runs, or could not be read */
-	bool whole;	    /* down to where goroutines begin; */
-	bool cut;	    /* or it ends before, and not at GO_STACK_DEPTH_MAX */
+	bool cut;	    /* it ends before a goroutine begins, and not at GO_STACK_DEPTH_MAX */
 };
 
 typedef int go_stack_fn(void *ctx, const struct go_stack *s);
-
-struct go_stacks_info {
-	uint64_t goroutines; /* alive, the runtime's own included */
-	uint64_t running;    /* their stacks move while they are read: not read */
-	uint64_t cut;	     /* whose stack ended where no goroutine begins */
-};
 
 /*
  * Calls fn for each goroutine that is alive, in the order in which they were made; stops at the
  * first value that is not 0, and returns it. b holds the runtime's code. 0; -ENOENT: goroutines are
  * not known; -errno of a read, -ENOMEM.
  */
-int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx,
-		   struct go_stacks_info *info);
+int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx);
 
 #endif

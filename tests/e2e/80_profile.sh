@@ -76,12 +76,19 @@ fi
 "$RSSCOPE" profile $$ >"$TMP/out" 2>"$TMP/err"
 equal "exit for a shell" $? 1
 grep -q 'no Go' "$TMP/err" || fail "a shell: $(cat "$TMP/err")"
+start profiled
+BUSY=$TPID
 start fixture-pure -heap 4
 "$RSSCOPE" profile "$TPID" >"$TMP/out" 2>"$TMP/err"
 equal "exit for a program that was linked without the profiler" $? 1
 grep -q 'MemProfileRate is 0' "$TMP/err" || fail "no profiler: $(cat "$TMP/err")"
 "$RSSCOPE" profile "$TPID" -o "$TMP/none/x" >"$TMP/out" 2>"$TMP/err"
 equal "exit where the file can't be written" $? 1
+mknod "$TMP/full" c 1 7 || die "no device can be made"
+"$RSSCOPE" profile "$BUSY" -o "$TMP/full" >"$TMP/out" 2>"$TMP/err"
+equal "exit where the device is full" $? 1
+[ -c "$TMP/full" ] || fail "a device that was written to is gone"
+stop "$BUSY"
 stop "$TPID"
 "$RSSCOPE" profile 999999999 >"$TMP/out" 2>"$TMP/err"
 equal "exit for a process that is not there" $? 3

@@ -24,6 +24,7 @@ struct process {
 	struct go_runtime rt;
 	uint64_t at;   /* where the next bucket goes */
 	uint64_t heal; /* reads of this word make it what is behind it: it was torn */
+	bool ends;     /* a GC cycle, when the first bucket is read whole */
 	uint64_t mem[WORDS];
 };
 
@@ -40,6 +41,10 @@ static int read_mem(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uin
 	if (addr < BASE || addr + len > BASE + sizeof(p->mem))
 		return range_append(holes, addr, addr + len, HOLE_UNMAPPED);
 	memcpy(buf, (uint8_t *)p->mem + (addr - BASE), len);
+	if (p->ends && len > 48 && addr >= BUCKETS) {
+		*word(p, MEMSTATS) += 1;
+		p->ends = false;
+	}
 	if (p->heal && addr <= p->heal && p->heal < addr + len && len > 48) {
 		*word(p, p->heal) += 1;
 		p->heal = 0;
@@ -220,6 +225,27 @@ TEST(go_profile_torn)
 	REQUIRE(!go_profile_read(&p->rt, GO_PROFILE_MEMORY, take, &g, &info));
 	CHECK_INT(info.torn, 1);
 	CHECK_INT(g.n, 0);
+	vec_free(&p->m.holes);
+	free(p);
+}
+
+/* A cycle that ends in the middle is told. */
+TEST(go_profile_of_two_cycles)
+{
+	struct process *p = malloc(sizeof(*p));
+	struct go_profile_info info;
+	struct got g = { 0 };
+
+	REQUIRE(p);
+	begin(p, "go1.26.8", 3);
+	set(p, add(p, 1, 64, 1), -1, 10, 2, 64);
+	p->ends = true;
+	REQUIRE(!go_profile_read(&p->rt, GO_PROFILE_MEMORY, take, &g, &info));
+	CHECK(info.moved);
+	CHECK_INT(info.gc_cycle, 3);
+	REQUIRE(!go_profile_read(&p->rt, GO_PROFILE_MEMORY, take, &g, &info));
+	CHECK(!info.moved);
+	CHECK_INT(info.gc_cycle, 4);
 	vec_free(&p->m.holes);
 	free(p);
 }
