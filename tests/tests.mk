@@ -8,7 +8,7 @@ UNIT := $(OUTPUT)/tests/unit/unit
 
 $(UNIT): $(UNIT_OBJ) $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(UNIT_OBJ) $(LIB) $(PC_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(UNIT_OBJ) $(LIB) $(PC_LIBS) -lm
 
 check-unit: $(UNIT)
 	$(Q)$(UNIT)
@@ -48,7 +48,7 @@ $(FUZZ_LIB): FORCE
 	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/fuzz/build CC='$(FUZZ_CC)' CFLAGS='$(FUZZ_CFLAGS)' $@
 $(FUZZ_BIN): $(OUTPUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(FUZZ_LIB)
 	$(say) FUZZ $@
-	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) -std=gnu11 $(WARN) $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_LINK) $(FUZZ_LIB) $(PC_LIBS)
+	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) -std=gnu11 $(WARN) $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_LINK) $(FUZZ_LIB) $(PC_LIBS) -lm
 
 fuzz: $(FUZZ_BIN)
 	$(Q)sh tests/fuzz/run.sh $(OUTPUT)/fuzz $(FUZZ_SECONDS)
@@ -66,7 +66,7 @@ E2E_BIN := $(patsubst tests/e2e/%.c,$(OUTPUT)/tests/%,$(wildcard tests/e2e/*.c))
 $(E2E_BIN): $(OUTPUT)/tests/%: tests/e2e/%.c $(LIB)
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS) -lm
 
 targets: $(E2E_BIN)
 check-e2e: $(PROG) targets
@@ -94,13 +94,13 @@ $(OUTPUT)/bench/bench: tests/bench/bench.c
 $(OUTPUT)/bench/attach: tests/bench/attach.c $(LIB)
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS) -lm
 
 # Many targets on one BPF object: see the file.
 MANY := $(OUTPUT)/tests/tools/many
 $(MANY): $(OUTPUT)/tests/tools/many.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pthread -o $@ $< $(LIB) $(PC_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pthread -o $@ $< $(LIB) $(PC_LIBS) -lm
 targets: $(MANY)
 
 # The long form of 75_many: 200 targets added and dropped 1,000 times, 20 with probes 50 times.
@@ -114,7 +114,7 @@ check-many: $(MANY)
 FLEET := $(OUTPUT)/tests/tools/fleet
 $(FLEET): $(OUTPUT)/tests/tools/fleet.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS) -lm
 targets: $(FLEET)
 
 # The long form of 76_fleet: FLEET_SECONDS=600 unless told otherwise.
@@ -133,7 +133,7 @@ check-fleet: targets
 HARM := $(OUTPUT)/tests/tools/harm
 $(HARM): $(OUTPUT)/tests/tools/harm.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pthread -o $@ $< $(LIB) $(PC_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pthread -o $@ $< $(LIB) $(PC_LIBS) -lm
 targets: $(HARM)
 
 CYCLES ?= 10000
@@ -150,7 +150,7 @@ VERIFIER := $(OUTPUT)/tests/tools/verifier
 $(VERIFIER): tests/tools/verifier.c
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE $(PC_CFLAGS) -O1 -g -o $@ $< $(PC_LIBS)
+	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE $(PC_CFLAGS) -O1 -g -o $@ $< $(PC_LIBS) -lm
 
 verifier-tool: $(VERIFIER) $(OUTPUT)/bpf/rsscope.o $(PROBE_OBJ)
 check-verifier: verifier-tool

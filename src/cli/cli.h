@@ -67,6 +67,9 @@ void cli_setup(void);
 /* Writes to standard output and flushes it. 0 or -errno. */
 int cli_put(const char *p, size_t n);
 
+/* All of a regular file, of at most max bytes. 0; -EFBIG, other -errno with a text. */
+int cli_read_file(const char *path, size_t max, struct text *out, struct err *e);
+
 /* The exit code after writing to standard output gave rc: CLI_OK for 0 and for a closed pipe,
  * else CLI_FAILED with a message. */
 int cli_put_code(int rc);
@@ -158,6 +161,14 @@ void cli_shed_all(void);
  * processes and for attaching to what they execute, and takes on the filter. child: of `run`, which
  * has been forked; 0: none. */
 void cli_shed_attached(pid_t child);
+
+/* ---- profiles, as diff uses them */
+
+/* Whether it is a file in pprof's format, by how it begins. */
+bool cli_is_profile(const struct target *t);
+
+/* What b has more than a. Returns the exit code. */
+int cli_diff_profiles(const struct target *a, const struct target *b, const struct cli_print *how);
 
 /* ---- report, as capture uses it */
 

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "version.h"
@@ -124,4 +125,24 @@ struct text_style cli_style_fd(int fd, const struct cli_print *o)
 	if (!ioctl(fd, TIOCGWINSZ, &w) && w.ws_col)
 		s.width = w.ws_col;
 	return s;
+}
+
+int cli_read_file(const char *path, size_t max, struct text *out, struct err *e)
+{
+	struct stat st;
+	_close_ int fd = file_open_regular(AT_FDCWD, path, 0, &st);
+	char buf[1 << 16];
+	ssize_t n = fd < 0 ? fd : 1;
+
+	while (n > 0) {
+		n = file_read_some(fd, out->n, buf, sizeof(buf));
+		if (n > 0 && out->n + n > max)
+			n = -EFBIG;
+		if (n > 0 && text_add(out, buf, n))
+			n = -ENOMEM;
+	}
+	if (!n)
+		return 0;
+	return err_set(e, n, "cannot read %s: %s", path,
+		       n == -ENOTSUP ? "it is no regular file" : strerror(-(int)n));
 }

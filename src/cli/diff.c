@@ -79,12 +79,14 @@ static const struct argp argp = {
 	.doc = "Print what changed from A to B: RSS by category and row, Go metrics, kernel and "
 	       "cgroup figures, and how much of the growth is explained. A and B are JSON files "
 	       "of `rsscope report --json` (or the end of watch --json), captures, ELF cores, or "
-	       "PIDs (a snapshot is taken now); '-' reads JSON from stdin.\v"
+	       "PIDs (a snapshot is taken now); '-' reads JSON from stdin. Or both are profiles in "
+	       "pprof's format.\v"
 	       "Examples:\n"
 	       "  rsscope report 4242 --json >before.json\n"
 	       "  rsscope diff before.json 4242           what grew since\n"
 	       "  rsscope diff monday.rsscap tuesday.rsscap --json\n"
 	       "  rsscope diff 4242 4243                  two processes of one program\n"
+	       "  rsscope diff before.pb.gz after.pb.gz   two profiles\n"
 	       "\n"
 	       "Exit: 0 done, 1 failed, 2 usage, 3 no such target, 4 not permitted,\n"
 	       "5 partial.",
@@ -326,19 +328,20 @@ static int compare(const struct args *a, const struct side s[2])
 static int diff(const struct args *a)
 {
 	struct side s[2] = { { .cache = a->cache.store.go }, { .cache = a->cache.store.go } };
+	const struct target *t = a->targets.t.v.v;
 	int rc = 0, code = CLI_OK, loaded = 0;
 	struct err e = { 0 };
 
-	if (is_stdin(&a->targets.t.v.v[0]) && is_stdin(&a->targets.t.v.v[1])) {
+	if (is_stdin(&t[0]) && is_stdin(&t[1])) {
 		log_error("only one side can be standard input");
 		return CLI_USAGE;
 	}
 	/* a live process comes last: its snapshot is "now" */
 	for (int live = 0; live < 2; live++)
 		for (int i = 0; i < 2 && !rc; i++)
-			if ((a->targets.t.v.v[i].file == NULL) == live) {
+			if ((t[i].file == NULL) == live) {
 				s[i].last = ++loaded == 2;
-				rc = load(&s[i], &a->targets.t.v.v[i], &e);
+				rc = load(&s[i], &t[i], &e);
 			}
 	if (rc)
 		code = cli_fail(rc, &e);
@@ -349,6 +352,21 @@ static int diff(const struct args *a)
 	side_free(&s[0]);
 	side_free(&s[1]);
 	return code;
+}
+
+/* Two profiles, or two of what a report can be made of. */
+static int diff_any(const struct args *a)
+{
+	const struct target *t = a->targets.t.v.v;
+	bool first = cli_is_profile(&t[0]), second = cli_is_profile(&t[1]);
+
+	if (first && second)
+		return cli_diff_profiles(&t[0], &t[1], &a->print);
+	if (!first && !second)
+		return diff(a);
+	log_error("%s is a profile and the other is not: diff compares two profiles or two reports",
+		  t[second].file);
+	return CLI_USAGE;
 }
 
 int cmd_diff(int argc, char **argv)
@@ -366,7 +384,7 @@ int cmd_diff(int argc, char **argv)
 	} else {
 		cli_cache_open(&a.cache);
 		cli_shed(0);
-		code = diff(&a);
+		code = diff_any(&a);
 		cli_cache_close(&a.cache);
 	}
 out:

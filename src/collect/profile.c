@@ -3,108 +3,63 @@
 #include "collect/profile_impl.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 
-static const char *const names[] = {
-	[PROFILE_HEAP] = "heap",
-	[PROFILE_ALLOCS] = "allocs",
-	[PROFILE_GOROUTINE] = "goroutine",
+/* In the order of the documentation. The column that is wanted most comes first, which readers
+ * that take one show. */
+static const struct profile_kind kinds[] = {
+	{ "heap",
+	  { { "inuse_space", "bytes" },
+	    { "inuse_objects", "count" },
+	    { "alloc_space", "bytes" },
+	    { "alloc_objects", "count" } },
+	  profile_make_heap },
+	{ "allocs",
+	  { { "alloc_space", "bytes" },
+	    { "alloc_objects", "count" },
+	    { "inuse_space", "bytes" },
+	    { "inuse_objects", "count" } },
+	  profile_make_allocs },
+	{ "dead",
+	  { { "dead_space", "bytes" },
+	    { "dead_objects", "count" },
+	    { "live_space", "bytes" },
+	    { "new_space", "bytes" } },
+	  profile_make_dead },
+	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine },
+	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
 };
 
-/* The column that is wanted most comes first, which readers that take one show. */
-static const struct profile_type types[PROFILE_KIND_COUNT][4] = {
-	[PROFILE_HEAP] = { { "inuse_space", "bytes" },
-			   { "inuse_objects", "count" },
-			   { "alloc_space", "bytes" },
-			   { "alloc_objects", "count" } },
-	[PROFILE_ALLOCS] = { { "alloc_space", "bytes" },
-			     { "alloc_objects", "count" },
-			     { "inuse_space", "bytes" },
-			     { "inuse_objects", "count" } },
-	[PROFILE_GOROUTINE] = { { "goroutine", "count" } },
-};
-
-int profile_kind_parse(const char *name, enum profile_kind *out)
+const struct profile_kind *profile_kind_at(size_t i)
 {
-	for (int i = 0; i < PROFILE_KIND_COUNT; i++)
-		if (!strcmp(names[i], name)) {
-			*out = i;
-			return 0;
-		}
-	return -ENOENT;
+	return i < ARRAY_LEN(kinds) ? &kinds[i] : NULL;
 }
 
-const char *profile_kind_name(enum profile_kind k)
+const struct profile_kind *profile_kind_find(const char *name)
 {
-	return names[k];
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
 }
 
-/* ---- what is to be said beside */
-
-struct sentences {
-	char (*v)[PROFILE_NOTE_MAX];
-	size_t n;
-};
-
-static void __attribute__((format(printf, 2, 3))) say(struct sentences *s, const char *fmt, ...)
+const char *profile_kind_name(const struct profile_kind *k)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(s->v[s->n++], PROFILE_NOTE_MAX, fmt, ap);
-	va_end(ap);
+	return k->name;
 }
 
-static void say_heap(const struct profile *p, const struct profile_note *n, struct sentences *s)
+int profile_of_kind(const struct profile_kind *k, struct profile *out)
 {
-	enum { FEW = 100 };
-	char rate[32];
+	int r = profile_init(out);
 
-	text_bytes(rate, sizeof(rate), p->period);
-	if (n->rate_assumed)
-		say(s,
-		    "the program's sampling rate (MemProfileRate) was not found; Go's default, %s, "
-		    "is "
-		    "assumed",
-		    rate);
-	if (n->samples < FEW)
-		say(s, "only %" PRIu64 " sampled objects (one every %s): a coarse estimate",
-		    n->samples, rate);
-	if (n->moved)
-		say(s, "GC cycles ended while it was read: figures of several are mixed");
-	if (n->torn)
-		say(s, "%" PRIu64 " stacks changed while they were read, and are left out",
-		    n->torn);
-}
-
-static void say_goroutine(const struct profile_note *n, struct sentences *s)
-{
-	if (n->running)
-		say(s,
-		    "%" PRIu64
-		    " goroutines were running: their stacks can't be read, they are [running]",
-		    n->running);
-	if (n->cut)
-		say(s, "the stacks of %" PRIu64 " goroutines are incomplete", n->cut);
-}
-
-size_t profile_notes(const struct profile *p, const struct profile_note *n,
-		     char text[PROFILE_NOTES_MAX][PROFILE_NOTE_MAX])
-{
-	struct sentences s = { text, 0 };
-
-	if (p->period)
-		say_heap(p, n, &s);
-	else
-		say_goroutine(n, &s);
-	return s.n;
+	while (out->ntypes < PROFILE_VALUES_MAX && k->types[out->ntypes].name) {
+		out->type[out->ntypes] = k->types[out->ntypes];
+		out->ntypes++;
+	}
+	return r;
 }
 
 /* ---- code */
@@ -218,28 +173,47 @@ int profile_take_stack(struct making *k, enum addresses kind, const uint64_t *ad
 	return 0;
 }
 
-int collect_profile(struct session *s, enum profile_kind kind, struct profile *out,
-		    struct profile_note *note, struct err *e)
+int profile_push_name(struct making *k, const char *name)
+{
+	int64_t at = profile_named(k->p, name);
+
+	if (at < 0)
+		return at;
+	if (k->n < ARRAY_LEN(k->stack))
+		k->stack[k->n++] = at;
+	return 0;
+}
+
+int profile_put(struct making *k, const struct profile_sample *s)
+{
+	struct profile_sample x = *s;
+
+	x.n = k->n;
+	return profile_add(k->p, k->stack, &x);
+}
+
+int profile_put_counted(struct making *k, const struct profile_sample *s)
+{
+	struct profile_sample x = *s;
+
+	x.n = k->n;
+	return profile_count(k->p, k->stack, &x);
+}
+
+int collect_profile(struct session *s, const struct profile_kind *kind, struct profile *out,
+		    struct err *e)
 {
 	const struct session_go *g = session_main_go(s);
 	_free_ struct making *k = calloc(1, sizeof(*k));
-	int r = profile_init(out);
+	int r = profile_of_kind(kind, out);
 
-	*note = (struct profile_note){ 0 };
 	if (r || !k)
 		return err_set(e, -ENOMEM, "out of memory");
 	if (!g)
 		return err_set(e, -ENOTSUP, "%s", s->ngo ? s->go[0].why.text : "no Go program");
-	*k = (struct making){ .kind = kind, .p = out, .note = note };
-	while (out->ntypes < PROFILE_VALUES_MAX && types[kind][out->ntypes].name) {
-		out->type[out->ntypes] = types[kind][out->ntypes];
-		out->ntypes++;
-	}
+	*k = (struct making){ .kind = kind, .s = s, .g = g, .p = out };
 	out->time_unix_ns = clock_ns(CLOCK_REALTIME);
 	r = session_names(s, e);
 	k->names = s->names;
-	if (r)
-		return r;
-	return kind == PROFILE_GOROUTINE ? profile_make_goroutine(k, g, e)
-					 : profile_make_heap(k, g, e);
+	return r ? r : kind->make(k, e);
 }

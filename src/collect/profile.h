@@ -7,35 +7,23 @@
 #include "model/profile/profile.h"
 #include "session/session.h"
 
-enum profile_kind { PROFILE_HEAP, PROFILE_ALLOCS, PROFILE_GOROUTINE, PROFILE_KIND_COUNT };
+/* What can be asked for: a row of the table in profile.c. */
+struct profile_kind;
 
-/* "heap"; -ENOENT: no such kind. */
-int profile_kind_parse(const char *name, enum profile_kind *out);
-const char *profile_kind_name(enum profile_kind k);
+/* NULL: no kind is called so. */
+const struct profile_kind *profile_kind_find(const char *name);
+/* In the order of the documentation; NULL behind the last. */
+const struct profile_kind *profile_kind_at(size_t i);
+const char *profile_kind_name(const struct profile_kind *k); /* "heap" */
 
-/* What has to be said beside it. */
-struct profile_note {
-	/* of the heap */
-	bool rate_assumed; /* MemProfileRate is not known: Go's default was taken */
-	bool moved;	   /* GC cycles ended while it was read: it mixes them */
-	uint64_t torn;	   /* buckets that were left out */
-	uint64_t samples;  /* sampled objects that the most wanted column rests on */
-	uint64_t stacks;   /* that have some of it */
-	/* of goroutines */
-	uint64_t running; /* whose stacks can't be read */
-	uint64_t cut;	  /* whose stacks end where no goroutine begins */
-};
-
-/* The same in sentences, those that apply: text[] is filled from the start. How many. */
-enum { PROFILE_NOTES_MAX = 4, PROFILE_NOTE_MAX = 160 };
-size_t profile_notes(const struct profile *p, const struct profile_note *n,
-		     char text[PROFILE_NOTES_MAX][PROFILE_NOTE_MAX]);
+/* An empty profile of that kind: its columns. 0 or -ENOMEM; profile_free in any case. */
+int profile_of_kind(const struct profile_kind *k, struct profile *out);
 
 /*
  * Takes it. 0; -ENOTSUP: the program has none, which the text explains; -ESRCH, other -errno.
  * profile_free in any case.
  */
-int collect_profile(struct session *s, enum profile_kind kind, struct profile *out,
-		    struct profile_note *note, struct err *e);
+int collect_profile(struct session *s, const struct profile_kind *kind, struct profile *out,
+		    struct err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include "collect/profile_impl.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "goruntime/stacks.h"
@@ -38,32 +39,54 @@ static int take_named(struct making *k, const char *name, uint64_t addr)
 /* One whose stack moves while it is read is there all the same. */
 static int take_running(struct making *k)
 {
-	return take_named(k, "[running]", 0);
+	k->n = 0;
+	return profile_push_name(k, "[running]");
 }
+
+struct counting {
+	struct making *k;
+	uint64_t running; /* whose stacks can't be read */
+	uint64_t cut;	  /* whose stacks end where no goroutine begins */
+};
 
 static int add(void *ctx, const struct go_stack *s)
 {
-	struct making *k = ctx;
+	struct counting *c = ctx;
+	struct making *k = c->k;
 	int r;
 
 	if (is_system(k, s->startpc))
 		return 0;
-	k->note->samples++;
-	k->note->cut += s->cut;
-	k->note->running += !s->npc;
+	c->cut += s->cut;
+	c->running += !s->npc;
 	r = s->npc ? profile_take_stack(k, ADDRESSES_PHYSICAL, s->pc, s->npc) : take_running(k);
 	if (!r && !k->n) /* it has not begun, and will with a wrapper */
 		r = take_named(k, profile_function_at(k, s->startpc + 1), s->startpc);
-	return r ? r
-		 : profile_count(k->p, k->stack, k->n, (const int64_t[PROFILE_VALUES_MAX]){ 1 });
+	return r ? r : profile_put_counted(k, &(struct profile_sample){ .value = { 1 } });
 }
 
-int profile_make_goroutine(struct making *k, const struct session_go *g, struct err *e)
+static int say(const struct counting *c)
 {
-	int r = go_stacks_read(&g->rt, g->bin, add, k);
+	int r = 0;
 
-	k->note->stacks = k->p->samples.n;
+	if (c->running)
+		r = profile_say(c->k->p,
+				"%" PRIu64 " goroutines were running: their stacks can't be read, "
+				"they are [running]",
+				c->running);
+	if (!r && c->cut)
+		r = profile_say(c->k->p, "the stacks of %" PRIu64 " goroutines are incomplete",
+				c->cut);
+	return r;
+}
+
+int profile_make_goroutine(struct making *k, struct err *e)
+{
+	struct counting c = { .k = k };
+	int r = go_stacks_read(&k->g->rt, k->g->bin, add, &c);
+
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the runtime's list of goroutines was not found");
+	r = r ? r : say(&c);
 	return r ? err_set(e, r, "reading goroutines: %s", strerror(-r)) : 0;
 }

@@ -3,28 +3,125 @@
 #include "collect/profile_impl.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "goruntime/profile.h"
 
 enum { RATE_DEFAULT = 512 << 10 }; /* runtime/mprof.go, MemProfileRate: bytes */
 
-/* runtime/pprof, scaleHeapSample: of objects of this size one in so many is sampled. */
-static void scale(uint64_t rate, int64_t *count, int64_t *bytes)
-{
-	double by;
+struct heap {
+	struct making *k;
+	int (*add)(struct heap *h, const struct go_bucket *b, struct profile_sample *s);
+	uint64_t rate;	   /* bytes between two samples */
+	bool rate_assumed; /* it is not known: Go's default was taken */
+};
 
-	if (!*count || !*bytes) {
-		*count = *bytes = 0;
-		return;
-	}
-	if (rate <= 1)
-		return;
-	by = 1 / (1 - exp(-((double)*bytes / (double)*count) / (double)rate));
-	*count = (int64_t)((double)*count * by);
-	*bytes = (int64_t)((double)*bytes * by);
+/* Sampled objects, and the bytes of all of them. */
+struct amount {
+	int64_t count, bytes;
+};
+
+/* runtime/pprof, scaleHeapSample: of objects of this size one in so many is sampled. */
+static double weight(uint64_t rate, struct amount a)
+{
+	if (rate <= 1 || a.count <= 0 || a.bytes <= 0)
+		return 1;
+	return 1 / (1 - exp(-((double)a.bytes / (double)a.count) / (double)rate));
 }
+
+static struct amount scale(uint64_t rate, struct amount a)
+{
+	double by = weight(rate, a);
+
+	if (!a.count || !a.bytes)
+		return (struct amount){ 0 };
+	if (rate <= 1)
+		return a;
+	return (struct amount){ (int64_t)((double)a.count * by), (int64_t)((double)a.bytes * by) };
+}
+
+/* Of the estimated bytes: each object is there with a probability of its own (Horvitz and
+ * Thompson's estimator). */
+static double variance(uint64_t rate, struct amount a)
+{
+	double by = weight(rate, a), size = a.count ? (double)a.bytes / (double)a.count : 0;
+
+	return (double)a.count * size * size * by * (by - 1);
+}
+
+static struct amount allocated(const struct go_mem_count *c)
+{
+	return (struct amount){ c->allocs, c->alloc_bytes };
+}
+
+static struct amount freed(const struct go_mem_count *c)
+{
+	return (struct amount){ c->frees, c->free_bytes };
+}
+
+static struct amount less(struct amount a, struct amount b)
+{
+	return (struct amount){ a.count - b.count, a.bytes - b.bytes };
+}
+
+/* ---- what a bucket says: s->value and variance; 1: nothing */
+
+static int put_estimate(struct heap *h, struct amount a, struct profile_sample *s)
+{
+	h->k->p->sampled += (uint64_t)a.count;
+	s->variance = variance(h->rate, a);
+	return 0;
+}
+
+static int add_heap(struct heap *h, const struct go_bucket *b, struct profile_sample *s)
+{
+	struct amount alloc = allocated(&b->published);
+	struct amount inuse = less(alloc, freed(&b->published)), all = scale(h->rate, alloc);
+	struct amount in = scale(h->rate, inuse);
+
+	if (!alloc.count)
+		return 1;
+	memcpy(s->value, (int64_t[]){ in.bytes, in.count, all.bytes, all.count }, sizeof(s->value));
+	return put_estimate(h, inuse, s);
+}
+
+static int add_allocs(struct heap *h, const struct go_bucket *b, struct profile_sample *s)
+{
+	struct amount alloc = allocated(&b->published);
+	struct amount in = scale(h->rate, less(alloc, freed(&b->published)));
+	struct amount all = scale(h->rate, alloc);
+
+	if (!alloc.count)
+		return 1;
+	memcpy(s->value, (int64_t[]){ all.bytes, all.count, in.bytes, in.count }, sizeof(s->value));
+	return put_estimate(h, alloc, s);
+}
+
+/* What the last mark found dead is counted as it is swept; what it found alive is all that was
+ * there then without that; what came after it is new. */
+static int add_dead(struct heap *h, const struct go_bucket *b, struct profile_sample *s)
+{
+	struct amount dead = freed(&b->next);
+	struct amount was = less(allocated(&b->published), freed(&b->published));
+	struct amount live = less(was, dead), new = less(allocated(&b->all), freed(&b->all));
+	struct amount d = scale(h->rate, dead);
+
+	live.count += b->next.allocs;
+	live.bytes += b->next.alloc_bytes;
+	new = less(new, live);
+	if (!dead.count && !live.count && !new.count)
+		return 1;
+	memcpy(s->value,
+	       (int64_t[]){ d.bytes, d.count, scale(h->rate, live).bytes,
+			    scale(h->rate, new).bytes },
+	       sizeof(s->value));
+	return put_estimate(h, dead, s);
+}
+
+/* ---- buckets */
 
 static bool is_runtime(struct making *k, uint64_t addr)
 {
@@ -35,66 +132,98 @@ static bool is_runtime(struct making *k, uint64_t addr)
 
 static int add_bucket(void *ctx, const struct go_bucket *b)
 {
-	struct making *k = ctx;
-	const struct go_mem_count *c = &b->published;
-	int64_t alloc = c->allocs, alloc_bytes = c->alloc_bytes;
-	int64_t inuse = alloc - c->frees, inuse_bytes = alloc_bytes - c->free_bytes;
+	struct heap *h = ctx;
+	struct making *k = h->k;
+	struct profile_sample s = { .size = b->size };
 	size_t from = 0;
-	int r;
+	int r = h->add(h, b, &s);
 
-	if (!c->allocs)
-		return 0;
-	k->note->samples += k->kind == PROFILE_HEAP ? (uint64_t)inuse : c->allocs;
-	k->note->stacks += k->kind == PROFILE_HEAP ? inuse != 0 : 1;
+	if (r)
+		return r < 0 ? r : 0;
 	/* without the allocator itself, but where there is nothing else (pprof.go, hideRuntime) */
 	while (from < b->npc && is_runtime(k, b->pc[from]))
 		from++;
 	from = from < b->npc ? from : 0;
 	r = profile_take_stack(k, ADDRESSES_LOGICAL, b->pc + from, b->npc - from);
-	if (r)
-		return r;
-	scale(k->rate, &alloc, &alloc_bytes);
-	scale(k->rate, &inuse, &inuse_bytes);
-	return profile_add(k->p, k->stack, k->n, b->size,
-			   k->kind == PROFILE_HEAP
-				   ? (const int64_t[]){ inuse_bytes, inuse, alloc_bytes, alloc }
-				   : (const int64_t[]){ alloc_bytes, alloc, inuse_bytes, inuse });
+	return r ? r : profile_put(k, &s);
 }
 
 /* Of one GC cycle: where one ends in the middle, once more. */
-static int read_buckets(struct making *k, const struct go_runtime *rt)
+static int read_buckets(struct heap *h, struct go_profile_info *info)
 {
 	enum { TRIES = 4 };
-	const bool assumed = k->note->rate_assumed;
-	struct go_profile_info info = { .moved = true };
+	struct profile *p = h->k->p;
 	int r = 0;
 
-	for (unsigned int i = 0; i < TRIES && info.moved && !r; i++) {
-		memsrc_flush(rt->m);
-		k->p->samples.n = k->p->stacks.n = 0;
-		*k->note = (struct profile_note){ .rate_assumed = assumed };
-		r = go_profile_read(rt, GO_PROFILE_MEMORY, add_bucket, k, &info);
+	*info = (struct go_profile_info){ .moved = true };
+	for (unsigned int i = 0; i < TRIES && info->moved && !r; i++) {
+		memsrc_flush(h->k->g->rt.m);
+		p->samples.n = p->stacks.n = p->sampled = 0;
+		r = go_profile_read(&h->k->g->rt, GO_PROFILE_MEMORY, add_bucket, h, info);
 	}
-	k->note->torn = info.torn;
-	k->note->moved = info.moved;
 	return r;
 }
 
-int profile_make_heap(struct making *k, const struct session_go *g, struct err *e)
+static int say(struct heap *h, const struct go_profile_info *info)
 {
+	enum { FEW = 100 };
+	struct profile *p = h->k->p;
+	char rate[32];
+	int r = 0;
+
+	text_bytes(rate, sizeof(rate), h->rate);
+	if (h->rate_assumed)
+		r = profile_say(p,
+				"the program's sampling rate (MemProfileRate) was not found; Go's "
+				"default, %s, is assumed",
+				rate);
+	if (!r && p->sampled < FEW)
+		r = profile_say(
+			p, "only %" PRIu64 " sampled objects (one every %s): a coarse estimate",
+			p->sampled, rate);
+	if (!r && info->moved)
+		r = profile_say(p,
+				"GC cycles ended while it was read: figures of several are mixed");
+	if (!r && info->torn)
+		r = profile_say(p,
+				"%" PRIu64 " stacks changed while they were read, and are left out",
+				info->torn);
+	return r;
+}
+
+static int make(struct heap *h, struct err *e)
+{
+	const struct session_go *g = h->k->g;
+	struct go_profile_info info;
 	int r;
 
-	k->note->rate_assumed = go_profile_rate(&g->rt, g->bin, &k->rate) != 0;
-	k->rate = k->note->rate_assumed ? RATE_DEFAULT : k->rate;
-	if (!k->rate)
+	h->rate_assumed = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, &h->rate) != 0;
+	h->rate = h->rate_assumed ? RATE_DEFAULT : h->rate;
+	if (!h->rate)
 		return err_set(
 			e, -ENOTSUP,
 			"there is no memory profile: MemProfileRate is 0, which the program has "
 			"set, or Go, where nothing in the program refers to the profiler");
-	k->p->period_type = (struct profile_type){ "space", "bytes" };
-	k->p->period = k->rate;
-	r = read_buckets(k, &g->rt);
+	h->k->p->period_type = (struct profile_type){ "space", "bytes" };
+	h->k->p->period = h->rate;
+	r = read_buckets(h, &info);
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the table of the profiler's buckets was not found");
+	r = r ? r : say(h, &info);
 	return r ? err_set(e, r, "reading the profiler's buckets: %s", strerror(-r)) : 0;
+}
+
+int profile_make_heap(struct making *k, struct err *e)
+{
+	return make(&(struct heap){ .k = k, .add = add_heap }, e);
+}
+
+int profile_make_allocs(struct making *k, struct err *e)
+{
+	return make(&(struct heap){ .k = k, .add = add_allocs }, e);
+}
+
+int profile_make_dead(struct making *k, struct err *e)
+{
+	return make(&(struct heap){ .k = k, .add = add_dead }, e);
 }

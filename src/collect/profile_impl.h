@@ -8,13 +8,22 @@
 
 /* A profile under way. */
 struct making {
-	enum profile_kind kind;
+	const struct profile_kind *kind;
+	struct session *s;
+	const struct session_go *g; /* the main Go runtime */
 	struct profile *p;
 	struct symbolizer *names;
-	struct profile_note *note;
-	uint64_t rate; /* of the heap's samples: bytes */
-	size_t n;      /* locations of the stack under way, innermost first: */
+	size_t n; /* locations of the stack under way, innermost first: */
 	uint32_t stack[PROFILE_DEPTH_MAX];
+};
+
+/* 0; -ENOTSUP, other -errno with a text. */
+typedef int profile_make_fn(struct making *k, struct err *e);
+
+struct profile_kind {
+	const char *name;
+	struct profile_type types[PROFILE_VALUES_MAX]; /* its columns, the most wanted first */
+	profile_make_fn *make;
 };
 
 /*
@@ -27,11 +36,20 @@ struct making {
 enum addresses { ADDRESSES_LOGICAL, ADDRESSES_PHYSICAL };
 int profile_take_stack(struct making *k, enum addresses kind, const uint64_t *addr, size_t n);
 
+/* Appends a location that is no code but a name, as the outermost one so far. k->n = 0 begins a
+ * stack. 0 or -errno. */
+int profile_push_name(struct making *k, const char *name);
+
+/* Adds a sample of k->stack (s->first and s->n are not looked at), or adds it to the one of the
+ * same stack, labels and size. 0 or -errno. */
+int profile_put(struct making *k, const struct profile_sample *s);
+int profile_put_counted(struct making *k, const struct profile_sample *s);
+
 /* The innermost function that the call before a return address is in; "": not known. */
 const char *profile_function_at(struct making *k, uint64_t addr);
 
-/* profile_heap.c, profile_goroutine.c. 0; -ENOTSUP, -errno with a text. */
-int profile_make_heap(struct making *k, const struct session_go *g, struct err *e);
-int profile_make_goroutine(struct making *k, const struct session_go *g, struct err *e);
+/* The rows of the table. */
+profile_make_fn profile_make_heap, profile_make_allocs, profile_make_dead;
+profile_make_fn profile_make_goroutine, profile_make_threadcreate;
 
 #endif

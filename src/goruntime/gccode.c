@@ -330,16 +330,15 @@ int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t
 
 /* ---- the profiler */
 
-int go_profile_rate_code(struct bin *b, uint64_t text, uint64_t lo, uint64_t hi, go_place_fn *fn,
-			 void *ctx, uint64_t *out)
+int go_profile_rate_code(struct bin *b, const struct go_rate_code *c, uint64_t text, uint64_t lo,
+			 uint64_t hi, go_place_fn *fn, void *ctx, uint64_t *out)
 {
-	static const char *const others[] = { "runtime.allocmcache", "runtime.nextSample" };
 	struct refs take = { .lo = lo, .hi = hi }, draw = take;
-	int r = refs_of(b, text, "runtime.profilealloc", &take);
+	int r = refs_of(b, text, c->takes, &take);
 
 	*out = 0;
-	for (size_t i = 0; i < ARRAY_LEN(others) && !r; i++) {
-		r = refs_of(b, text, others[i], &draw);
+	for (size_t i = 0; i < ARRAY_LEN(c->decide) && c->decide[i] && !r; i++) {
+		r = refs_of(b, text, c->decide[i], &draw);
 		r = r == -ENOENT ? 0 : r;
 	}
 	for (size_t i = 0; i < take.v.n && !r; i++) {

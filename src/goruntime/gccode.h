@@ -31,12 +31,16 @@ int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t
 	       uint64_t memstats, struct go_gc_code *out);
 
 /*
- * Where runtime.MemProfileRate lies: what both profilealloc and those who draw the next sample name
- * (mprof.go, malloc.go, mcache.go). It is a bare number, so fn looks at each such place, and one
+ * Where a rate of the profilers lies (mprof.go): what both the function that takes a sample and
+ * those that decide whether to name. It is a bare number, so fn looks at each such place, and one
  * alone must do. 0, -ENOENT, -ENOMEM.
  */
+struct go_rate_code {
+	const char *symbol; /* of the variable */
+	const char *takes, *decide[3];
+};
 typedef bool go_place_fn(void *ctx, uint64_t addr);
-int go_profile_rate_code(struct bin *b, uint64_t text, uint64_t lo, uint64_t hi, go_place_fn *fn,
-			 void *ctx, uint64_t *out);
+int go_profile_rate_code(struct bin *b, const struct go_rate_code *c, uint64_t text, uint64_t lo,
+			 uint64_t hi, go_place_fn *fn, void *ctx, uint64_t *out);
 
 #endif

@@ -264,6 +264,12 @@ struct go_thread {
 typedef VEC(struct go_thread) go_thread_vec;
 int go_threads_read(const struct go_runtime *rt, go_thread_vec *out, struct err *e);
 
+/* Where each thread was made (m.createstack): return addresses, innermost first; n 0: not told, as
+ * of most. Stops at the first value of fn that is not 0, and returns it. 0; -ENOENT: not known;
+ * -errno. */
+typedef int go_createstack_fn(void *ctx, const uint64_t *pc, size_t n);
+int go_createstacks_read(const struct go_runtime *rt, go_createstack_fn *fn, void *ctx);
+
 enum { GO_GSTATUS_COUNT = 12, GO_GSCAN = 0x1000, GO_GDEAD = 6, GO_GDEADEXTRA = 11 };
 struct go_goroutines {
 	uint64_t total;			      /* without dead ones */

@@ -259,6 +259,11 @@ size_t go_layout_candidates(const char *version, const char *arch, const struct 
 	return n;
 }
 
+int go_layout_minor(const struct go_layout *l)
+{
+	return go_version_number(l->releases) / PER_MINOR;
+}
+
 int go_layout_has_inline_marks(const struct go_layout *l)
 {
 	const char *x = strstr(l->releases, "greenteagc");

@@ -58,6 +58,9 @@ int go_layout_refused_experiments(const char *version, const char *arch, char *b
  * from 1.26, an experiment in 1.25 (internal/buildcfg/exp.go). */
 int go_layout_has_inline_marks(const struct go_layout *l);
 
+/* The release's minor number: 26. */
+int go_layout_minor(const struct go_layout *l);
+
 /* What every table must have to be used at all: sizes that the readers build on, no two fields of a
  * structure in one place. */
 int go_layout_is_sane(const struct go_layout *l);

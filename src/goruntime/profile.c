@@ -77,6 +77,19 @@ static bool get_memory(const struct reading *r, const uint8_t *p, struct go_buck
 	return good && b->all.frees <= b->all.allocs;
 }
 
+/* blockRecord: {count, cycles}. The count is whole up to 1.16, then a float64. */
+static bool get_contention(const struct reading *r, const uint8_t *p, struct go_bucket *b)
+{
+	int64_t cycles = (int64_t)load_u64(p + 8);
+
+	b->cycles = (double)cycles;
+	if (go_layout_minor(r->rt->l) < 17)
+		b->count = (double)(int64_t)load_u64(p);
+	else
+		memcpy(&b->count, p, 8);
+	return b->count >= 0 && b->count < 1e18 && cycles >= 0;
+}
+
 /* The bucket at p: fills *b. False when it is torn. */
 static bool get_bucket(struct reading *r, const uint8_t *p, struct go_bucket *b)
 {
@@ -92,9 +105,7 @@ static bool get_bucket(struct reading *r, const uint8_t *p, struct go_bucket *b)
 	record = p + n + b->npc * 8;
 	if (b->kind == GO_PROFILE_MEMORY)
 		return get_memory(r, record, b);
-	memcpy(&b->count, record, 8);
-	memcpy(&b->cycles, record + 8, 8);
-	return b->count >= 0 && b->cycles >= 0;
+	return get_contention(r, record, b);
 }
 
 /* One that was read in the middle of a change is read again. */
@@ -197,14 +208,27 @@ static bool is_rate(void *ctx, uint64_t addr)
 	return !rd_vars(rt, PASS_BOOKS, addr + rt->bias, &rate, 8) && rate <= RATE_MAX;
 }
 
-int go_profile_rate(const struct go_runtime *rt, struct bin *b, uint64_t *out)
+int go_profile_rate(const struct go_runtime *rt, struct bin *b, enum go_profile_kind kind,
+		    uint64_t *out)
 {
+	static const struct go_rate_code codes[] = {
+		[GO_PROFILE_MEMORY] = { "runtime.MemProfileRate",
+					"runtime.profilealloc",
+					{ "runtime.allocmcache", "runtime.nextSample" } },
+		[GO_PROFILE_BLOCK] = { "runtime.blockprofilerate",
+				       "runtime.blockevent",
+				       { "runtime.semacquire1", "runtime.chanrecv" } },
+		[GO_PROFILE_MUTEX] = { "runtime.mutexprofilerate",
+				       "runtime.mutexevent",
+				       { "runtime.semacquire1" } },
+	};
 	const struct go_globals *g = &rt->g;
 	uint64_t addr, size;
-	int r = bin_symbol_addr(b, "runtime.MemProfileRate", &addr, &size);
+	int r = bin_symbol_addr(b, codes[kind].symbol, &addr, &size);
 
 	if (r)
-		r = go_profile_rate_code(b, g->text - rt->bias, g->noptrdata - rt->bias,
-					 g->end - rt->bias, is_rate, (void *)(uintptr_t)rt, &addr);
+		r = go_profile_rate_code(b, &codes[kind], g->text - rt->bias,
+					 g->noptrdata - rt->bias, g->end - rt->bias, is_rate,
+					 (void *)(uintptr_t)rt, &addr);
 	return r ? r : rd_vars(rt, PASS_BOOKS, addr + rt->bias, out, 8);
 }

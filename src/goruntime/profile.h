@@ -28,8 +28,9 @@ struct go_bucket {
 	size_t npc;
 	uint64_t size; /* memory: bytes of each object */
 	struct go_mem_count published, next, all;
-	double count; /* block and mutex: events, and how long, in CPU ticks */
-	int64_t cycles;
+	/* block and mutex: events, and how long, in CPU ticks. What was sampled stands for all, but
+	 * of mutexes up to 1.19: one in so many was (go_profile_rate). */
+	double count, cycles;
 };
 
 typedef int go_bucket_fn(void *ctx, const struct go_bucket *b);
@@ -50,9 +51,12 @@ int go_profile_read(const struct go_runtime *rt, enum go_profile_kind kind, go_b
 		    void *ctx, struct go_profile_info *info);
 
 /*
- * runtime.MemProfileRate: bytes allocated between two samples, on average; 0: the profiler is off.
+ * The rate of that profiler. Of memory, runtime.MemProfileRate: bytes allocated between two
+ * samples, on average. Of blocking, blockprofilerate: ticks of which one event is sampled, on
+ * average. Of mutexes, mutexprofilerate: one event of so many is sampled. 0: the profiler is off.
  * Known by the file's symbols, else by the runtime's code. 0; -ENOENT: not found; -errno.
  */
-int go_profile_rate(const struct go_runtime *rt, struct bin *b, uint64_t *out);
+int go_profile_rate(const struct go_runtime *rt, struct bin *b, enum go_profile_kind kind,
+		    uint64_t *out);
 
 #endif

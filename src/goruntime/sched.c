@@ -33,6 +33,29 @@ int go_threads_read(const struct go_runtime *rt, go_thread_vec *out, struct err 
 	return r ? err_set(e, r, "reading the runtime's threads: %s", strerror(-r)) : 0;
 }
 
+int go_createstacks_read(const struct go_runtime *rt, go_createstack_fn *fn, void *ctx)
+{
+	enum { DEPTH = 32 }; /* runtime2.go, m.createstack */
+	const struct go_layout *l = rt->l;
+	uint64_t m, pc[DEPTH];
+	size_t n;
+	int r;
+
+	if (!rt->g.allm || !go_has(l, GO_M_CREATESTACK))
+		return -ENOENT;
+	r = rd_u64(rt, PASS_BOOKS, rt->g.allm, &m);
+	for (unsigned int i = 0; !r && m && i < MAX_MS; i++) {
+		r = rd(rt, PASS_BOOKS, m + l->f[GO_M_CREATESTACK], pc, sizeof(pc));
+		for (n = 0; !r && n < DEPTH && pc[n];)
+			n++;
+		if (!r)
+			r = fn(ctx, pc, n);
+		if (!r)
+			r = rd_u64(rt, PASS_BOOKS, m + l->f[GO_M_ALLLINK], &m);
+	}
+	return r;
+}
+
 const char *go_gstatus_name(unsigned int status)
 {
 	static const char *const name[GO_GSTATUS_COUNT] = {

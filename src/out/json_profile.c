@@ -51,6 +51,27 @@ static int put_array(FILE *f, const char *key, const struct profile *p, size_t n
 	return r ? r : jwrite(f, "]");
 }
 
+/* Of an estimate that is v: where the true value lies with 95 % probability. */
+static int64_t low(int64_t v, double variance)
+{
+	int64_t margin = (int64_t)profile_margin(variance);
+
+	return v > 0 && margin > v ? 0 : v - margin;
+}
+
+static int64_t high(int64_t v, double variance)
+{
+	return v + (int64_t)profile_margin(variance);
+}
+
+static void put_interval(struct jbuild *b, json_t *o, int64_t v, double variance)
+{
+	if (variance <= 0)
+		return;
+	jput(b, o, "low", json_integer(low(v, variance)));
+	jput(b, o, "high", json_integer(high(v, variance)));
+}
+
 static json_t *function(struct jbuild *b, const struct profile *p, size_t i, const void *ctx)
 {
 	const struct profile_sum *s = &((const profile_sum_vec *)ctx)->v[i];
@@ -59,6 +80,7 @@ static json_t *function(struct jbuild *b, const struct profile *p, size_t i, con
 	jput_text(b, o, "name", profile_text(p, s->name));
 	jput(b, o, "flat", json_integer(s->flat));
 	jput(b, o, "cum", json_integer(s->cum));
+	put_interval(b, o, s->flat, s->variance);
 	return o;
 }
 
@@ -67,7 +89,8 @@ static json_t *location(struct jbuild *b, const struct profile *p, size_t i, con
 	const struct profile_location *l = &p->locations.v[i];
 	json_t *o = json_object(), *frames;
 
-	jput_address(b, o, "address", l->addr);
+	if (l->addr)
+		jput_address(b, o, "address", l->addr);
 	if (l->mapping)
 		jput_known(b, o, "mapping", profile_text(p, p->mappings.v[l->mapping - 1].file));
 	frames = jput_array(b, o, "frames");
@@ -89,6 +112,16 @@ static void add(struct jbuild *b, json_t *array, int64_t v)
 		b->failed = true;
 }
 
+static void put_labels(struct jbuild *b, json_t *o, const struct profile *p,
+		       const struct profile_label_set *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct profile_label *l = &p->labels.v[s->first + i];
+
+		jput_text(b, o, profile_text(p, l->key), profile_text(p, l->text));
+	}
+}
+
 static json_t *sample(struct jbuild *b, const struct profile *p, size_t i, const void *ctx)
 {
 	const struct profile_sample *s = &p->samples.v[i];
@@ -96,8 +129,11 @@ static json_t *sample(struct jbuild *b, const struct profile *p, size_t i, const
 
 	for (size_t k = 0; k < p->ntypes; k++)
 		add(b, values, s->value[k]);
+	put_interval(b, o, s->value[p->most_wanted], s->variance);
 	if (s->size)
 		jput_u64(b, o, "object_bytes", s->size);
+	if (s->labels)
+		put_labels(b, jput_object(b, o, "labels"), p, &p->label_sets.v[s->labels - 1]);
 	stack = jput_array(b, o, "stack");
 	for (size_t k = 0; k < s->n; k++)
 		add(b, stack, p->stacks.v[s->first + k]);
@@ -107,13 +143,18 @@ static json_t *sample(struct jbuild *b, const struct profile *p, size_t i, const
 static json_t *head(struct jbuild *b, const struct json_profile_head *h, const struct profile *p,
 		    int64_t total)
 {
+	double variance = profile_variance(p);
 	json_t *o = json_object(), *list;
 
 	jput_text(b, o, "schema", "rsscope.profile/1");
 	jput_text(b, jput_object(b, o, "tool"), "version", h->version);
 	jput_text(b, o, "type", h->type);
-	jput_u64(b, o, "pid", h->pid);
-	jput_time(b, o, "time", p->time_unix_ns);
+	if (h->pid)
+		jput_u64(b, o, "pid", h->pid);
+	if (p->time_unix_ns)
+		jput_time(b, o, "time", p->time_unix_ns);
+	if (p->duration_ns)
+		jput_u64(b, o, "duration_ns", p->duration_ns);
 	if (p->period)
 		jput_u64(b, o, "period", p->period);
 	list = jput_array(b, o, "values");
@@ -125,9 +166,16 @@ static json_t *head(struct jbuild *b, const struct json_profile_head *h, const s
 	}
 	jput_text(b, o, "sorted_by", p->type[p->most_wanted].name);
 	jput(b, o, "total", json_integer(total));
+	if (variance > 0) {
+		list = jput_array(b, o, "interval95");
+		add(b, list, low(total, variance));
+		add(b, list, high(total, variance));
+	}
+	if (p->sampled)
+		jput_u64(b, o, "samples_taken", p->sampled);
 	list = jput_array(b, o, "notes");
-	for (size_t i = 0; i < h->nnotes; i++)
-		if (json_array_append_new(list, json_string(h->notes[i])))
+	for (size_t i = 0; i < p->notes.n; i++)
+		if (json_array_append_new(list, json_string(profile_text(p, p->notes.v[i]))))
 			b->failed = true;
 	return o;
 }

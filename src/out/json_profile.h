@@ -9,9 +9,7 @@
 
 struct json_profile_head {
 	const char *version, *type; /* the tool's; "heap" */
-	int32_t pid;
-	const char *const *notes; /* sentences on what is not known, nnotes of them */
-	size_t nnotes;
+	int32_t pid;		    /* 0: of no process */
 };
 
 /* Writes it as it goes: memory does not grow with the samples. 0, -ENOMEM, or -errno of the write.

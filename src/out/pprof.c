@@ -134,18 +134,35 @@ static int put_head(struct writer *w)
 		r = number(&w->field, 10, p->duration_ns);
 	if (!r && p->ntypes)
 		r = number(&w->field, 14, word(w, p->type[p->most_wanted].name));
+	for (size_t i = 0; i < p->notes.n && !r; i++) /* comments */
+		r = number(&w->field, 13, p->notes.v[i]);
 	return put(w, r);
 }
 
-static int put_size(struct writer *w, uint64_t size)
+static int put_size(struct writer *w, uint64_t size, struct text *label)
 {
-	struct text label = { 0 };
-	int r = number(&label, 1, word(w, "bytes"));
+	int r = number(label, 1, word(w, "bytes"));
 
 	if (!r)
-		r = number(&label, 3, size);
-	if (!r)
-		r = message(&w->inner, 3, &label);
+		r = number(label, 3, size);
+	return r ? r : message(&w->inner, 3, label);
+}
+
+static int put_labels(struct writer *w, const struct profile_sample *s)
+{
+	const struct profile *p = w->p;
+	const struct profile_label_set none = { 0 };
+	const struct profile_label_set *l = s->labels ? &p->label_sets.v[s->labels - 1] : &none;
+	struct text label = { 0 };
+	int r = s->size ? put_size(w, s->size, &label) : 0;
+
+	for (size_t i = 0; i < l->n && !r; i++) {
+		r = number(&label, 1, p->labels.v[l->first + i].key);
+		if (!r)
+			r = number(&label, 2, p->labels.v[l->first + i].text);
+		if (!r)
+			r = message(&w->inner, 3, &label);
+	}
 	text_free(&label);
 	return r;
 }
@@ -165,8 +182,8 @@ static int put_sample(struct writer *w, const struct profile_sample *s)
 	if (!r)
 		r = message(&w->inner, 2, &packed);
 	text_free(&packed);
-	if (!r && s->size)
-		r = put_size(w, s->size);
+	if (!r)
+		r = put_labels(w, s);
 	return put(w, r ? r : message(&w->field, 2, &w->inner));
 }
 

@@ -3,24 +3,26 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "model/profile/top.h"
 
-static bool is_bytes(const struct profile *p)
-{
-	return !strcmp(p->type[p->most_wanted].unit, "bytes");
-}
-
 static const char *amount(const struct profile *p, const struct text_style *s, int64_t v,
 			  char buf[32])
 {
-	if (!is_bytes(p) || s->exact || v < 0)
-		snprintf(buf, 32, "%" PRId64, v);
+	const char *unit = p->type[p->most_wanted].unit, *sign = v < 0 ? "-" : "";
+	uint64_t n = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	char size[24];
+
+	if (!strcmp(unit, "bytes") && !s->exact)
+		snprintf(buf, 32, "%s%s", sign, text_bytes(size, sizeof(size), n));
+	else if (!strcmp(unit, "nanoseconds") && !s->exact)
+		snprintf(buf, 32, "%.2f s", (double)v / 1e9);
 	else
-		text_bytes(buf, 32, v);
+		snprintf(buf, 32, "%" PRId64, v);
 	return buf;
 }
 
@@ -42,38 +44,45 @@ static int put_row(const struct profile *p, const struct text_style *s, const st
 	return r ? r : text_add(out, "\n", 1);
 }
 
-static int put_head(const struct profile *p, const struct text_profile *h,
-		    const struct text_style *s, int64_t total, struct text *out)
+static int put_head(const struct profile *p, const char *kind, const struct text_style *s,
+		    int64_t total, struct text *out)
 {
 	char sum[32], rate[32];
-	int r = text_printf(out, "%s: %s %s, %" PRIu64 " stacks, %" PRIu64 " samples", h->type,
-			    amount(p, s, total, sum), p->type[p->most_wanted].name, h->stacks,
-			    h->samples);
+	double margin = profile_margin(profile_variance(p));
+	int r = text_printf(out, "%s: %s %s", kind, amount(p, s, total, sum),
+			    p->type[p->most_wanted].name);
 
-	if (!r && p->period)
+	if (!r && margin > 0 && total)
+		r = text_printf(out, " (±%.0f%%)", 100 * margin / fabs((double)total));
+	if (!r)
+		r = text_printf(out, ", %zu stacks", profile_stacks_with(p, p->most_wanted));
+	if (!r && p->sampled)
+		r = text_printf(out, ", %" PRIu64 " samples", p->sampled);
+	if (!r && p->period_type.name && !strcmp(p->period_type.unit, "bytes"))
 		r = text_printf(out, ", one every %s",
 				text_size(rate, sizeof(rate), p->period, s->exact));
 	if (!r)
 		r = text_add(out, "\n", 1);
-	for (size_t i = 0; i < h->nnotes && !r; i++)
-		r = text_printf(out, "note: %s\n", h->notes[i]);
+	for (size_t i = 0; i < p->notes.n && !r; i++)
+		r = text_printf(out, "note: %s\n", profile_text(p, p->notes.v[i]));
 	return r ? r
 		 : text_printf(out, "\n%12s %6s %6s %12s %6s  %s\n", "flat", "flat%", "sum%", "cum",
 			       "cum%", "function");
 }
 
-int text_profile_top(const struct profile *p, const struct text_profile *h,
-		     const struct text_style *s, size_t rows, struct text *out)
+int text_profile_top(const struct profile *p, const char *kind, const struct text_style *s,
+		     size_t rows, struct text *out)
 {
 	profile_sum_vec v = { 0 };
 	int64_t total, so_far = 0;
 	size_t n = 0, i;
 	int r = profile_top(p, p->most_wanted, &v, &total);
 
-	while (n < v.n && (v.v[n].flat || v.v[n].cum))
-		n++;
+	for (i = 0; i < v.n; i++) /* those that have something */
+		if (v.v[i].flat || v.v[i].cum)
+			v.v[n++] = v.v[i];
 	if (!r)
-		r = put_head(p, h, s, total, out);
+		r = put_head(p, kind, s, total, out);
 	for (i = 0; i < n && i < rows && !r; i++) {
 		so_far += v.v[i].flat;
 		r = put_row(p, s, &v.v[i], total, so_far, out);

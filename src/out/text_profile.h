@@ -7,16 +7,10 @@
 #include "model/profile/profile.h"
 #include "out/text_report.h"
 
-struct text_profile {
-	const char *type;	  /* "heap" */
-	uint64_t samples, stacks; /* that the column rests on which is wanted most */
-	const char *const *notes; /* sentences, nnotes of them */
-	size_t nnotes;
-};
-
-/* Appends at most `rows` functions, by the column that is wanted most. 0 or -ENOMEM. */
-int text_profile_top(const struct profile *p, const struct text_profile *h,
-		     const struct text_style *s, size_t rows, struct text *out);
+/* kind: "heap". Appends at most `rows` functions, by the column that is wanted most. 0 or -ENOMEM.
+ */
+int text_profile_top(const struct profile *p, const char *kind, const struct text_style *s,
+		     size_t rows, struct text *out);
 
 /* Appends each stack, outermost function first, with the value that is wanted most; those of 0 are
  * left out. 0 or -ENOMEM. */

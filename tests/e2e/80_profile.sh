@@ -30,7 +30,7 @@ one() { # NAME PROGRAM
 	start_program "$2"
 	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
 	mkdir -p "$TMP/$1"
-	for type in heap allocs goroutine; do
+	for type in heap allocs goroutine threadcreate; do
 		"$RSSCOPE" profile "$TPID" --type $type -o "$TMP/$1/$type.ours" || fail "$1: profile $type exits $?"
 		"$RSSCOPE" profile "$TPID" --type $type --json >"$TMP/$1/$type.json" || fail "$1: profile $type --json exits $?"
 	done
@@ -38,12 +38,16 @@ one() { # NAME PROGRAM
 	for type in heap allocs; do
 		raw "$TMP/$1/$type.ours" >"$TMP/ours"
 		raw "$TMP/$1/$type.pb.gz" >"$TMP/theirs"
-		between "$1: samples of $type that the program tells" 20 "$(wc -l <"$TMP/theirs")" 100000
+		between "$1: samples of $type that the program tells" "${FEWEST[$type]}" "$(wc -l <"$TMP/theirs")" 100000
 		diff "$TMP/ours" "$TMP/theirs" >"$TMP/diff" || fail "$1: $type differs (< ours): $(head -c 1500 "$TMP/diff")"
-		equal "$1: notes on $type" "$(jq -c .notes "$TMP/$1/$type.json")" '[]'
+		equal "$1: notes on $type" "$(jq -c .notes "$TMP/$1/$type.json")" "${NOTES[$type]}"
 		equal "$1: total of $type in JSON" "$(jq .total "$TMP/$1/$type.json")" \
-			"$(awk -v c="$([ $type = heap ] && echo 4 || echo 2)" '{ s += $c } END { printf "%d", s }' "$TMP/theirs")"
+			"$(awk -v c="${COLUMN[$type]}" '{ s += $c } END { printf "%d", s }' "$TMP/theirs")"
 	done
+	# What one has more than the other: nothing, whoever wrote them, by us and by pprof.
+	equal "$1: ours less theirs" "$("$RSSCOPE" diff "$TMP/$1/heap.pb.gz" "$TMP/$1/heap.ours" --json | jq -c '[.total, .samples]')" '[0,[]]'
+	equal "$1: theirs less ours" "$("$RSSCOPE" diff "$TMP/$1/heap.ours" "$TMP/$1/heap.pb.gz" --json | jq -c '[.total, .samples]')" '[0,[]]'
+	equal "$1: theirs less ours, by pprof" "$(go tool pprof -top -diff_base "$TMP/$1/heap.ours" "$TMP/$1/heap.pb.gz" 2>/dev/null | grep -c '%.*%')" 1
 	# Without the one that writes them, which waits for a line as we see it.
 	raw "$TMP/$1/goroutine.ours" | grep -v 'main\.main:' >"$TMP/ours"
 	raw "$TMP/$1/goroutine.pb.gz" | grep -v 'main\.main:' >"$TMP/theirs.goroutine"
@@ -55,6 +59,8 @@ one() { # NAME PROGRAM
 	said="$said$1 $(wc -l <"$TMP/theirs") "
 	stop "$TPID"
 }
+declare -A FEWEST=([heap]=20 [allocs]=20 [block]=2 [mutex]=1) COLUMN=([heap]=4 [allocs]=2 [block]=8 [mutex]=8)
+declare -A NOTES=([heap]='[]' [allocs]='[]' [mutex]='[]' [block]='["the program has switched it off: this was recorded before"]')
 said=
 if [ -z "${GO_RELEASES:-}" ]; then
 	one stripped "$T/profiled"
@@ -77,7 +83,7 @@ fi
 equal "exit for a shell" $? 1
 grep -q 'no Go' "$TMP/err" || fail "a shell: $(cat "$TMP/err")"
 start profiled
-BUSY=$TPID
+BUSY=$TPID BUSY_IN=$STDIN_FD
 start fixture-pure -heap 4
 "$RSSCOPE" profile "$TPID" >"$TMP/out" 2>"$TMP/err"
 equal "exit for a program that was linked without the profiler" $? 1
@@ -88,6 +94,36 @@ mknod "$TMP/full" c 1 7 || die "no device can be made"
 "$RSSCOPE" profile "$BUSY" -o "$TMP/full" >"$TMP/out" 2>"$TMP/err"
 equal "exit where the device is full" $? 1
 [ -c "$TMP/full" ] || fail "a device that was written to is gone"
+# Several in one pass; what one of them lacks leaves the others.
+"$RSSCOPE" profile "$BUSY" --type heap,goroutine,heap -o "$TMP/dir" >"$TMP/out" 2>&1
+equal "exit for two types" $? 0
+equal "files of two types" "$(ls "$TMP/dir" | paste -sd' ')" "goroutine.pb.gz heap.pb.gz"
+"$RSSCOPE" profile "$TPID" --type heap,goroutine -o "$TMP/dir2" >"$TMP/out" 2>"$TMP/err"
+equal "exit where one of two is there" $? 5
+equal "files where one of two is there" "$(ls "$TMP/dir2")" goroutine.pb.gz
+grep -q '^rsscope: error: heap: .*MemProfileRate is 0' "$TMP/err" || fail "one of two: $(cat "$TMP/err")"
+"$RSSCOPE" profile "$BUSY" --type heap,goroutine --json | jq -es 'map(.type) == ["heap", "goroutine"]' >"$TMP/out" ||
+	fail "two JSON documents"
+"$RSSCOPE" profile "$BUSY" --type heap,gorilla >"$TMP/out" 2>"$TMP/err"
+equal "exit for a type that there is not" $? 2
+grep -q "'gorilla'.*threadcreate" "$TMP/err" || fail "unknown type: $(cat "$TMP/err")"
+"$RSSCOPE" profile "$BUSY" --type heap,goroutine --folded >"$TMP/out" 2>"$TMP/err"
+equal "exit for two types folded" $? 2
+# What changes in between, and nothing else.
+"$RSSCOPE" profile "$BUSY" --type allocs --base "$TMP/dir/heap.pb.gz" --json >"$TMP/json" || fail "--base exits $?"
+equal "allocated since, by a program that stands still" "$(jq -c '[.total, .samples]' "$TMP/json")" '[0,[]]'
+"$RSSCOPE" profile "$BUSY" --type goroutine --base "$TMP/dir/heap.pb.gz" >"$TMP/out" 2>"$TMP/err"
+equal "exit for a base of another type" $? 1
+grep -q 'different types' "$TMP/err" || fail "a base of another type: $(cat "$TMP/err")"
+"$RSSCOPE" profile "$BUSY" --base "$TMP/err" >"$TMP/out" 2>"$TMP/err2"
+equal "exit for a base that is no profile" $? 1
+"$RSSCOPE" profile "$BUSY" --type goroutine --seconds 3 --json >"$TMP/json" &
+sleep 1
+echo churn >&"$BUSY_IN"
+wait $!
+equal "exit of --seconds" $? 0
+jq -e '.total > 100 and .duration_ns >= 3e9 and ([.samples[] | select(.values[0] < 0)] == [])' "$TMP/json" >"$TMP/out" ||
+	fail "goroutines that came in 3 s: $(jq -c '[.total, .duration_ns]' "$TMP/json")"
 stop "$BUSY"
 stop "$TPID"
 "$RSSCOPE" profile 999999999 >"$TMP/out" 2>"$TMP/err"

@@ -8,6 +8,8 @@
 #include "test.h"
 
 #include "base/cursor.h"
+#include "in/pprof_read.h"
+#include "model/profile/subtract.h"
 #include "model/profile/top.h"
 #include "out/json_profile.h"
 #include "out/pprof.h"
@@ -21,6 +23,17 @@ static uint32_t place(struct profile *p, uint64_t addr, const char *const *names
 	for (size_t i = 0; i < n; i++)
 		REQUIRE(profile_line(p, at, names[i], "x.go", 10 * (i + 1)) >= 0);
 	return at;
+}
+
+static uint32_t labelled(struct profile *p, const char *key, const char *text)
+{
+	const struct profile_label l = { profile_string(p, key), profile_string(p, text) };
+	int64_t set = profile_labels(p, &l, 1);
+
+	REQUIRE(set > 0);
+	CHECK_INT(profile_labels(p, &l, 1), set); /* each set once */
+	CHECK_INT(profile_labels(p, &l, 0), 0);
+	return set;
 }
 
 /* main calls work, which calls itself, with leaf inlined in it; and something that has no name. */
@@ -49,12 +62,20 @@ static void fill(struct profile *p)
 	CHECK_INT(profile_find(p, 0x400031), -ENOENT);
 	CHECK_INT(profile_location(p, 0x400010, 1), a);
 	CHECK_INT(p->functions.n, 3);
-	REQUIRE(!profile_add(p, (const uint32_t[]){ a, b, b, c }, 4, 48,
-			     (const int64_t[PROFILE_VALUES_MAX]){ 300, 3 }));
-	REQUIRE(!profile_add(p, (const uint32_t[]){ d, c }, 2, 0,
-			     (const int64_t[PROFILE_VALUES_MAX]){ 100, 1 }));
-	REQUIRE(!profile_add(p, (const uint32_t[]){ c }, 1, 16,
-			     (const int64_t[PROFILE_VALUES_MAX]){ 0, 0 }));
+	REQUIRE(!profile_add(p, (const uint32_t[]){ a, b, b, c },
+			     &(struct profile_sample){ .n = 4,
+						       .size = 48,
+						       .labels = labelled(p, "region", "eu"),
+						       .variance = 400,
+						       .value = { 300, 3 } }));
+	REQUIRE(!profile_add(p, (const uint32_t[]){ d, c },
+			     &(struct profile_sample){ .n = 2, .value = { 100, 1 } }));
+	REQUIRE(!profile_add(p, (const uint32_t[]){ c },
+			     &(struct profile_sample){ .n = 1, .size = 16 }));
+	p->sampled = 4;
+	REQUIRE(!profile_say(p, "a %s", "remark"));
+	REQUIRE(!profile_say(p, "a remark"));
+	CHECK_INT(p->notes.n, 1);
 }
 
 TEST(profile_values)
@@ -77,6 +98,37 @@ TEST(profile_values)
 	CHECK_INT(p.locations.n, 5000);
 	CHECK_STR(profile_text(&p, p.functions.v[4711].name), "function.4711");
 	profile_free(&p);
+	profile_free(&p);
+}
+
+TEST(profile_names_and_counts)
+{
+	struct profile p;
+	int64_t a, b, set;
+
+	REQUIRE(!profile_init(&p));
+	p.ntypes = 1;
+	a = profile_named(&p, "[running]");
+	b = profile_named(&p, "main.T");
+	CHECK(a >= 0 && b >= 0 && a != b);
+	CHECK_INT(profile_named(&p, "[running]"), a);
+	CHECK_INT(p.locations.v[a].addr, 0);
+	CHECK_INT(profile_find(&p, 0), -ENOENT);
+	set = labelled(&p, "k", "v");
+	for (int i = 0; i < 3; i++) { /* what differs in labels or size is another sample */
+		struct profile_sample s = { .n = 1, .value = { 2 }, .variance = 1 };
+
+		REQUIRE(!profile_count(&p, (uint32_t[]){ a }, &s));
+		s.labels = set;
+		REQUIRE(!profile_count(&p, (uint32_t[]){ a }, &s));
+		s.size = 16;
+		REQUIRE(!profile_count(&p, (uint32_t[]){ a }, &s));
+		s.n = 2;
+		REQUIRE(!profile_count(&p, (uint32_t[]){ a, b }, &s));
+	}
+	CHECK_INT(p.samples.n, 4);
+	for (size_t i = 0; i < p.samples.n; i++)
+		CHECK(p.samples.v[i].value[0] == 6 && p.samples.v[i].variance == 3);
 	profile_free(&p);
 }
 
@@ -104,15 +156,13 @@ TEST(profile_by_function)
 
 TEST(profile_text)
 {
-	const char *const notes[] = { "a remark" };
-	const struct text_profile h = { "heap", 4, 2, notes, 1 };
 	const struct text_style s = { 0 };
 	_text_ struct text t = { 0 }, folded = { 0 };
 	struct profile p;
 
 	fill(&p);
-	REQUIRE(!text_profile_top(&p, &h, &s, 3, &t));
-	CHECK_STR(t.p, "heap: 400 B inuse_space, 2 stacks, 4 samples, one every 512.0 KiB\n"
+	REQUIRE(!text_profile_top(&p, "heap", &s, 3, &t));
+	CHECK_STR(t.p, "heap: 400 B inuse_space (±10%), 2 stacks, 4 samples, one every 512.0 KiB\n"
 		       "note: a remark\n"
 		       "\n"
 		       "        flat  flat%   sum%          cum   cum%  function\n"
@@ -128,9 +178,9 @@ TEST(profile_text)
 
 TEST(profile_json)
 {
-	const char *const notes[] = { "a remark" };
-	const struct json_profile_head h = { "1.2.3", "heap", 42, notes, 1 };
-	json_t *schema = json_loads(json_profile_schema(), JSON_REJECT_DUPLICATES, NULL), *doc;
+	const struct json_profile_head h = { "1.2.3", "heap", 42 };
+	json_t *schema = json_loads(json_profile_schema(), JSON_REJECT_DUPLICATES, NULL), *doc,
+	       *list;
 	char *text = NULL, why[256];
 	size_t n = 0;
 	FILE *f = open_memstream(&text, &n);
@@ -149,6 +199,15 @@ TEST(profile_json)
 	CHECK_INT(json_array_size(json_object_get(doc, "samples")), 3);
 	CHECK_INT(json_array_size(json_object_get(doc, "locations")), 4);
 	CHECK_STR(json_string_value(json_array_get(json_object_get(doc, "notes"), 0)), "a remark");
+	list = json_object_get(doc, "interval95"); /* 1.96 · √400 */
+	CHECK_INT(json_integer_value(json_array_get(list, 0)), 361);
+	CHECK_INT(json_integer_value(json_array_get(list, 1)), 439);
+	list = json_array_get(json_object_get(doc, "samples"), 0);
+	CHECK_INT(json_integer_value(json_object_get(list, "low")), 261);
+	CHECK_STR(json_string_value(json_object_get(json_object_get(list, "labels"), "region")),
+		  "eu");
+	list = json_array_get(json_object_get(doc, "samples"), 1);
+	CHECK(!json_object_get(list, "low") && !json_object_get(list, "labels"));
 	json_decref(doc);
 	json_decref(schema);
 	free(text);
@@ -242,7 +301,7 @@ TEST(profile_pprof)
 	const char *strings[64] = { 0 };
 	size_t count[16] = { 0 }, length[64];
 	struct field f, types[2], sample = { 0 }, location = { 0 }, mapping = { 0 };
-	uint64_t most = 0;
+	uint64_t most = 0, comment = 0;
 	const uint8_t *at, *end;
 	struct profile p;
 
@@ -271,6 +330,8 @@ TEST(profile_pprof)
 			CHECK_INT(f.v, 1000000000);
 		if (f.no == 12)
 			CHECK_INT(f.v, 524288);
+		if (f.no == 13)
+			comment = f.v;
 		if (f.no == 14)
 			most = f.v;
 		count[f.no]++;
@@ -294,6 +355,112 @@ TEST(profile_pprof)
 	CHECK(next(&at, sample.p + sample.v, &f) && f.no == 1 && f.v == 4 && f.p[0] == 1);
 	CHECK(next(&at, sample.p + sample.v, &f) && f.no == 2 && f.v == 3 && f.p[2] == 3);
 	CHECK(next(&at, sample.p + sample.v, &f) && f.no == 3 && number_in(&f, 3) == 48);
+	CHECK(next(&at, sample.p + sample.v, &f) && f.no == 3);
+	CHECK(IS(number_in(&f, 1), "region") && IS(number_in(&f, 2), "eu"));
+	CHECK(IS(comment, "a remark"));
 #undef IS
+	profile_free(&p);
+}
+
+/* ---- differences */
+
+static const struct profile_sample *sample_at(const struct profile *p, const char *innermost)
+{
+	for (size_t i = 0; i < p->samples.n; i++) {
+		const struct profile_sample *s = &p->samples.v[i];
+		const struct profile_location *l = &p->locations.v[p->stacks.v[s->first]];
+
+		if (l->n &&
+		    !strcmp(profile_text(p, p->functions.v[p->lines.v[l->first].function].name),
+			    innermost))
+			return s;
+	}
+	return NULL;
+}
+
+/* The same program at other addresses, with another order of columns and a function more. */
+static void fill_later(struct profile *p)
+{
+	const char *const leaf[] = { "main.leaf", "main.work" }, *const more[] = { "main.more" };
+	const char *const work[] = { "main.work" }, *const main[] = { "main.main" };
+	uint32_t a, b, b2, c, e, labels;
+
+	REQUIRE(!profile_init(p));
+	p->type[0] = (struct profile_type){ "inuse_objects", "count" };
+	p->type[1] = (struct profile_type){ "inuse_space", "bytes" };
+	p->ntypes = 2;
+	p->most_wanted = 1;
+	REQUIRE(!vec_push(&p->mappings, (struct profile_mapping){ .start = 0x700000 }));
+	e = place(p, 0x700110, more, 1);
+	c = place(p, 0x700030, main, 1);
+	b = place(p, 0x700020, work, 1);
+	b2 = place(p, 0x700024, work, 1); /* on the same line */
+	a = place(p, 0x700010, leaf, 2);
+	labels = labelled(p, "region", "eu");
+	REQUIRE(!profile_add(p, (const uint32_t[]){ a, b, b2, c },
+			     &(struct profile_sample){
+				     .n = 4, .size = 48, .labels = labels, .value = { 5, 500 } }));
+	REQUIRE(!profile_add(p, (const uint32_t[]){ e, c },
+			     &(struct profile_sample){ .n = 2, .value = { 1, 70 } }));
+}
+
+TEST(profile_difference)
+{
+	struct profile p, q, d;
+
+	fill(&p);
+	fill_later(&q);
+	REQUIRE(!profile_subtract(&q, &p, &d));
+	REQUIRE(d.samples.n == 3);
+	CHECK_INT(sample_at(&d, "main.leaf")->value[0], 2);
+	CHECK_INT(sample_at(&d, "main.leaf")->value[1], 200);
+	CHECK_INT(sample_at(&d, "main.leaf")->size, 48);
+	CHECK_INT(sample_at(&d, "main.more")->value[1], 70);
+	for (size_t i = 0; i < d.samples.n; i++) /* what the later one does not have */
+		if (d.samples.v[i].n == 2 && &d.samples.v[i] != sample_at(&d, "main.more"))
+			CHECK(d.samples.v[i].value[0] == -1 && d.samples.v[i].value[1] == -100);
+	profile_free(&d);
+	REQUIRE(!profile_subtract(&p, &p, &d));
+	CHECK_INT(d.samples.n, 0);
+	profile_free(&d);
+	q.type[0].name = "alloc_objects";
+	CHECK_INT(profile_subtract(&q, &p, &d), -EINVAL);
+	profile_free(&d);
+	profile_free(&q);
+	profile_free(&p);
+}
+
+TEST(profile_read_back)
+{
+	_text_ struct text zipped = { 0 }, plain = { 0 };
+	struct profile p, q, d;
+	struct err e;
+
+	fill(&p);
+	REQUIRE(!pprof_write(&p, keep, &zipped));
+	unzip(&zipped, &plain);
+	REQUIRE(!pprof_read(zipped.p, zipped.n, &q, &e));
+	CHECK_INT(q.ntypes, 2);
+	CHECK_INT(q.most_wanted, 0);
+	CHECK_STR(q.type[1].name, "inuse_objects");
+	CHECK_INT(q.period, 524288);
+	CHECK_INT(q.time_unix_ns, 1000000000);
+	CHECK_INT(q.samples.n, 3);
+	REQUIRE(!profile_subtract(&q, &p, &d));
+	CHECK_INT(d.samples.n, 0);
+	profile_free(&d);
+	profile_free(&q);
+	for (size_t n = 0; n < plain.n; n++) { /* cut short: refused, or another profile */
+		int r = pprof_read(plain.p, n, &q, &e);
+
+		CHECK(!r || r == -EINVAL);
+		profile_free(&q);
+	}
+	CHECK_INT(pprof_read(zipped.p, zipped.n - 9, &q, &e), -EINVAL);
+	profile_free(&q);
+	CHECK_INT(pprof_read("hello", 5, &q, &e), -EINVAL);
+	profile_free(&q);
+	CHECK_INT(pprof_read("", 0, &q, &e), -EINVAL);
+	profile_free(&q);
 	profile_free(&p);
 }

@@ -2,6 +2,8 @@
 #include "model/profile/profile.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -191,64 +193,173 @@ int64_t profile_line(struct profile *p, int64_t location, const char *function, 
 	return p->lines.n - 1;
 }
 
+static uint32_t name_of(const struct profile *p, uint32_t i)
+{
+	return p->functions.v[p->lines.v[p->locations.v[i].first].function].name;
+}
+
+static bool same_name(const struct profile *p, uint32_t i, const void *key)
+{
+	return name_of(p, i) == *(const uint32_t *)key;
+}
+
+static uint64_t hash_name(const struct profile *p, uint32_t i)
+{
+	uint32_t name = name_of(p, i);
+
+	return hash(&name, sizeof(name));
+}
+
+int64_t profile_named(struct profile *p, const char *name)
+{
+	struct profile_location l = { .first = p->lines.n };
+	int64_t s = profile_string(p, name), i;
+	uint32_t key = s;
+	size_t slot;
+
+	if (s < 0)
+		return s;
+	if (p->locations.n >= UINT32_MAX - 1 || p->lines.n >= UINT32_MAX - 1)
+		return -EOVERFLOW;
+	if (grow(p, &p->by_name, hash_name))
+		return -ENOMEM;
+	i = find(p, &p->by_name, hash(&key, sizeof(key)), same_name, &key, &slot);
+	if (i >= 0)
+		return i;
+	if (vec_push(&p->locations, l))
+		return -ENOMEM;
+	i = profile_line(p, p->locations.n - 1, name, "", 0);
+	return i < 0 ? i : put(&p->by_name, slot, p->locations.n);
+}
+
+/* ---- labels and notes */
+
+struct labels_key {
+	const struct profile_label *v;
+	size_t n;
+};
+
+static bool same_labels(const struct profile *p, uint32_t i, const void *key)
+{
+	const struct profile_label_set *s = &p->label_sets.v[i];
+	const struct labels_key *k = key;
+
+	return s->n == k->n && !memcmp(p->labels.v + s->first, k->v, k->n * sizeof(*k->v));
+}
+
+static uint64_t hash_labels(const struct profile *p, uint32_t i)
+{
+	const struct profile_label_set *s = &p->label_sets.v[i];
+
+	return hash(p->labels.v + s->first, s->n * sizeof(*p->labels.v));
+}
+
+int64_t profile_labels(struct profile *p, const struct profile_label *v, size_t n)
+{
+	struct profile_label_set s = { .first = p->labels.n, .n = n };
+	struct labels_key key = { v, n };
+	size_t slot;
+	int64_t i;
+
+	if (!n)
+		return 0;
+	if (p->label_sets.n >= UINT32_MAX - 1 || p->labels.n + n > UINT32_MAX)
+		return -EOVERFLOW;
+	if (grow(p, &p->by_labels, hash_labels))
+		return -ENOMEM;
+	i = find(p, &p->by_labels, hash(v, n * sizeof(*v)), same_labels, &key, &slot);
+	if (i >= 0)
+		return i + 1;
+	if (vec_reserve(&p->labels, p->labels.n + n) || vec_push(&p->label_sets, s))
+		return -ENOMEM;
+	memcpy(p->labels.v + p->labels.n, v, n * sizeof(*v));
+	p->labels.n += n;
+	return put(&p->by_labels, slot, p->label_sets.n) + 1;
+}
+
+int profile_say(struct profile *p, const char *fmt, ...)
+{
+	_free_ char *s = NULL;
+	int64_t text;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		s = NULL;
+		return -ENOMEM;
+	}
+	text = profile_string(p, s);
+	if (text < 0)
+		return text;
+	for (size_t i = 0; i < p->notes.n; i++)
+		if (p->notes.v[i] == text)
+			return 0;
+	return vec_push(&p->notes, (uint32_t)text);
+}
+
 /* ---- samples */
 
-int profile_add(struct profile *p, const uint32_t *stack, size_t n, uint64_t size,
-		const int64_t value[PROFILE_VALUES_MAX])
+int profile_add(struct profile *p, const uint32_t *stack, const struct profile_sample *s)
 {
-	struct profile_sample s = { .first = p->stacks.n, .n = n, .size = size };
+	struct profile_sample x = *s;
 
-	if (p->samples.n >= UINT32_MAX - 1 || p->stacks.n + n > UINT32_MAX)
+	x.first = p->stacks.n;
+	if (p->samples.n >= UINT32_MAX - 1 || p->stacks.n + x.n > UINT32_MAX)
 		return -EOVERFLOW;
-	for (size_t k = 0; k < p->ntypes; k++)
-		s.value[k] = value[k];
-	if (vec_reserve(&p->stacks, p->stacks.n + n) || vec_push(&p->samples, s))
+	if (vec_reserve(&p->stacks, p->stacks.n + x.n) || vec_push(&p->samples, x))
 		return -ENOMEM;
-	if (n)
-		memcpy(p->stacks.v + p->stacks.n, stack, n * sizeof(*stack));
-	p->stacks.n += n;
+	if (x.n)
+		memcpy(p->stacks.v + p->stacks.n, stack, x.n * sizeof(*stack));
+	p->stacks.n += x.n;
 	return 0;
 }
 
 struct stack_key {
 	const uint32_t *stack;
-	size_t n;
+	const struct profile_sample *s;
 };
 
 static bool same_stack(const struct profile *p, uint32_t i, const void *key)
 {
-	const struct profile_sample *s = &p->samples.v[i];
+	const struct profile_sample *x = &p->samples.v[i];
 	const struct stack_key *k = key;
 
-	return s->n == k->n && !memcmp(p->stacks.v + s->first, k->stack, k->n * sizeof(*k->stack));
+	return x->n == k->s->n && x->labels == k->s->labels && x->size == k->s->size &&
+	       !memcmp(p->stacks.v + x->first, k->stack, x->n * sizeof(*k->stack));
+}
+
+static uint64_t hash_key(const uint32_t *stack, const struct profile_sample *s)
+{
+	return hash(stack, s->n * sizeof(*stack)) + s->labels + s->size * 31;
 }
 
 static uint64_t hash_stack(const struct profile *p, uint32_t i)
 {
-	const struct profile_sample *s = &p->samples.v[i];
-
-	return hash(p->stacks.v + s->first, s->n * sizeof(*p->stacks.v));
+	return hash_key(p->stacks.v + p->samples.v[i].first, &p->samples.v[i]);
 }
 
-int profile_count(struct profile *p, const uint32_t *stack, size_t n,
-		  const int64_t value[PROFILE_VALUES_MAX])
+int profile_count(struct profile *p, const uint32_t *stack, const struct profile_sample *s)
 {
-	struct stack_key key = { stack, n };
+	struct stack_key key = { stack, s };
 	size_t slot;
 	int64_t i;
 	int r;
 
 	if (grow(p, &p->by_stack, hash_stack))
 		return -ENOMEM;
-	i = find(p, &p->by_stack, hash(stack, n * sizeof(*stack)), same_stack, &key, &slot);
+	i = find(p, &p->by_stack, hash_key(stack, s), same_stack, &key, &slot);
 	if (i < 0) {
-		r = profile_add(p, stack, n, 0, value);
+		r = profile_add(p, stack, s);
 		if (!r)
 			put(&p->by_stack, slot, p->samples.n);
 		return r;
 	}
 	for (size_t k = 0; k < p->ntypes; k++)
-		p->samples.v[i].value[k] += value[k];
+		p->samples.v[i].value[k] += s->value[k];
+	p->samples.v[i].variance += s->variance;
 	return 0;
 }
 
@@ -272,10 +383,15 @@ void profile_free(struct profile *p)
 	vec_free(&p->lines);
 	vec_free(&p->locations);
 	vec_free(&p->stacks);
+	vec_free(&p->labels);
+	vec_free(&p->label_sets);
 	vec_free(&p->samples);
+	vec_free(&p->notes);
 	vec_free(&p->by_text.slot);
 	vec_free(&p->by_function.slot);
 	vec_free(&p->by_addr.slot);
+	vec_free(&p->by_name.slot);
 	vec_free(&p->by_stack.slot);
+	vec_free(&p->by_labels.slot);
 	*p = (struct profile){ 0 };
 }

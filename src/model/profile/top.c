@@ -2,6 +2,7 @@
 #include "model/profile/top.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* The string that names a line's function; where a location has none, its file. */
@@ -49,6 +50,7 @@ static int add(struct adding *a, size_t i, int64_t value)
 			if (!sum)
 				return -ENOMEM;
 			sum->flat += flat ? value : 0;
+			sum->variance += flat ? s->variance : 0;
 			sum->cum += a->seen[name] != i + 1 ? value : 0; /* once, if it recurses */
 			a->seen[name] = i + 1;
 		}
@@ -56,14 +58,20 @@ static int add(struct adding *a, size_t i, int64_t value)
 	return 0;
 }
 
+/* Of a difference, what shrank counts as much as what grew. */
+static uint64_t size_of(int64_t v)
+{
+	return v < 0 ? -(uint64_t)v : (uint64_t)v;
+}
+
 static int by_flat(const void *a, const void *b)
 {
 	const struct profile_sum *x = a, *y = b;
 
-	if (x->flat != y->flat)
-		return x->flat < y->flat ? 1 : -1;
-	if (x->cum != y->cum)
-		return x->cum < y->cum ? 1 : -1;
+	if (size_of(x->flat) != size_of(y->flat))
+		return size_of(x->flat) < size_of(y->flat) ? 1 : -1;
+	if (size_of(x->cum) != size_of(y->cum))
+		return size_of(x->cum) < size_of(y->cum) ? 1 : -1;
 	return (x->name > y->name) - (x->name < y->name);
 }
 
@@ -87,6 +95,29 @@ int profile_top(const struct profile *p, unsigned int column, profile_sum_vec *o
 	out->n = a.sums.n;
 	out->cap = a.sums.cap;
 	return r;
+}
+
+double profile_margin(double variance)
+{
+	return 1.96 * sqrt(variance);
+}
+
+double profile_variance(const struct profile *p)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		sum += p->samples.v[i].variance;
+	return sum;
+}
+
+size_t profile_stacks_with(const struct profile *p, unsigned int column)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		n += p->samples.v[i].value[column] != 0;
+	return n;
 }
 
 int profile_stack_names(const struct profile *p, const struct profile_sample *s,
