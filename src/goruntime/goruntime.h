@@ -20,6 +20,18 @@
 #include "proc/maps.h"
 #include "source/memsrc.h"
 
+/* What the runtime keeps a distribution of: how long the world stood still for the collector and
+ * for others, from the wish to the restart, how long it took to stop, how long goroutines waited
+ * for a P. See histograms.h. */
+enum go_hist_id {
+	GO_HIST_PAUSES_GC,
+	GO_HIST_PAUSES_OTHER,
+	GO_HIST_STOPPING_GC,
+	GO_HIST_STOPPING_OTHER,
+	GO_HIST_LATENCIES,
+	GO_HIST_COUNT
+};
+
 /* Run-time addresses of the runtime's globals; 0: not found (go_runtime.missing says which). */
 struct go_globals {
 	uint64_t moduledata, text, etext, noptrdata, enoptrdata, end;
@@ -34,6 +46,8 @@ struct go_globals {
 	uint64_t work;		    /* 0 until a cycle has ended */
 	/* bare numbers, known only where the file has symbols */
 	uint64_t starting_stack, ncgocall, finqueued, finexecuted;
+	/* bare numbers inside of structures, known where the code names them */
+	uint64_t hist[GO_HIST_COUNT];
 };
 
 enum { GO_STACK_SIZES = 32 };

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "model/ledger/ledger.h"
+#include "model/report/histogram.h"
 
 struct opt_u64 {
 	bool has;
@@ -82,6 +83,7 @@ struct report_go {
 	char identified_by[160]; /* "build info + allspans + self-check" */
 	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
 	named_vec metrics;	 /* runtime/metrics names → values (bytes, counts, percent) */
+	histogram_vec histograms; /* runtime/metrics names: pauses, scheduling latencies */
 	struct opt_u64 cycles, last_end_unix_ns, last_pause_ns, goal, live, memory_limit;
 	bool has_gogc;
 	int64_t gogc; /* percent; −1: off */
