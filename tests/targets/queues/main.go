@@ -7,16 +7,19 @@
 //	histograms  {NAME: [[lower ns or null, upper ns or null, count], …]} of runtime/metrics
 //	finalizers N, cleanups N  that many become ready, and the first one blocks
 //	counts      {NAME: count} of runtime/metrics, where it has them
+//	ticks       CPU ticks a second, as the runtime has it: computed now, if it was not before
 //	release     lets them go on: how many ran
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,6 +97,16 @@ func work() {
 	time.Sleep(50 * time.Millisecond)
 }
 
+// ticks is what the runtime scales the cycles of block and mutex profiles with.
+func ticks() (n int64) {
+	var text bytes.Buffer
+	pprof.Lookup("block").WriteTo(&text, 1)
+	for _, line := range strings.Split(text.String(), "\n") {
+		fmt.Sscanf(line, "cycles/second=%d", &n)
+	}
+	return n
+}
+
 func main() {
 	debug.SetGCPercent(-1)
 	in := bufio.NewScanner(os.Stdin)
@@ -112,6 +125,8 @@ func main() {
 			answer(histograms())
 		case "counts":
 			answer(counts())
+		case "ticks":
+			answer(ticks())
 		case "finalizers":
 			leave(n)
 			ready()
