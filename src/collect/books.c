@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "goruntime/histograms.h"
 #include "proc/cgroup.h"
 
 /* Kernel stack of one thread: THREAD_SIZE, 16 KiB on amd64 (arch/x86/include/asm/
@@ -60,47 +59,6 @@ static int copy_metrics(struct look *k, struct look_go *go, const struct go_metr
 		       : 0;
 }
 
-static int copy_histogram(struct report_go *g, const struct go_histogram *h)
-{
-	struct histogram x = { .count = h->count };
-
-	snprintf(x.name, sizeof(x.name), "%s", h->name);
-	for (size_t i = 0; i < h->v.n; i++) {
-		const struct go_hist_bucket *b = &h->v.v[i];
-
-		if (vec_push(&x.buckets, ((struct histogram_bucket){ .has_lower = !b->below,
-								     .has_upper = !b->beyond,
-								     .lower_ns = b->from_ns,
-								     .upper_ns = b->to_ns,
-								     .count = b->count }))) {
-			vec_free(&x.buckets);
-			return -ENOMEM;
-		}
-	}
-	if (!vec_push(&g->histograms, x))
-		return 0;
-	vec_free(&x.buckets);
-	return -ENOMEM;
-}
-
-static int read_histograms(struct look *k, const struct look_go *go)
-{
-	struct report_go *g = look_report_go(k, go);
-	struct go_histograms h;
-	int r = go_histograms_read(&go->s->rt, &h);
-
-	if (r == -ENOMEM)
-		return r;
-	for (size_t i = 0; i < h.n && !r; i++)
-		r = copy_histogram(g, &h.h[i]);
-	if (!r && h.absent[0])
-		r = look_go_missing_always(k, go, ".histograms", "",
-					   "could not be cross-checked, so not reported: %s",
-					   h.absent);
-	go_histograms_free(&h);
-	return r == -ENOMEM ? r : 0;
-}
-
 static int read_goroutines(struct look *k, const struct look_go *go)
 {
 	struct report_go *g = look_report_go(k, go);
@@ -139,9 +97,11 @@ int look_metrics(struct look *k, struct look_go *go)
 		r = look_go_missing(k, go, ".metrics", "", "%s", e.text);
 	else
 		r = copy_metrics(k, go, &m);
+	if (!r)
+		r = look_finals(k, go, &m.finals);
 	go_metrics_free(&m);
 	if (!r)
-		r = read_histograms(k, go);
+		r = look_histograms(k, go);
 	return r ? r : read_goroutines(k, go);
 }
 

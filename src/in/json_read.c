@@ -233,6 +233,8 @@ static void fill_go(struct jget *g, const json_t *o, struct report *r)
 	gs = jget_object(g, o, "goroutines");
 	jget_figures(g, gs, r, "go.goroutines");
 	jget_named(g, gs, "by_state", &x->by_state);
+	jget_copy(g, o, "finalizer_running", x->finalizer_running, sizeof(x->finalizer_running));
+	jget_copy(g, o, "cleanup_running", x->cleanup_running, sizeof(x->cleanup_running));
 	jget_figures(g, o, r, "go");
 }
 

@@ -159,6 +159,8 @@ static void fill_go(struct jbuild *b, json_t *o, const struct report *r)
 		jput_figures(b, gs, r, "go.goroutines");
 		put_named(b, gs, "by_state", &g->by_state);
 	}
+	jput_known(b, o, "finalizer_running", g->finalizer_running);
+	jput_known(b, o, "cleanup_running", g->cleanup_running);
 	jput_figures(b, o, r, "go");
 }
 

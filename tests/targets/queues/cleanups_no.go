@@ -5,4 +5,4 @@
 
 package main
 
-func leaveCleanups(n int) { leave(n) }
+func leaveCleanups(n int) { leave(n, stuck) }

@@ -8,7 +8,9 @@
 //	finalizers N, cleanups N  that many become ready, and the first one blocks
 //	counts      {NAME: count} of runtime/metrics, where it has them
 //	ticks       CPU ticks a second, as the runtime has it: computed now, if it was not before
-//	release     lets them go on: how many ran
+//	step N      lets N of them go on; the next one blocks
+//	release     lets all go on: how many ran
+//	busy N      as finalizers, but the first one does not block: it never ends
 package main
 
 import (
@@ -43,14 +45,21 @@ var (
 func stuck(o *object) {
 	if atomic.AddInt32(&ran, 1) == 1 {
 		started <- true
-		<-gate
+	}
+	<-gate
+}
+
+func busy(o *object) {
+	started <- true
+	for {
+		o.n[0]++
 	}
 }
 
 //go:noinline
-func leave(n int) {
+func leave(n int, finalizer func(*object)) {
 	for i := 0; i < n; i++ {
-		runtime.SetFinalizer(new(object), stuck)
+		runtime.SetFinalizer(new(object), finalizer)
 	}
 }
 
@@ -128,9 +137,19 @@ func main() {
 		case "ticks":
 			answer(ticks())
 		case "finalizers":
-			leave(n)
+			leave(n, stuck)
 			ready()
 			answer("blocked")
+		case "busy":
+			leave(n, busy)
+			ready()
+			answer("busy")
+		case "step":
+			for i := 0; i < n; i++ {
+				gate <- true
+			}
+			time.Sleep(50 * time.Millisecond)
+			answer("stepped")
 		case "cleanups":
 			leaveCleanups(n)
 			ready()
