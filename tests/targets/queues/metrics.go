@@ -19,7 +19,9 @@ func read(kind metrics.ValueKind, prefix ...string) (v []metrics.Sample) {
 			}
 		}
 	}
-	metrics.Read(v)
+	if len(v) > 0 { // Go 1.16 panics without any
+		metrics.Read(v)
+	}
 	return v
 }
 
