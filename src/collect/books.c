@@ -97,7 +97,11 @@ int look_metrics(struct look *k, struct look_go *go)
 		r = look_go_missing(k, go, ".metrics", "", "%s", e.text);
 	else
 		r = copy_metrics(k, go, &m);
+	if (!r)
+		r = look_finals(k, go, &m.finals);
 	go_metrics_free(&m);
+	if (!r)
+		r = look_histograms(k, go);
 	return r ? r : read_goroutines(k, go);
 }
 

@@ -103,6 +103,9 @@ int look_uncertainty(struct look *k, const struct maps *maps_again);
 
 /* books.c: runtime metrics, kernel memory, cgroup, findings' raw material. */
 int look_metrics(struct look *k, struct look_go *g);
+/* books_go.c: distributions; finalizers and cleanups that wait, and the one that they wait for. */
+int look_histograms(struct look *k, const struct look_go *g);
+int look_finals(struct look *k, const struct look_go *g, const struct go_finals *f);
 int look_kernel(struct look *k);
 
 #endif

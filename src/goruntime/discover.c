@@ -135,7 +135,8 @@ static int try_layout(struct search *s, unsigned int tries)
 	if (r)
 		return r;
 	settle(rt);
-	return find_stack_sizes(s);
+	r = find_stack_sizes(s);
+	return r ? r : find_code(s);
 }
 
 static void describe(struct go_runtime *rt, const struct search *s, const struct bin_go *bg,

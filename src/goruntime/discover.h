@@ -145,4 +145,8 @@ int check_symbols(struct search *s);
  * program starts with; one of them is the variable. */
 int find_stack_sizes(struct search *s);
 
+/* find_code.c: bare numbers, by what the code names; noted, for captures keep no code. 0, -ENOMEM.
+ */
+int find_code(struct search *s);
+
 #endif

@@ -122,7 +122,7 @@ void go_facts_join(struct go_facts *f, const struct go_facts *other)
 
 /* ---- bytes: a version, then the fields in order; booleans and states take one byte */
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 static int put(struct text *t, uint64_t x, size_t n)
 {

@@ -20,6 +20,18 @@
 #include "proc/maps.h"
 #include "source/memsrc.h"
 
+/* What the runtime keeps a distribution of: how long the world stood still for the collector and
+ * for others, from the wish to the restart, how long it took to stop, how long goroutines waited
+ * for a P. See histograms.h. */
+enum go_hist_id {
+	GO_HIST_PAUSES_GC,
+	GO_HIST_PAUSES_OTHER,
+	GO_HIST_STOPPING_GC,
+	GO_HIST_STOPPING_OTHER,
+	GO_HIST_LATENCIES,
+	GO_HIST_COUNT
+};
+
 /* Run-time addresses of the runtime's globals; 0: not found (go_runtime.missing says which). */
 struct go_globals {
 	uint64_t moduledata, text, etext, noptrdata, enoptrdata, end;
@@ -33,7 +45,13 @@ struct go_globals {
 	uint64_t sched, limiter;    /* the scheduler; gcCPULimiter (from 1.19) */
 	uint64_t work;		    /* 0 until a cycle has ended */
 	/* bare numbers, known only where the file has symbols */
-	uint64_t starting_stack, ncgocall, finqueued, finexecuted;
+	uint64_t starting_stack, ncgocall;
+	uint64_t finqueued, finexecuted; /* likewise, or where the code names them; from 1.25 */
+	/* known where the code names them: bare numbers inside of structures; the list of all
+	 * blocks of finalizers, which is empty in most programs; gcCleanups (from 1.25), likewise
+	 */
+	uint64_t hist[GO_HIST_COUNT];
+	uint64_t allfin, cleanups;
 };
 
 enum { GO_STACK_SIZES = 32 };
@@ -94,6 +112,23 @@ int go_sums_read(const struct go_runtime *rt, struct go_sums *out);
 /* The largest difference, bytes; *what names the sum when there is one. */
 uint64_t go_sums_differ(const struct go_sums *a, const struct go_sums *b, const char **what);
 
+/* Of finalizers, or of cleanups. */
+struct go_queue {
+	/* Ready and not done, one that runs included; of cleanups that run together with others as
+	 * a block (some 20), all of the block. */
+	bool has_waiting;
+	uint64_t waiting;
+	/* Since the program began, from 1.25 on: as runtime/metrics has them from 1.26 on. Those of
+	 * a block that runs (100 finalizers) count as executed when all of it is. */
+	bool has_counts;
+	uint64_t queued, executed;
+	bool wanted, wants_counts; /* the release has them */
+};
+
+struct go_finals {
+	struct go_queue finalizers, cleanups;
+};
+
 struct go_metric {
 	const char *name; /* static, runtime/metrics' */
 	uint64_t value;
@@ -109,9 +144,10 @@ struct go_metrics {
 	unsigned int retries;  /* torn reads that were thrown away */
 	bool torn;	       /* the last attempt was torn too: figures may mix two moments */
 	struct go_sums sums;
-	char absent[256]; /* names that the release has and that could not be read; "" */
-	char never[128];  /* of these: those that no snapshot of this binary can have */
-	char early[64];	  /* of these: those that the first GC cycle brings */
+	struct go_finals finals; /* see finals.h */
+	char absent[256];	 /* names that the release has and that could not be read; "" */
+	char never[128];	 /* of these: those that no snapshot of this binary can have */
+	char early[64];		 /* of these: those that the first GC cycle brings */
 };
 
 /*

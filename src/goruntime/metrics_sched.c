@@ -5,6 +5,7 @@
  *
  * What can't be had, or contradicts what else is known, is left out and named.
  */
+#include "goruntime/finals.h"
 #include "goruntime/metrics.h"
 
 enum {
@@ -360,28 +361,24 @@ static int put_starting_size(struct go_metrics *g, struct sched *s)
 	return r;
 }
 
-/* Finalizers and cleanups that were queued and that ran: plain integers, which only a symbol table
- * leads to. Cleanups' are spread over the Ps, where nothing can verify them. These metrics came
- * with the goroutines' states. */
+/* These metrics came with the goroutines' states; the numbers are there one release longer. */
+static int put_queue(struct go_metrics *g, const struct go_queue *q, const char *executed,
+		     const char *queued, const char *both)
+{
+	if (q->has_counts)
+		return metrics_add(g, executed, q->executed) | metrics_add(g, queued, q->queued);
+	metrics_absent(g, both);
+	return 0;
+}
+
 static int put_finals(struct go_metrics *g, struct sched *s)
 {
-	const struct go_globals *v = &s->rt->g;
-	uint64_t queued, done;
-
-	if (!go_has(s->l, GO_SCHED_NGSYSCALLNOP))
+	if (go_finals_read(s->rt, s->walk, &g->finals) || !go_has(s->l, GO_SCHED_NGSYSCALLNOP))
 		return 0;
-	metrics_never(g, "/gc/cleanups/*:cleanups");
-	if (!v->finqueued || !v->finexecuted) {
-		metrics_never(g, "/gc/finalizers/*:finalizers");
-		return 0;
-	}
-	if (rd_vars(s->rt, PASS_BOOKS, v->finqueued, &queued, 8) ||
-	    rd_vars(s->rt, PASS_BOOKS, v->finexecuted, &done, 8)) {
-		metrics_absent(g, "/gc/finalizers/*:finalizers");
-		return 0;
-	}
-	return metrics_add(g, "/gc/finalizers/executed:finalizers", done) |
-	       metrics_add(g, "/gc/finalizers/queued:finalizers", queued);
+	return put_queue(g, &g->finals.cleanups, "/gc/cleanups/executed:cleanups",
+			 "/gc/cleanups/queued:cleanups", "/gc/cleanups/*:cleanups") |
+	       put_queue(g, &g->finals.finalizers, "/gc/finalizers/executed:finalizers",
+			 "/gc/finalizers/queued:finalizers", "/gc/finalizers/*:finalizers");
 }
 
 enum cpu {

@@ -317,22 +317,28 @@ static int walk(struct walk *w, const uint64_t *ptr, size_t n)
 	return r;
 }
 
-int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx)
+int go_stacks_of(const struct go_runtime *rt, struct bin *b, const uint64_t *g, size_t n,
+		 go_stack_fn *fn, void *ctx)
 {
 	_free_ struct walk *w = calloc(1, sizeof(*w));
-	_free_ uint64_t *ptr = NULL;
-	struct go_slice all;
-	int r;
 
 	if (!w)
 		return -ENOMEM;
 	*w = (struct walk){ .rt = rt, .b = b, .fn = fn, .ctx = ctx, .size = size_of_g(rt->l) };
-	if (!rt->g.allgs || rd_slice(rt, PASS_BOOKS, rt->g.allgs, &all) || all.len > MAX_GS ||
-	    w->size > MEMSRC_GATHER_EACH)
+	return w->size > MEMSRC_GATHER_EACH ? -ENOENT : walk(w, g, n);
+}
+
+int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx)
+{
+	_free_ uint64_t *ptr = NULL;
+	struct go_slice all;
+	int r;
+
+	if (!rt->g.allgs || rd_slice(rt, PASS_BOOKS, rt->g.allgs, &all) || all.len > MAX_GS)
 		return -ENOENT;
 	ptr = malloc(all.len * 8 + 8);
 	if (!ptr)
 		return -ENOMEM;
 	r = rd(rt, PASS_BOOKS, all.ptr, ptr, all.len * 8);
-	return r && r != -ENODATA ? r : walk(w, ptr, all.len);
+	return r && r != -ENODATA ? r : go_stacks_of(rt, b, ptr, all.len, fn, ctx);
 }

@@ -28,4 +28,8 @@ typedef int go_stack_fn(void *ctx, const struct go_stack *s);
  */
 int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx);
 
+/* The same of n of them alone, by the addresses of their g's. */
+int go_stacks_of(const struct go_runtime *rt, struct bin *b, const uint64_t *g, size_t n,
+		 go_stack_fn *fn, void *ctx);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "in/json_get.h"
+#include "in/json_histograms.h"
 
 #define SCHEMA "rsscope.report/1"
 
@@ -227,10 +228,13 @@ static void fill_go(struct jget *g, const json_t *o, struct report *r)
 	jget_copy(g, o, "identified_by", x->identified_by, sizeof(x->identified_by));
 	jget_copy(g, o, "layout", x->layout, sizeof(x->layout));
 	jget_named(g, o, "metrics", &x->metrics);
+	jget_histograms(g, o, &x->histograms);
 	jget_figures(g, jget_object(g, o, "gc"), r, "go.gc");
 	gs = jget_object(g, o, "goroutines");
 	jget_figures(g, gs, r, "go.goroutines");
 	jget_named(g, gs, "by_state", &x->by_state);
+	jget_copy(g, o, "finalizer_running", x->finalizer_running, sizeof(x->finalizer_running));
+	jget_copy(g, o, "cleanup_running", x->cleanup_running, sizeof(x->cleanup_running));
 	jget_figures(g, o, r, "go");
 }
 

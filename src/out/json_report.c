@@ -116,6 +116,34 @@ static void put_ledger(struct jbuild *b, json_t *top, const struct ledger *l)
 	}
 }
 
+/* Buckets without a count are left out, and ends at infinity. */
+static void put_histogram(struct jbuild *b, json_t *list, const struct histogram *h)
+{
+	json_t *o = jadd_object(b, list), *buckets;
+
+	jput_text(b, o, "name", h->name);
+	jput_size(b, o, "count", h->count);
+	buckets = jput_array(b, o, "buckets");
+	for (size_t i = 0; i < h->buckets.n; i++) {
+		const struct histogram_bucket *x = &h->buckets.v[i];
+		json_t *row = jadd_object(b, buckets);
+
+		if (x->has_lower)
+			jput_size(b, row, "lower_ns", x->lower_ns);
+		if (x->has_upper)
+			jput_size(b, row, "upper_ns", x->upper_ns);
+		jput_size(b, row, "count", x->count);
+	}
+}
+
+static void put_histograms(struct jbuild *b, json_t *o, const histogram_vec *v)
+{
+	json_t *list = v->n ? jput_array(b, o, "histograms") : NULL;
+
+	for (size_t i = 0; i < v->n; i++)
+		put_histogram(b, list, &v->v[i]);
+}
+
 static void fill_go(struct jbuild *b, json_t *o, const struct report *r)
 {
 	const struct report_go *g = &r->go;
@@ -123,6 +151,7 @@ static void fill_go(struct jbuild *b, json_t *o, const struct report *r)
 	jput_known(b, o, "identified_by", g->identified_by);
 	jput_known(b, o, "layout", g->layout);
 	put_named(b, o, "metrics", &g->metrics);
+	put_histograms(b, o, &g->histograms);
 	jput_figures(b, jput_object(b, o, "gc"), r, "go.gc");
 	if (g->goroutines.has) {
 		json_t *gs = jput_object(b, o, "goroutines");
@@ -130,6 +159,8 @@ static void fill_go(struct jbuild *b, json_t *o, const struct report *r)
 		jput_figures(b, gs, r, "go.goroutines");
 		put_named(b, gs, "by_state", &g->by_state);
 	}
+	jput_known(b, o, "finalizer_running", g->finalizer_running);
+	jput_known(b, o, "cleanup_running", g->cleanup_running);
 	jput_figures(b, o, r, "go");
 }
 

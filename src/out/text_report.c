@@ -108,6 +108,19 @@ static void put_rss(struct text_page *p)
 
 /* ---- below the tree */
 
+/* Below the ends of the runtime's own buckets. */
+static void put_pauses(struct para *a, const histogram_vec *v)
+{
+	const struct histogram *h = histogram_find(v, "/gc/pauses:seconds");
+	uint64_t half, most, longest;
+
+	if (!h || !histogram_quantile(h, 50, &half) || !histogram_quantile(h, 99, &most) ||
+	    !histogram_quantile(h, 100, &longest))
+		return;
+	para_add(a, "; all pauses: p50\1<\1%.3f\1ms, p99\1<\1%.3f\1ms, max\1<\1%.3f\1ms",
+		 half / 1e6, most / 1e6, longest / 1e6);
+}
+
 static void put_gc(struct text_page *p)
 {
 	const struct report_go *g = &p->r->go;
@@ -140,6 +153,7 @@ static void put_gc(struct text_page *p)
 		para_add(&a, "no GOMEMLIMIT");
 	if (g->last_pause_ns.has)
 		para_add(&a, ", pause %.3f\1ms", g->last_pause_ns.v / 1e6);
+	put_pauses(&a, &g->histograms);
 	para_end(&a);
 }
 

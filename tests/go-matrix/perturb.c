@@ -8,6 +8,7 @@
  */
 #include <inttypes.h>
 
+#include "goruntime/histograms.h"
 #include "target.h"
 
 static const char *const field_names[] = {
@@ -66,6 +67,26 @@ static void read_metrics(const struct go_runtime *rt, struct reading *r)
 	put(r, "last_pause", m.last_pause_ns);
 	put(r, "gogc", m.has_gogc ? m.gogc : 12345);
 	go_metrics_free(&m);
+}
+
+static void read_histograms(const struct go_runtime *rt, struct reading *r)
+{
+	struct go_histograms h;
+	uint64_t sum = 0;
+
+	if (go_histograms_read(rt, &h)) {
+		notice(r, "histograms");
+		return;
+	}
+	if (h.absent[0])
+		notice(r, h.absent);
+	for (size_t i = 0; i < h.n; i++) {
+		for (size_t k = 0; k < h.h[i].v.n; k++)
+			sum = sum * 31 + h.h[i].v.v[k].from_ns + h.h[i].v.v[k].to_ns * 7 +
+			      h.h[i].v.v[k].count * 1000003;
+		put(r, h.h[i].name, sum);
+	}
+	go_histograms_free(&h);
 }
 
 static void read_heap(const struct go_runtime *rt, struct reading *r)
@@ -167,6 +188,7 @@ static int read_all(struct target *t, const struct go_layout *const *l, size_t n
 	if (rt.missing[0])
 		notice(out, rt.missing);
 	read_metrics(&rt, out);
+	read_histograms(&rt, out);
 	read_heap(&rt, out);
 	read_rest(&rt, out);
 	return 0;

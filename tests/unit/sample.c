@@ -87,6 +87,38 @@ static void hold_rest(struct report *r)
 	r->ledger.uncertainty = KIB(8);
 }
 
+static void fill_pauses(struct report_go *g)
+{
+	static const struct histogram_bucket pauses[] = {
+		{ .has_upper = true, .count = 1 },
+		{ .has_lower = true,
+		  .has_upper = true,
+		  .lower_ns = 57344,
+		  .upper_ns = 65536,
+		  .count = 5000 },
+		{ .has_lower = true,
+		  .has_upper = true,
+		  .lower_ns = 98304,
+		  .upper_ns = 114688,
+		  .count = 3419 },
+		{ .has_lower = true,
+		  .has_upper = true,
+		  .lower_ns = 3670016,
+		  .upper_ns = 4194304,
+		  .count = 4 },
+	};
+	struct histogram h = { .name = "/gc/pauses:seconds", .count = 8424 };
+	struct histogram none = { .name = "/sched/latencies:seconds", .count = 1 };
+
+	for (size_t i = 0; i < sizeof(pauses) / sizeof(*pauses); i++)
+		REQUIRE(!vec_push(&h.buckets, pauses[i]));
+	/* one without an end: longer than the runtime tells apart */
+	REQUIRE(!vec_push(&none.buckets,
+			  ((struct histogram_bucket){
+				  .has_lower = true, .lower_ns = 1ULL << 47, .count = 1 })));
+	REQUIRE(!vec_push(&g->histograms, h) && !vec_push(&g->histograms, none));
+}
+
 static void fill_go(struct report_go *g)
 {
 	static const struct {
@@ -107,6 +139,7 @@ static void fill_go(struct report_go *g)
 	strcpy(g->layout, "go1.19.4-go1.19.13 amd64");
 	for (size_t i = 0; i < sizeof(metric) / sizeof(*metric); i++)
 		REQUIRE(!named_add(&g->metrics, metric[i].name, metric[i].v));
+	fill_pauses(g);
 	g->cycles = OPT(4212);
 	g->last_end_unix_ns = OPT(1700000000123456789);
 	g->last_pause_ns = OPT(112000);
@@ -119,6 +152,10 @@ static void fill_go(struct report_go *g)
 	REQUIRE(!named_add(&g->by_state, "waiting", 130));
 	REQUIRE(!named_add(&g->by_state, "runnable", 0));
 	REQUIRE(!named_add(&g->by_state, "running", 4));
+	g->finalizers_waiting = OPT(10001);
+	strcpy(g->finalizer_running, "main.(*conn).close");
+	g->cleanups_waiting = OPT(3);
+	strcpy(g->cleanup_running, "main.unmap");
 	g->spans = OPT(23456);
 	g->retries = OPT(1);
 }

@@ -131,6 +131,9 @@ TEST(json_read_refuses)
 		{ "\"page_size\": 4096", "\"page_size\": \"x\"", "host.page_size" },
 		{ "\"reports\": [", "\"reports\": 5, \"x\": [", "reports" },
 		{ "\"ledger\": [", "\"shelf\": [", "no snapshot" },
+		{ "\"upper_ns\": 114688", "\"upper_ns\": -1", "upper_ns" },
+		{ "\"count\": 8424,", "", "histograms[0]" },
+		{ "\"buckets\": [", "\"buckets\": 5, \"x\": [", "buckets" },
 		{ "\"losses\": {", "\"losses\": {\"x\\u001b[31m\": -1,", "losses" },
 	};
 	void (*const make[])(struct report *) = { sample_full };

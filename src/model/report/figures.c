@@ -130,6 +130,8 @@ const struct figure figures[] = {
 	  .set = set_gogc },
 	KEPT("go.gc.memory_limit", BYTES, GAUGE, go.memory_limit, "go_gc_gomemlimit_bytes"),
 	KEPT("go.goroutines.total", COUNT, GAUGE, go.goroutines, "go_goroutines"),
+	KEPT("go.finalizers_waiting", COUNT, GAUGE, go.finalizers_waiting, NULL),
+	KEPT("go.cleanups_waiting", COUNT, GAUGE, go.cleanups_waiting, NULL),
 	KEPT("go.spans", COUNT, GAUGE, go.spans, NULL),
 	KEPT("go.retries", COUNT, FACT, go.retries, NULL),
 

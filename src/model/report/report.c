@@ -47,6 +47,7 @@ void report_origin_free(struct report_origin *o)
 static void go_free(struct report_go *g)
 {
 	vec_free(&g->metrics);
+	histograms_free(&g->histograms);
 	vec_free(&g->by_state);
 }
 

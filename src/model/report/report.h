@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "model/ledger/ledger.h"
+#include "model/report/histogram.h"
 
 struct opt_u64 {
 	bool has;
@@ -78,16 +79,23 @@ struct report_target {
 };
 
 struct report_go {
-	bool known;		 /* the runtime's books were read */
-	char identified_by[160]; /* "build info + allspans + self-check" */
-	char layout[64];	 /* "go1.19.4–go1.19.13 amd64" */
-	named_vec metrics;	 /* runtime/metrics names → values (bytes, counts, percent) */
+	bool known;		  /* the runtime's books were read */
+	char identified_by[160];  /* "build info + allspans + self-check" */
+	char layout[64];	  /* "go1.19.4–go1.19.13 amd64" */
+	named_vec metrics;	  /* runtime/metrics names → values (bytes, counts, percent) */
+	histogram_vec histograms; /* runtime/metrics names: pauses, scheduling latencies */
 	struct opt_u64 cycles, last_end_unix_ns, last_pause_ns, goal, live, memory_limit;
 	bool has_gogc;
 	int64_t gogc; /* percent; −1: off */
 	struct opt_u64 goroutines;
 	named_vec by_state; /* "running", "waiting", … */
 	struct opt_u64 spans, retries;
+	/* ready to run and not done; from 1.25 on cleanups have a queue of their own, before 1.24
+	 * there are none */
+	struct opt_u64 finalizers_waiting, cleanups_waiting;
+	/* the function that runs, or blocks, as one of them, and that the others wait for; "":
+	 * none, or not known (then `missing` says so) */
+	char finalizer_running[256], cleanup_running[256];
 };
 
 /* A Go runtime beside the main one. */
