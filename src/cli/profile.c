@@ -142,7 +142,7 @@ static const struct argp argp = {
 	.doc = "Print a profile of a live Go program by call stack, as net/http/pprof does; the "
 	       "program needs no endpoint.\v"
 	       "Types: heap (in use, by where it was allocated), allocs (all that ever was), dead "
-	       "(what the last GC cycle found dead), goroutine, threadcreate.\n"
+	       "(what the last GC cycle found dead), goroutine, threadcreate, block, mutex.\n"
 	       "\n"
 	       "Examples:\n"
 	       "  rsscope profile 4242 -o heap.pb.gz && go tool pprof -top heap.pb.gz\n"

@@ -31,6 +31,8 @@ static const struct profile_kind kinds[] = {
 	  profile_make_dead },
 	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine },
 	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
+	{ "block", { { "delay", "nanoseconds" }, { "contentions", "count" } }, profile_make_block },
+	{ "mutex", { { "delay", "nanoseconds" }, { "contentions", "count" } }, profile_make_mutex },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)
@@ -143,14 +145,14 @@ static int64_t location_of(struct making *k, enum addresses kind, const uint64_t
 	if (at >= 0 && kind == ADDRESSES_PHYSICAL)
 		return at;
 	inlined = symbolizer_all(k->names, *addr, f, ARRAY_LEN(f));
-	if (kind == ADDRESSES_LOGICAL)
+	if (kind != ADDRESSES_PHYSICAL)
 		*taken = count_told(k, addr, n, f, inlined);
 	if (at >= 0)
 		return at;
 	/* where a stack is cut off, the rest is known */
 	if (kind == ADDRESSES_LOGICAL && *taken < n)
 		inlined = *taken;
-	else if (kind == ADDRESSES_PHYSICAL && symbolizer_is_wrapper(k->names, *addr))
+	else if (kind != ADDRESSES_LOGICAL && symbolizer_is_wrapper(k->names, *addr))
 		inlined--;
 	return inlined ? make_location(k, *addr, f, inlined) : -ENOENT;
 }

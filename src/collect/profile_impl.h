@@ -29,11 +29,11 @@ struct profile_kind {
 /*
  * Fills k->stack from n return addresses. Logical ones, as the runtime keeps them: each stands for
  * one function, that which was inlined there, the next one for that into which it was. Physical
- * ones, as they are on a stack: each stands for all that was inlined there. Either way without
- * wrappers that the compiler has made, and without where goroutines begin, as runtime/pprof does. 0
- * or -errno.
+ * ones, as they are on a stack: each stands for all that was inlined there. Mixed: first some
+ * logical ones, then physical ones. In any case without wrappers that the compiler has made, and
+ * without where goroutines begin, as runtime/pprof does. 0 or -errno.
  */
-enum addresses { ADDRESSES_LOGICAL, ADDRESSES_PHYSICAL };
+enum addresses { ADDRESSES_LOGICAL, ADDRESSES_PHYSICAL, ADDRESSES_MIXED };
 int profile_take_stack(struct making *k, enum addresses kind, const uint64_t *addr, size_t n);
 
 /* Appends a location that is no code but a name, as the outermost one so far. k->n = 0 begins a
@@ -51,5 +51,6 @@ const char *profile_function_at(struct making *k, uint64_t addr);
 /* The rows of the table. */
 profile_make_fn profile_make_heap, profile_make_allocs, profile_make_dead;
 profile_make_fn profile_make_goroutine, profile_make_threadcreate;
+profile_make_fn profile_make_block, profile_make_mutex;
 
 #endif

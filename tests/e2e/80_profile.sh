@@ -30,24 +30,30 @@ one() { # NAME PROGRAM
 	start_program "$2"
 	read -r -t 120 line <&"$TRUTH_FD" || die "$1 says nothing"
 	mkdir -p "$TMP/$1"
-	for type in heap allocs goroutine threadcreate; do
+	for type in heap allocs goroutine threadcreate block mutex; do
 		"$RSSCOPE" profile "$TPID" --type $type -o "$TMP/$1/$type.ours" || fail "$1: profile $type exits $?"
 		"$RSSCOPE" profile "$TPID" --type $type --json >"$TMP/$1/$type.json" || fail "$1: profile $type --json exits $?"
 	done
 	ask "write $TMP/$1"
-	for type in heap allocs; do
-		raw "$TMP/$1/$type.ours" >"$TMP/ours"
-		raw "$TMP/$1/$type.pb.gz" >"$TMP/theirs"
+	for type in heap allocs block mutex; do
+		# The runtime's own locks go on being profiled between the two.
+		raw "$TMP/$1/$type.ours" | grep -v ' runtime\.unlock:' >"$TMP/ours"
+		raw "$TMP/$1/$type.pb.gz" | grep -v ' runtime\.unlock:' >"$TMP/theirs"
 		between "$1: samples of $type that the program tells" "${FEWEST[$type]}" "$(wc -l <"$TMP/theirs")" 100000
 		diff "$TMP/ours" "$TMP/theirs" >"$TMP/diff" || fail "$1: $type differs (< ours): $(head -c 1500 "$TMP/diff")"
 		equal "$1: notes on $type" "$(jq -c .notes "$TMP/$1/$type.json")" "${NOTES[$type]}"
-		equal "$1: total of $type in JSON" "$(jq .total "$TMP/$1/$type.json")" \
+		[ $type = mutex ] || equal "$1: total of $type in JSON" "$(jq .total "$TMP/$1/$type.json")" \
 			"$(awk -v c="${COLUMN[$type]}" '{ s += $c } END { printf "%d", s }' "$TMP/theirs")"
 	done
 	# What one has more than the other: nothing, whoever wrote them, by us and by pprof.
 	equal "$1: ours less theirs" "$("$RSSCOPE" diff "$TMP/$1/heap.pb.gz" "$TMP/$1/heap.ours" --json | jq -c '[.total, .samples]')" '[0,[]]'
 	equal "$1: theirs less ours" "$("$RSSCOPE" diff "$TMP/$1/heap.ours" "$TMP/$1/heap.pb.gz" --json | jq -c '[.total, .samples]')" '[0,[]]'
 	equal "$1: theirs less ours, by pprof" "$(go tool pprof -top -diff_base "$TMP/$1/heap.ours" "$TMP/$1/heap.pb.gz" 2>/dev/null | grep -c '%.*%')" 1
+	# Threads: stacks of most are not recorded, which pprof shows as empty ones.
+	raw "$TMP/$1/threadcreate.ours" | sed 's/\[not recorded\]:0$//' >"$TMP/ours"
+	raw "$TMP/$1/threadcreate.pb.gz" | sed 's/:0\(;:0\)*$//' >"$TMP/theirs.threadcreate"
+	between "$1: threads" 2 "$(awk '{ n += $1 } END { print n }' "$TMP/theirs.threadcreate")" 100
+	diff "$TMP/ours" "$TMP/theirs.threadcreate" >"$TMP/diff" || fail "$1: threadcreate differs (< ours): $(head -c 1500 "$TMP/diff")"
 	# Without the one that writes them, which waits for a line as we see it.
 	raw "$TMP/$1/goroutine.ours" | grep -v 'main\.main:' >"$TMP/ours"
 	raw "$TMP/$1/goroutine.pb.gz" | grep -v 'main\.main:' >"$TMP/theirs.goroutine"
@@ -59,7 +65,7 @@ one() { # NAME PROGRAM
 	said="$said$1 $(wc -l <"$TMP/theirs") "
 	stop "$TPID"
 }
-declare -A FEWEST=([heap]=20 [allocs]=20 [block]=2 [mutex]=1) COLUMN=([heap]=4 [allocs]=2 [block]=8 [mutex]=8)
+declare -A FEWEST=([heap]=20 [allocs]=20 [block]=2 [mutex]=1) COLUMN=([heap]=4 [allocs]=2 [block]=2 [mutex]=2)
 declare -A NOTES=([heap]='[]' [allocs]='[]' [mutex]='[]' [block]='["the program has switched it off: this was recorded before"]')
 said=
 if [ -z "${GO_RELEASES:-}" ]; then

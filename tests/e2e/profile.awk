@@ -37,7 +37,7 @@ END {
 	for (i = 1; i <= n; i++) {
 		out = ""
 		any = 0
-		m = split("alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes goroutine/count", want, " ")
+		m = split("alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes goroutine/count threadcreate/count contentions/count delay/nanoseconds", want, " ")
 		for (k = 1; k <= m; k++) {
 			out = out value[i, want[k]] " "
 			any = any || value[i, want[k]] != 0

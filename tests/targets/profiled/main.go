@@ -169,6 +169,58 @@ func park() {
 	time.Sleep(200 * time.Millisecond)
 }
 
+// What goroutines wait for, some of it sampled.
+//
+//go:noinline
+func receiveLate(n int) {
+	for i := 0; i < n; i++ {
+		c := make(chan int)
+		go func() {
+			time.Sleep(time.Duration(50+i%5*100) * time.Microsecond)
+			c <- i
+		}()
+		if i%2 == 0 {
+			one(c)
+		} else {
+			waits(&waiter{c}).wait()
+		}
+	}
+}
+
+// Both are inlined.
+func one(c chan int) int     { return <-c }
+func release(mu *sync.Mutex) { mu.Unlock() }
+
+//go:noinline
+func holdLock(mu *sync.Mutex) {
+	mu.Lock()
+	for begin := time.Now(); time.Since(begin) < 100*time.Microsecond; {
+	}
+	release(mu)
+}
+
+func contend() {
+	var (
+		mu sync.Mutex
+		wg sync.WaitGroup
+	)
+	runtime.SetBlockProfileRate(200000)
+	runtime.SetMutexProfileFraction(2)
+	receiveLate(300)
+	for i := 0; i < 4; i++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for k := 0; k < 200; k++ {
+				holdLock(&mu)
+				runtime.Gosched()
+			}
+		}()
+	}
+	wg.Wait()
+	runtime.SetBlockProfileRate(0) // what is recorded stays
+}
+
 func deep(n int) int {
 	var b [256]byte
 	if n == 0 {
@@ -194,7 +246,7 @@ func churn() {
 }
 
 func write(dir string) error {
-	for _, name := range []string{"heap", "allocs", "goroutine"} {
+	for _, name := range []string{"heap", "allocs", "goroutine", "threadcreate", "block", "mutex"} {
 		f, err := os.Create(filepath.Join(dir, name+".pb.gz"))
 		if err != nil {
 			return err
@@ -212,6 +264,7 @@ func write(dir string) error {
 func main() {
 	debug.SetGCPercent(-1)
 	fill()
+	contend()
 	park()
 	runtime.GC()
 	garbage(5000)
