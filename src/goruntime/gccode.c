@@ -210,21 +210,34 @@ int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t
 
 /* ---- the profiler */
 
+/* The references of those of the functions that there are. */
+static int refs_of_any(struct bin *b, uint64_t text, const char *const *name, size_t n,
+		       struct code_refs *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && name[i] && !r; i++) {
+		r = code_refs_read(b, text, name[i], out);
+		r = r == -ENOENT ? 0 : r;
+	}
+	return r;
+}
+
 int go_profile_rate_code(struct bin *b, const struct go_rate_code *c, uint64_t text, uint64_t lo,
 			 uint64_t hi, go_place_fn *fn, void *ctx, uint64_t *out)
 {
 	struct code_refs take = { .lo = lo, .hi = hi }, draw = take;
-	int r = code_refs_read(b, text, c->takes, &take);
+	int r = refs_of_any(b, text, c->takes, ARRAY_LEN(c->takes), &take);
 
 	*out = 0;
-	for (size_t i = 0; i < ARRAY_LEN(c->decide) && c->decide[i] && !r; i++) {
-		r = code_refs_read(b, text, c->decide[i], &draw);
-		r = r == -ENOENT ? 0 : r;
-	}
+	if (!r)
+		r = refs_of_any(b, text, c->decide, ARRAY_LEN(c->decide), &draw);
 	for (size_t i = 0; i < take.v.n && !r; i++) {
 		uint64_t at = take.v.v[i].addr;
 
-		if (at % 8 || at == *out || !code_refs_find(&draw, at) || !fn(ctx, at))
+		/* CMPQ $0, x: a byte follows the displacement, which counts from behind it */
+		if (at % 8 || at == *out ||
+		    !(code_refs_find(&draw, at) || code_refs_find(&draw, at - 1)) || !fn(ctx, at))
 			continue;
 		if (*out)
 			r = -ENOENT;

@@ -37,7 +37,7 @@ int go_gc_code(struct bin *b, const struct go_layout *l, uint64_t text, uint64_t
  */
 struct go_rate_code {
 	const char *symbol; /* of the variable */
-	const char *takes, *decide[3];
+	const char *takes[2], *decide[3];
 };
 typedef bool go_place_fn(void *ctx, uint64_t addr);
 int go_profile_rate_code(struct bin *b, const struct go_rate_code *c, uint64_t text, uint64_t lo,

@@ -208,27 +208,43 @@ static bool is_rate(void *ctx, uint64_t addr)
 	return !rd_vars(rt, PASS_BOOKS, addr + rt->bias, &rate, 8) && rate <= RATE_MAX;
 }
 
+/* Link-time bounds of where that rate is: the two that are off by default are zeros in the file. */
+static int rate_bounds(const struct go_runtime *rt, enum go_profile_kind kind, uint64_t *lo,
+		       uint64_t *hi)
+{
+	const struct go_globals *g = &rt->g;
+	uint64_t bss[2] = { g->noptrdata, g->end };
+	int r = 0;
+
+	if (kind != GO_PROFILE_MEMORY)
+		r = rd(rt, PASS_BOOKS, g->moduledata + rt->l->f[GO_MODULEDATA_NOPTRBSS], bss,
+		       sizeof(bss));
+	*lo = bss[0] - rt->bias;
+	*hi = bss[1] - rt->bias;
+	return r;
+}
+
 int go_profile_rate(const struct go_runtime *rt, struct bin *b, enum go_profile_kind kind,
 		    uint64_t *out)
 {
 	static const struct go_rate_code codes[] = {
 		[GO_PROFILE_MEMORY] = { "runtime.MemProfileRate",
-					"runtime.profilealloc",
+					{ "runtime.profilealloc" },
 					{ "runtime.allocmcache", "runtime.nextSample" } },
 		[GO_PROFILE_BLOCK] = { "runtime.blockprofilerate",
-				       "runtime.blockevent",
-				       { "runtime.semacquire1", "runtime.chanrecv" } },
+				       { "runtime.blockevent" },
+				       { "runtime.semacquire1", "runtime.chanrecv",
+					 "runtime.selectgo" } },
 		[GO_PROFILE_MUTEX] = { "runtime.mutexprofilerate",
-				       "runtime.mutexevent",
+				       { "runtime.mutexevent", "sync.event" }, /* its linkname */
 				       { "runtime.semacquire1" } },
 	};
-	const struct go_globals *g = &rt->g;
-	uint64_t addr, size;
-	int r = bin_symbol_addr(b, codes[kind].symbol, &addr, &size);
+	uint64_t addr, size, lo, hi;
+	bool named = !bin_symbol_addr(b, codes[kind].symbol, &addr, &size);
+	int r = named ? 0 : rate_bounds(rt, kind, &lo, &hi);
 
-	if (r)
-		r = go_profile_rate_code(b, &codes[kind], g->text - rt->bias,
-					 g->noptrdata - rt->bias, g->end - rt->bias, is_rate,
+	if (!named && !r)
+		r = go_profile_rate_code(b, &codes[kind], rt->g.text - rt->bias, lo, hi, is_rate,
 					 (void *)(uintptr_t)rt, &addr);
 	return r ? r : rd_vars(rt, PASS_BOOKS, addr + rt->bias, out, 8);
 }
