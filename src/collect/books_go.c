@@ -8,6 +8,12 @@
 #include "goruntime/finals.h"
 #include "goruntime/histograms.h"
 
+/* What only the code tells is in no capture of an rsscope that did not ask it. */
+static bool is_old_capture(const struct look *k, const struct look_go *go)
+{
+	return memsrc_kind(k->m) == MEMSRC_CAPTURE && !go->s->rt.g.allfin;
+}
+
 /* ---- histograms */
 
 static int copy_histogram(struct report_go *g, const struct go_histogram *h)
@@ -44,9 +50,11 @@ int look_histograms(struct look *k, const struct look_go *go)
 	for (size_t i = 0; i < h.n && !r; i++)
 		r = copy_histogram(g, &h.h[i]);
 	if (!r && h.absent[0])
-		r = look_go_missing_always(k, go, ".histograms", "",
-					   "could not be cross-checked, so not reported: %s",
-					   h.absent);
+		r = look_go_missing_always(
+			k, go, ".histograms", is_old_capture(k, go) ? "a new capture" : "",
+			is_old_capture(k, go) ? "not in this capture: %s"
+					      : "could not be cross-checked, so not reported: %s",
+			h.absent);
 	go_histograms_free(&h);
 	return r == -ENOMEM ? r : 0;
 }
@@ -96,13 +104,16 @@ static int find_runner(struct look *k, const struct look_go *go, enum go_final_k
 }
 
 static int take_queue(struct look *k, const struct look_go *go, const struct go_queue *q,
-		      const char *path, struct opt_u64 *out)
+		      uint64_t place, const char *path, struct opt_u64 *out)
 {
 	if (q->has_waiting)
 		*out = OPT(q->waiting);
-	else if (q->wanted && !go->s->rt.g.allfin)
-		return look_go_missing_always(k, go, path, "",
-					      "the queue was not found in the runtime's code");
+	else if (q->wanted && !place)
+		return look_go_missing_always(
+			k, go, path, is_old_capture(k, go) ? "a new capture" : "",
+			is_old_capture(k, go) ? "not in this capture"
+					      : "the queue was not found in the runtime's "
+						"code");
 	else if (q->wanted)
 		return look_go_missing(k, go, path, "another snapshot",
 				       "the queue changed in each of several reads");
@@ -112,10 +123,12 @@ static int take_queue(struct look *k, const struct look_go *go, const struct go_
 int look_finals(struct look *k, const struct look_go *go, const struct go_finals *f)
 {
 	struct report_go *g = look_report_go(k, go);
-	int r = take_queue(k, go, &f->finalizers, ".finalizers_waiting", &g->finalizers_waiting);
+	int r = take_queue(k, go, &f->finalizers, go->s->rt.g.allfin, ".finalizers_waiting",
+			   &g->finalizers_waiting);
 
 	if (!r)
-		r = take_queue(k, go, &f->cleanups, ".cleanups_waiting", &g->cleanups_waiting);
+		r = take_queue(k, go, &f->cleanups, go->s->rt.g.cleanups, ".cleanups_waiting",
+			       &g->cleanups_waiting);
 	if (!r && g->finalizers_waiting.v)
 		r = find_runner(k, go, GO_FINAL_FINALIZER, g->finalizer_running,
 				sizeof(g->finalizer_running));

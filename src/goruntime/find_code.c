@@ -48,29 +48,41 @@ static int read_refs(struct search *s, const char *func, struct code_refs *refs)
 
 /* ---- histograms: proc.go, mgc.go */
 
-static int find_histogram(struct search *s, enum go_hist_id id, uint64_t *out)
+/* Of those that `func` counts in: where the layout says that they are, as far as it names that. */
+static int find_counted(struct search *s, const char *func, const enum go_hist_id *id, size_t n,
+			struct go_globals *out)
 {
-	static const char *const counts_in[GO_HIST_COUNT] = {
-		[GO_HIST_PAUSES_GC] = "runtime.startTheWorldWithSema",
-		[GO_HIST_PAUSES_OTHER] = "runtime.startTheWorldWithSema",
-		[GO_HIST_STOPPING_GC] = "runtime.stopTheWorldWithSema",
-		[GO_HIST_STOPPING_OTHER] = "runtime.stopTheWorldWithSema",
-		[GO_HIST_LATENCIES] = "runtime.casgstatus",
-	};
-	uint64_t at = go_histogram_place(s->rt, id) - s->rt->bias;
-	const char *func = counts_in[id];
 	struct code_refs refs = { 0 };
-	int r;
+	int r = 0;
 
-	if (!go_histogram_place(s->rt, id))
-		return 0;
-	if (id == GO_HIST_PAUSES_GC && !go_has(s->rt->l, GO_SCHED_STWTOTALGC)) /* up to 1.21 */
-		func = "runtime.gcMarkTermination";
-	r = read_refs(s, func, &refs);
-	if (!r && code_refs_find(&refs, at))
-		*out = at;
+	for (size_t i = 0; i < n && !r; i++) {
+		uint64_t at = go_histogram_place(s->rt, id[i]);
+
+		if (!at)
+			continue;
+		if (!refs.hi)
+			r = read_refs(s, func, &refs);
+		if (!r && code_refs_find(&refs, at - s->rt->bias))
+			out->hist[id[i]] = at - s->rt->bias;
+	}
 	vec_free(&refs.v);
 	return r;
+}
+
+static int find_histograms(struct search *s, struct go_globals *out)
+{
+	static const enum go_hist_id at_start[] = { GO_HIST_PAUSES_GC, GO_HIST_PAUSES_OTHER };
+	static const enum go_hist_id at_stop[] = { GO_HIST_STOPPING_GC, GO_HIST_STOPPING_OTHER };
+	static const enum go_hist_id at_run[] = { GO_HIST_LATENCIES };
+	bool splits = go_has(s->rt->l, GO_SCHED_STWTOTALGC); /* from 1.22 on */
+	int r = find_counted(s,
+			     splits ? "runtime.startTheWorldWithSema" : "runtime.gcMarkTermination",
+			     at_start, ARRAY_LEN(at_start), out);
+
+	if (!r)
+		r = find_counted(s, "runtime.stopTheWorldWithSema", at_stop, ARRAY_LEN(at_stop),
+				 out);
+	return r ? r : find_counted(s, "runtime.casgstatus", at_run, ARRAY_LEN(at_run), out);
 }
 
 /* ---- finalizers and cleanups: mfinal.go, mcleanup.go, mgcmark.go, proc.go */
@@ -181,10 +193,8 @@ static int find_queues(struct search *s, struct go_globals *out)
 
 static int read_code(struct search *s, struct go_globals *out)
 {
-	int r = 0;
+	int r = find_histograms(s, out);
 
-	for (int i = 0; i < GO_HIST_COUNT && !r; i++)
-		r = find_histogram(s, i, &out->hist[i]);
 	return r ? r : find_queues(s, out);
 }
 

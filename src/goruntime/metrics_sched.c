@@ -362,12 +362,15 @@ static int put_starting_size(struct go_metrics *g, struct sched *s)
 }
 
 /* These metrics came with the goroutines' states; the numbers are there one release longer. */
-static int put_queue(struct go_metrics *g, const struct go_queue *q, const char *executed,
-		     const char *queued, const char *both)
+static int put_queue(struct go_metrics *g, const struct go_queue *q, uint64_t place,
+		     const char *executed, const char *queued, const char *both)
 {
 	if (q->has_counts)
 		return metrics_add(g, executed, q->executed) | metrics_add(g, queued, q->queued);
-	metrics_absent(g, both);
+	if (place)
+		metrics_absent(g, both);
+	else
+		metrics_never(g, both);
 	return 0;
 }
 
@@ -375,10 +378,12 @@ static int put_finals(struct go_metrics *g, struct sched *s)
 {
 	if (go_finals_read(s->rt, s->walk, &g->finals) || !go_has(s->l, GO_SCHED_NGSYSCALLNOP))
 		return 0;
-	return put_queue(g, &g->finals.cleanups, "/gc/cleanups/executed:cleanups",
-			 "/gc/cleanups/queued:cleanups", "/gc/cleanups/*:cleanups") |
-	       put_queue(g, &g->finals.finalizers, "/gc/finalizers/executed:finalizers",
-			 "/gc/finalizers/queued:finalizers", "/gc/finalizers/*:finalizers");
+	return put_queue(g, &g->finals.cleanups, s->rt->g.cleanups,
+			 "/gc/cleanups/executed:cleanups", "/gc/cleanups/queued:cleanups",
+			 "/gc/cleanups/*:cleanups") |
+	       put_queue(g, &g->finals.finalizers, s->rt->g.finqueued,
+			 "/gc/finalizers/executed:finalizers", "/gc/finalizers/queued:finalizers",
+			 "/gc/finalizers/*:finalizers");
 }
 
 enum cpu {

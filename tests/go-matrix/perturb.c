@@ -29,7 +29,7 @@ struct reading {
 	VEC(struct figure) v;
 	bool noticed; /* something is named as missing or torn */
 	char what[200];
-	char absent[256];
+	char absent[400];
 };
 
 static void put(struct reading *r, const char *name, uint64_t v)
@@ -62,7 +62,7 @@ static void read_metrics(const struct go_runtime *rt, struct reading *r)
 		put(r, m.v.v[i].name, m.v.v[i].value);
 	r->sums = m.sums;
 	r->has_sums = true;
-	snprintf(r->absent, sizeof(r->absent), "%s", m.absent);
+	snprintf(r->absent, sizeof(r->absent), "%s;%s", m.absent, m.never);
 	put(r, "last_gc", m.last_gc_unix_ns);
 	put(r, "last_pause", m.last_pause_ns);
 	put(r, "gogc", m.has_gogc ? m.gogc : 12345);
