@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "in/json_get.h"
+#include "in/json_sites.h"
 
 #define SCHEMA "rsscope.report/1"
 
@@ -141,8 +142,9 @@ static void read_method(struct jget *g, const json_t *o, struct ledger_cat *c)
 	c->estimated = m == METHOD_ESTIMATED ? c->resident : 0;
 }
 
-static void read_category(struct jget *g, const json_t *o, struct ledger *l, bool seen[CAT_COUNT])
+static void read_category(struct jget *g, const json_t *o, struct report *r, bool seen[CAT_COUNT])
 {
+	struct ledger *l = &r->ledger;
 	const char *name = jget_text(g, o, "category");
 	int cat = name ? category_by_name(name) : -1;
 	const json_t *rows = jget_array(g, o, "rows"), *row;
@@ -181,6 +183,7 @@ static void read_category(struct jget *g, const json_t *o, struct ledger *l, boo
 	if (in_rows > c->resident)
 		jget_fail(g, -EINVAL, "add up to more than their category has");
 	jget_leave(g, mark);
+	json_read_profiles(g, o, r, cat);
 }
 
 static void read_ledger(struct jget *g, const json_t *report, struct report *r)
@@ -199,7 +202,7 @@ static void read_ledger(struct jget *g, const json_t *report, struct report *r)
 	{
 		size_t inner = jget_enter_index(g, i);
 
-		read_category(g, o, l, seen);
+		read_category(g, o, r, seen);
 		jget_leave(g, inner);
 		if (g->rc)
 			break;
@@ -231,6 +234,10 @@ static void fill_go(struct jget *g, const json_t *o, struct report *r)
 	gs = jget_object(g, o, "goroutines");
 	jget_figures(g, gs, r, "go.goroutines");
 	jget_named(g, gs, "by_state", &x->by_state);
+	jget_figures(g, jget_object(g, o, "sparse"), r, "go.sparse");
+	gs = jget_object(g, o, "finalizers");
+	jget_figures(g, gs, r, "go.finalizers");
+	jget_copy(g, gs, "at", x->finalizer_at, sizeof(x->finalizer_at));
 	jget_figures(g, o, r, "go");
 }
 
@@ -306,6 +313,16 @@ static void read_figures(struct jget *g, const json_t *report, struct report *r,
 	jget_leave(g, mark);
 }
 
+static void read_threads(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *o = jget_object(g, report, "threads");
+	size_t mark = jget_enter(g, "threads");
+
+	jget_figures(g, o, r, "threads");
+	jget_named(g, o, "in", &r->threads.in);
+	jget_leave(g, mark);
+}
+
 static void read_cgroup_row(struct jget *g, const json_t *o, struct report_cgroup *c)
 {
 	static const char *const reclaim[] = { "no", "yes", "part" };
@@ -366,33 +383,11 @@ static void read_missing(struct jget *g, const json_t *report, struct report *r)
 	}
 }
 
-static void read_frame(struct jget *g, const json_t *o, struct report_origin *x)
-{
-	bool has;
-	struct report_frame f = {
-		.func = jget_dup(g, o, "func"),
-		.file = jget_dup(g, o, "file"),
-		.module = jget_dup(g, o, "module"),
-		.line = jget_int(g, o, "line", 0, INT32_MAX, &has),
-	};
-
-	if (!vec_push(&x->stack, f))
-		return;
-	jget_fail(g, -ENOMEM, "out of memory");
-	free(f.func);
-	free(f.file);
-	free(f.module);
-}
-
 static void read_origin(struct jget *g, const json_t *o, struct report *r)
 {
-	enum { FRAMES_MAX = 256 };
 	struct report_origin x = { .caller = -1 };
 	const char *name = jget_text(g, o, "category");
 	int cat = name ? category_by_name(name) : -1;
-	const json_t *stack = jget_array(g, o, "stack"), *f;
-	size_t i;
-	bool has;
 
 	if (cat < 0)
 		jget_fail(g, -EINVAL, "unknown category (from a newer rsscope?)");
@@ -401,10 +396,7 @@ static void read_origin(struct jget *g, const json_t *o, struct report *r)
 	x.bytes = jget_need(g, o, "bytes");
 	x.resident = jget_need(g, o, "resident");
 	x.count = jget_need(g, o, "count");
-	json_array_foreach((json_t *)stack, i, f) if (!g->rc && i < FRAMES_MAX)
-		read_frame(g, f, &x);
-	i = jget_int(g, o, "caller", 0, FRAMES_MAX, &has);
-	x.caller = has && i < x.stack.n ? (int)i : -1;
+	x.caller = json_read_stack(g, o, &x.stack);
 	if (!g->rc && vec_push(&r->origins, x))
 		jget_fail(g, -ENOMEM, "out of memory");
 	if (g->rc)
@@ -465,6 +457,7 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	read_go(g, o, r);
 	read_runtimes(g, o, r);
 	read_figures(g, o, r, "kernel");
+	read_threads(g, o, r);
 	read_cgroup(g, o, r);
 	read_origins(g, o, r);
 	read_missing(g, o, r);
