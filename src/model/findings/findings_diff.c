@@ -46,6 +46,7 @@ int rule_go_heap_leak(const struct diff *d, finding_vec *out)
 	    more < percent_of(a->live.v, LEAK_PERCENT))
 		return 0;
 	finding_begin(&f, "go-heap-leak", SEV_WARNING);
+	finding_explains(&f, more);
 	finding_say(&f,
 		    "The live heap grew by %s to %s, over %" PRIu64 " GC cycles in %s: objects "
 		    "accumulate.",
@@ -95,6 +96,7 @@ int rule_goroutine_leak(const struct diff *d, finding_vec *out)
 	    blocked < percent_of(more, GOROUTINES_WAITING_PERCENT))
 		return 0;
 	finding_begin(&f, "goroutine-leak", SEV_WARNING);
+	finding_explains(&f, stacks);
 	finding_say(&f,
 		    "Goroutines grew from %" PRIu64 " to %" PRIu64 " in %s, and the new ones are "
 		    "waiting; stacks take %s.",
