@@ -31,13 +31,10 @@ static bool is_wanted(const struct look *k, enum category cat)
 	return resident && (k->opts->all_sites || resident > k->r->rss.scanned / 4);
 }
 
-/* Goroutines explain also threads that block, and finalizers that wait. */
-static bool is_needed(const struct look *k, enum category cat)
+/* Goroutines explain also threads that block. */
+static bool has_many_threads(const struct look *k, enum category cat)
 {
-	enum { FINALIZERS_FEW = 1000 };
-
-	return cat == CAT_GO_STACKS &&
-	       (k->r->threads.in.n || report_finalizers(&k->r->go).v >= FINALIZERS_FEW);
+	return cat == CAT_GO_STACKS && k->r->threads.in.n;
 }
 
 /* Less than a hundredth says nothing, unless it is asked for. */
@@ -80,7 +77,7 @@ int look_sites(struct look *k)
 	for (size_t i = 0; i < ARRAY_LEN(explanations) && !r; i++) {
 		const struct explanation *x = &explanations[i];
 
-		if (!is_wanted(k, x->cat) && !is_needed(k, x->cat))
+		if (!is_wanted(k, x->cat) && !has_many_threads(k, x->cat))
 			continue;
 		if (session_names(k->s, NULL))
 			return 0;

@@ -170,42 +170,6 @@ static int describe(struct look *k, const struct grouping *g, const struct group
 	return r;
 }
 
-/* mfinal.go, runfinq, runFinalizers from 1.25: the one goroutine that runs finalizers. */
-static bool runs_finalizers(struct look *k, const struct grouping *g, const struct group *x)
-{
-	struct frame f;
-
-	for (size_t i = x->npc; i-- > 0 && x->npc - i <= 2;) {
-		symbolizer_frame(k->s->names, g->pcs.v[x->first + i], &f);
-		if (f.func && (!strcmp(f.func, "runtime.runfinq") ||
-			       !strcmp(f.func, "runtime.runFinalizers")))
-			return true;
-	}
-	return false;
-}
-
-static int find_finalizer(struct look *k, const struct grouping *g)
-{
-	struct report_go *o = look_report_go(k, &k->go[0]);
-	struct report_site s = { 0 };
-	int r = 0;
-
-	for (size_t i = 0; i < g->v.n && !r; i++) {
-		const char *func;
-
-		if (g->v.v[i].count != 1 || !runs_finalizers(k, g, &g->v.v[i]))
-			continue;
-		r = describe(k, g, &g->v.v[i], &s);
-		func = !r && s.caller >= 0 ? s.stack.v[s.caller].func : NULL;
-		/* at rest it is the runtime's alone */
-		if (func && site_is_own(k, func))
-			snprintf(o->finalizer_at, sizeof(o->finalizer_at), "%s", func);
-		break;
-	}
-	report_site_free(&s);
-	return r;
-}
-
 int look_sites_goroutines(struct look *k, struct report_profile *p, size_t most)
 {
 	const struct session_go *go = k->go[0].s;
@@ -215,10 +179,8 @@ int look_sites_goroutines(struct look *k, struct report_profile *p, size_t most)
 	if (!r) {
 		p->count = OPT(g->count);
 		p->bytes = OPT(g->bytes);
-		r = find_finalizer(k, g);
-	}
-	if (!r)
 		qsort(g->v.v, g->v.n, sizeof(*g->v.v), by_bytes);
+	}
 	for (size_t i = 0; !r && i < g->v.n && i < most; i++) {
 		struct report_site s = { .caller = -1 };
 

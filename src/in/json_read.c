@@ -235,9 +235,6 @@ static void fill_go(struct jget *g, const json_t *o, struct report *r)
 	jget_figures(g, gs, r, "go.goroutines");
 	jget_named(g, gs, "by_state", &x->by_state);
 	jget_figures(g, jget_object(g, o, "sparse"), r, "go.sparse");
-	gs = jget_object(g, o, "finalizers");
-	jget_figures(g, gs, r, "go.finalizers");
-	jget_copy(g, gs, "at", x->finalizer_at, sizeof(x->finalizer_at));
 	jget_figures(g, o, r, "go");
 }
 

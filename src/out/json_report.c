@@ -135,12 +135,6 @@ static void fill_go(struct jbuild *b, json_t *o, const struct report *r)
 	}
 	if (figures_any(r, "go.sparse"))
 		jput_figures(b, jput_object(b, o, "sparse"), r, "go.sparse");
-	if (figures_any(r, "go.finalizers") || g->finalizer_at[0]) {
-		json_t *f = jput_object(b, o, "finalizers");
-
-		jput_figures(b, f, r, "go.finalizers");
-		jput_known(b, f, "at", g->finalizer_at);
-	}
 	jput_figures(b, o, r, "go");
 }
 

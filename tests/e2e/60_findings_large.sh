@@ -8,9 +8,6 @@ need_tool jq
 . "$(dirname "$0")/scenarios.sh"
 deep=$OUTPUT/scenarios/deep
 gcc -std=gnu11 -D_GNU_SOURCE -O1 -pthread -o "$deep" "$ROOT/tests/scenarios/deep.c" || die "deep does not build"
-(cd "$ROOT/tests/scenarios" && GO111MODULE=on GOTOOLCHAIN=local GOFLAGS='' GOWORK=off CGO_ENABLED=0 \
-	GOCACHE=${GOCACHE:-${HOME:-$OUTPUT}/.cache/go-build} \
-	"$go" build -trimpath -buildvcs=false -o "$S-symbols" .) || die "the scenarios do not build"
 
 passed=0
 id() { q ".findings[] | select(.id == \"$1\")" | grep -q .; } # ID
@@ -161,16 +158,15 @@ deep 100 64
 silent "100 shallow stacks"
 stop "$TPID"
 
-# ---- finalizers: their number is in the symbols, or in the queue
-S=$S-symbols
+# ---- finalizers
 scenario finalizers
 report "$TPID"
-if [ "$(q '.go.finalizers.queued // .go.metrics["/gc/finalizers/queued:finalizers"] // "none"')" = none ]; then
-	echo "this Go does not count finalizers"
+if [ "$(q '.go.finalizers_waiting // "none"')" = none ]; then
+	echo "finalizers that wait are not counted"
 else
 	first finalizers finalizers-stuck
-	says "stands in main.stuck"
-	between "queued" 1990 "$(evidence finalizers-stuck queued)" 2010
+	says "main.stuck"
+	between "waiting" 1990 "$(evidence finalizers-stuck waiting)" 2010
 fi
 stop "$TPID"
 nearly finalizers-ok

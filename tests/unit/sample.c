@@ -359,8 +359,6 @@ void sample_explained(struct report *r)
 	r->go.sparse.bytes = OPT(100 * 8192);
 	r->go.sparse.objects = OPT(640);
 	r->go.sparse.free = OPT(100 * 8192 - 640 * 128);
-	r->go.finalizers_queued = OPT(5);
-	strcpy(r->go.finalizer_at, "main.(*conn).finalize");
 	r->threads.stacks_unused = OPT(KIB(64));
 	REQUIRE(!named_add(&r->threads.in, "futex", 60));
 	REQUIRE(!named_add(&r->threads.in, "read", 9));

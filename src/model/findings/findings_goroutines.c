@@ -145,28 +145,29 @@ int rule_dead_goroutines(const struct report *r, const struct outlook *o, findin
 int rule_finalizers_stuck(const struct report *r, const struct outlook *o, finding_vec *out)
 {
 	const struct report_go *g = &r->go;
-	struct opt_u64 n = report_finalizers(g);
+	bool cleanups = g->cleanups_waiting.v > g->finalizers_waiting.v;
+	const char *at = cleanups ? g->cleanup_running : g->finalizer_running;
+	uint64_t n = cleanups ? g->cleanups_waiting.v : g->finalizers_waiting.v;
+	const char *what = cleanups ? "cleanups" : "finalizers";
+	char where[400] = "", name[64];
 	struct finding_build b;
-	char where[200] = "";
 
 	(void)o;
-	if (!n.has || n.v < (g->finalizer_at[0] ? FINALIZERS_QUEUED : FINALIZERS_MANY))
+	if (n < (*at ? FINALIZERS_QUEUED : FINALIZERS_MANY))
 		return 0;
-	if (g->finalizer_at[0])
-		snprintf(where, sizeof(where), ": the one goroutine that runs them stands in %s",
-			 g->finalizer_at);
+	if (*at)
+		snprintf(where, sizeof(where), ", behind %s, which runs or is blocked", at);
+	snprintf(name, sizeof(name), "go.%s_waiting", what);
 	finding_begin(&b, "finalizers-stuck", SEV_WARNING);
-	finding_say(&b,
-		    "%" PRIu64 " finalizers wait to be run%s; what they belong to stays in the "
-		    "heap.",
-		    n.v, where);
-	finding_evidence(&b, "queued", UNIT_COUNT, n.v,
-			 g->finalizers_queued.has ? "go.finalizers.queued"
-						  : "go.metrics: /gc/finalizers/queued - executed");
+	finding_say(&b, "%" PRIu64 " %s wait to be run%s; what they belong to stays in the heap.",
+		    n, what, where);
+	finding_evidence(&b, "waiting", UNIT_COUNT, n, name);
 	finding_evidence_opt(&b, "live", UNIT_BYTES, g->live, "go.gc.live");
-	finding_advise(&b, "let finalizers not block: no channel, no lock, no I/O that may wait; "
-			   "start a goroutine for that");
-	finding_advise(&b, "close what has a Close method instead of leaving it to its finalizer");
+	finding_advise(&b,
+		       "let %s not block: no channel, no lock, no I/O that may wait; start a "
+		       "goroutine for that",
+		       what);
+	finding_advise(&b, "close what has a Close method instead of leaving it to the GC");
 	finding_next(&b, "rsscope profile %d --type goroutine", r->target.pid);
 	return finding_end(&b, out);
 }

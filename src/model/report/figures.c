@@ -139,7 +139,6 @@ const struct figure figures[] = {
 	KEPT("go.sparse.bytes", BYTES, FACT, go.sparse.bytes, NULL),
 	KEPT("go.sparse.objects", COUNT, FACT, go.sparse.objects, NULL),
 	KEPT("go.sparse.free", BYTES, FACT, go.sparse.free, NULL),
-	KEPT("go.finalizers.queued", COUNT, GAUGE, go.finalizers_queued, NULL),
 	KEPT("go.spans", COUNT, GAUGE, go.spans, NULL),
 	KEPT("go.retries", COUNT, FACT, go.retries, NULL),
 

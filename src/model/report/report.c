@@ -167,17 +167,6 @@ const struct named_u64 *named_find(const named_vec *v, const char *name)
 	return NULL;
 }
 
-struct opt_u64 report_finalizers(const struct report_go *g)
-{
-	const struct named_u64 *in = named_find(&g->metrics, "/gc/finalizers/queued:finalizers");
-	const struct named_u64 *done =
-		named_find(&g->metrics, "/gc/finalizers/executed:finalizers");
-
-	if (g->finalizers_queued.has || !in || !done || in->v < done->v)
-		return g->finalizers_queued;
-	return OPT(in->v - done->v);
-}
-
 int named_add(named_vec *v, const char *name, uint64_t value)
 {
 	struct named_u64 x = { .v = value };

@@ -122,8 +122,12 @@ struct report_go {
 	struct { /* the size class whose spans hold most free slots, bytes of address space */
 		struct opt_u64 size, spans, bytes, objects, free; /* size: of a slot */
 	} sparse;
-	struct opt_u64 finalizers_queued; /* not run yet */
-	char finalizer_at[128]; /* the function in which the finalizer that runs stands; "": none */
+	/* ready to run and not done; from 1.25 on cleanups have a queue of their own, before 1.24
+	 * there are none */
+	struct opt_u64 finalizers_waiting, cleanups_waiting;
+	/* the function that runs, or blocks, as one of them, and that the others wait for; "":
+	 * none, or not known (then `missing` says so) */
+	char finalizer_running[256], cleanup_running[256];
 };
 
 /* A Go runtime beside the main one. */
@@ -252,9 +256,6 @@ int report_missing_always(struct report *r, const char *path, const char *needs,
 
 /* The metric of that name, or NULL. */
 const struct named_u64 *named_find(const named_vec *v, const char *name);
-/* Finalizers that wait to be run: by the queue, else by the runtime's own counters. */
-struct opt_u64 report_finalizers(const struct report_go *g);
-
 int named_add(named_vec *v, const char *name, uint64_t value);
 
 #endif
