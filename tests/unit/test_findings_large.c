@@ -431,6 +431,8 @@ TEST(finding_gc_pressure)
 	set_objects(&r, MIB(100), MIB(104));
 	r.go.live = OPT(MIB(100));
 	r.go.memory_limit = OPT(MIB(110));
+	r.go.cycles = OPT(10);
+	r.target.start_time_unix_ns = r.time_unix_ns - 20000000000;
 	set_cpu(&r, "total", 12000);
 	set_cpu(&r, "idle", 7000);
 	set_cpu(&r, "gc/mark/idle", 1000);
@@ -443,6 +445,12 @@ TEST(finding_gc_pressure)
 	set_cpu(&r, "gc/total", 1999);
 	CHECK(!look(&r, "gc-pressure"));
 	set_cpu(&r, "gc/total", 2000);
+	r.go.cycles.v--; /* a few, while it started */
+	CHECK(!look(&r, "gc-pressure"));
+	r.go.cycles.v++;
+	r.target.start_time_unix_ns -= 100; /* a twentieth of its life is more */
+	CHECK(!look(&r, "gc-pressure"));
+	r.target.start_time_unix_ns += 100;
 	set_cpu(&r, "idle", 6999); /* used: a little more */
 	CHECK(!look(&r, "gc-pressure"));
 	/* marking on idle CPUs alone costs nobody anything */
@@ -472,6 +480,9 @@ TEST(finding_allocation_stalls)
 	CHECK_STR(f->summary,
 		  "Allocation is slow: goroutines spent 10 % of their CPU time since the "
 		  "start on GC assists, which the allocator makes them do.");
+	r.target.start_time_unix_ns = r.time_unix_ns - 50000000100; /* a hundredth is more */
+	CHECK(!look(&r, "allocation-stalls"));
+	r.target.start_time_unix_ns = 0; /* not known */
 	set_assist(&r, 500, 4501);
 	CHECK(!look(&r, "allocation-stalls"));
 	set_assist(&r, 499, 100); /* much of little */

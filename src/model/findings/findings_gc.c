@@ -82,6 +82,16 @@ static unsigned int percent_in(uint64_t part, uint64_t whole)
 	return whole ? (unsigned int)(100.0 * part / whole) : 0;
 }
 
+/* Whether so much CPU time is more than that part of one CPU since the program began: what it did
+ * once, long ago, is nothing to act upon. */
+static bool is_much_of_life(const struct report *r, uint64_t ns, unsigned int percent)
+{
+	const uint64_t start = r->target.start_time_unix_ns;
+
+	return !start || r->time_unix_ns <= start ||
+	       ns >= percent_of(r->time_unix_ns - start, percent);
+}
+
 static void advise_pressure(struct finding_build *b, const struct report *r,
 			    const struct outlook *o, const char *pace)
 {
@@ -113,11 +123,12 @@ int rule_gc_pressure(const struct report *r, const struct outlook *o, finding_ve
 	/* marking on CPUs that have nothing else to do costs nobody anything */
 	if (!cpu(r, "gc/total", &gc) || !cpu(r, "gc/mark/idle", &spare) ||
 	    !cpu(r, "total", &total) || !cpu(r, "idle", &idle) || gc < spare ||
-	    total < idle + spare || !g->cycles.has || !g->cycles.v)
+	    total < idle + spare || !g->cycles.has || g->cycles.v < GC_CYCLES_MIN)
 		return 0;
 	gc -= spare;
 	used = total - idle - spare;
-	if (gc < (uint64_t)GC_CPU_MIN_MS * MS || percent_in(gc, used) < GC_CPU_PERCENT)
+	if (gc < (uint64_t)GC_CPU_MIN_MS * MS || percent_in(gc, used) < GC_CPU_PERCENT ||
+	    !is_much_of_life(r, gc, GC_LIFE_PERCENT))
 		return 0;
 	who_paces(r, o, pace, sizeof(pace));
 	finding_begin(&b, "gc-pressure", SEV_WARNING);
@@ -219,7 +230,8 @@ int rule_allocation_stalls(const struct report *r, const struct outlook *o, find
 			    .high = r->cgroup.high_events };
 
 	(void)o;
-	s.has_assist = cpu(r, "gc/mark/assist", &s.assist) && cpu(r, "user", &s.user);
+	s.has_assist = cpu(r, "gc/mark/assist", &s.assist) && cpu(r, "user", &s.user) &&
+		       is_much_of_life(r, s.assist, ASSIST_LIFE_PERCENT);
 	return put_stalls(r, &s, out);
 }
 

@@ -37,14 +37,17 @@ enum {
 	STACKS_UNUSED_PERCENT = 50,
 	/* gc-garbage: of the live heap; GOGC=100 gives a little more than the live heap itself */
 	GARBAGE_PERCENT_OF_LIVE = 125,
-	/* gc-pressure: GC without what it does on idle CPUs, of the CPU time that is used; and at
-	 * least so much of it */
+	/* gc-pressure: GC without what it does on idle CPUs, of the CPU time that is used; at
+	 * least so much of it, of one CPU over the program's life, and in so many cycles */
 	GC_CPU_PERCENT = 25,
 	GC_CPU_MIN_MS = 1000,
-	/* allocation-stalls: assists, of the goroutines' CPU time; stalls of the cgroup, of the
-	 * last minute */
+	GC_LIFE_PERCENT = 5,
+	GC_CYCLES_MIN = 10,
+	/* allocation-stalls: assists, of the goroutines' CPU time, likewise; stalls of the cgroup,
+	 * of the last minute */
 	ASSIST_PERCENT = 10,
 	ASSIST_MIN_MS = 500,
+	ASSIST_LIFE_PERCENT = 1,
 	STALLED_PERCENT = 10,
 	HIGH_EVENTS_A_SECOND = 1,
 	/* threads-blocked */
