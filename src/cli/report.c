@@ -51,9 +51,8 @@ static int printer_end(struct printer *p)
  * no more. */
 static int look(struct printer *p, struct memsrc *m, struct go_cache *cache, bool *stop)
 {
-	enum { SITES = 3 };
 	const struct collect_opts co = { .pss = p->o->pss,
-					 .sites = p->o->top ? p->o->top : SITES,
+					 .sites = p->o->top ? p->o->top : COLLECT_SITES,
 					 .all_sites = p->o->top != 0 };
 	struct report r;
 	struct err e = { 0 };

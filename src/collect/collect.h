@@ -19,6 +19,8 @@
 #include "session/mapbook.h"
 #include "session/session.h"
 
+enum { COLLECT_SITES = 3 }; /* the usual number of sites */
+
 struct collect_opts {
 	bool pss; /* read smaps, after the look, for proportional sizes */
 	/* Who stands behind the memory: so many sites (allocation sites, groups of goroutines) of

@@ -88,19 +88,6 @@ int look_sites(struct look *k)
 
 /* ---- frames */
 
-bool site_is_own(const struct look *k, const char *func)
-{
-	const char *module = k->r->target.module;
-	size_t n = strlen(module), first = strcspn(func, "/.");
-
-	if (!strncmp(func, "main.", 5) ||
-	    (n && !strncmp(func, module, n) && (func[n] == '/' || func[n] == '.')))
-		return true;
-	/* "net/http.(*conn).serve": no dot before the slash; "runtime.gopark": no slash */
-	return func[first] == '.' && strchr(func + first, '/') &&
-	       strcspn(func, "(") > (size_t)(strchr(func + first, '/') - func);
-}
-
 int site_add_frame(report_frames *out, const char *func, const char *file, uint32_t line)
 {
 	struct report_frame f = { .line = line };
@@ -141,7 +128,7 @@ static bool is_runtime(const char *func)
 int site_caller(const struct look *k, const report_frames *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].func && site_is_own(k, f->v[i].func))
+		if (f->v[i].func && report_is_own(f->v[i].func, k->r->target.module))
 			return i;
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].func && !is_runtime(f->v[i].func))

@@ -8,10 +8,6 @@
 
 enum { SITE_FRAMES_MAX = 64 }; /* what is beyond that of a stack is left out */
 
-/* Whether a function is the program's or of a module that it uses, and not of Go's library: the
- * first element of its package's path has a dot there, and so has no package of the library. */
-bool site_is_own(const struct look *k, const char *func);
-
 /* Appends what stands at n physical return addresses, innermost first, without wrappers and where
  * goroutines begin. 0 or -ENOMEM. */
 int site_add_frames(struct look *k, const uint64_t *pc, size_t n, report_frames *out);

@@ -134,7 +134,7 @@ static int deepest(const struct look *k, const report_frames *f, int caller)
 	for (size_t i = 0; i < f->n; i++) {
 		size_t n = 0;
 
-		if (!f->v[i].func || !site_is_own(k, f->v[i].func))
+		if (!f->v[i].func || !report_is_own(f->v[i].func, k->r->target.module))
 			continue;
 		for (size_t j = i; j < f->n; j++)
 			n += f->v[j].func && !strcmp(f->v[i].func, f->v[j].func);

@@ -122,7 +122,7 @@ static int add_up(struct look *k, const struct profile *p, struct report_profile
 	if (!v || !own)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->functions.n; i++) {
-		own[i] = site_is_own(k, name_of(p, i));
+		own[i] = report_is_own(name_of(p, i), k->r->target.module);
 		v[i].function = i;
 	}
 	for (size_t i = 0; i < p->samples.n; i++) {
@@ -208,7 +208,8 @@ static uint32_t func_at(struct counting *c, uint64_t pc)
 		return c->seen[i].func;
 	symbolizer_frame(c->k->s->names, pc, &f);
 	c->seen[i].pc = pc;
-	c->seen[i].func = f.func && site_is_own(c->k, f.func) ? find_func(c, f.func) : 0;
+	c->seen[i].func =
+		f.func && report_is_own(f.func, c->k->r->target.module) ? find_func(c, f.func) : 0;
 	return c->seen[i].func;
 }
 

@@ -542,3 +542,61 @@ TEST(finding_allocation_stalls_between_snapshots)
 	report_free(&a);
 	report_free(&b);
 }
+
+TEST(functions_of_the_program_and_of_its_modules)
+{
+	CHECK(report_is_own("main.main", ""));
+	CHECK(report_is_own("github.com/x/y.(*T).F", ""));
+	CHECK(report_is_own("go.uber.org/zap.(*Logger).Info", ""));
+	CHECK(report_is_own("shop/cache.(*Store).Put", "shop"));
+	CHECK(report_is_own("shop.init", "shop"));
+	CHECK(!report_is_own("shopping.F", "shop"));
+	CHECK(!report_is_own("shop/cache.(*Store).Put", ""));
+	CHECK(!report_is_own("net/http.(*conn).serve", "shop"));
+	CHECK(!report_is_own("vendor/golang.org/x/net/idna.F", "shop"));
+	CHECK(!report_is_own("runtime.gopark", "shop"));
+	CHECK(!report_is_own("slices.SortFunc[go.shape.[]a/b.T]", "shop"));
+	CHECK(!report_is_own("sync.(*Pool).Get", "shop"));
+	CHECK(!report_is_own("", ""));
+	CHECK(!report_is_own("C", ""));
+}
+
+TEST(findings_of_two_snapshots_name_who)
+{
+	struct diff d = { 0 };
+	struct report a, b;
+	struct report_site *s;
+	const struct finding *f;
+
+	begin(&a);
+	begin(&b);
+	hold(&a, CAT_GO_HEAP_LIVE, MIB(100));
+	hold(&b, CAT_GO_HEAP_LIVE, MIB(200));
+	b.time_unix_ns = a.time_unix_ns + 10000000000;
+	a.go.live = OPT(MIB(100));
+	b.go.live = OPT(MIB(200));
+	b.go.cycles = OPT(20);
+	sample_site(&b, CAT_GO_HEAP_LIVE, "heap", "main.load", MIB(120), 3);
+	compare(&d, &a, &b);
+	f = find(&d.findings, "go-heap-leak");
+	check_whole(f, SEV_WARNING);
+	CHECK(strstr(f->summary, "accumulate. Most of what is alive was allocated by main.load."));
+	sample_site(&b, CAT_GO_HEAP_LIVE, "heap", "main.other", MIB(120), 3); /* not most */
+	compare(&d, &a, &b);
+	CHECK(!strstr(find(&d.findings, "go-heap-leak")->summary, "main.load"));
+	b.go.goroutines = OPT(3000);
+	REQUIRE(!named_add(&a.go.by_state, "waiting", 1000));
+	REQUIRE(!named_add(&b.go.by_state, "waiting", 3000));
+	s = sample_site(&b, CAT_GO_STACKS, "goroutine", "main.serve", MIB(1), 1001);
+	s->creator = strdup("main.accept");
+	compare(&d, &a, &b);
+	f = find(&d.findings, "goroutine-leak");
+	check_whole(f, SEV_WARNING);
+	CHECK(strstr(f->summary, "waiting, 1001 in main.serve, created by main.accept; stacks"));
+	s->count.v--; /* half of the new ones */
+	compare(&d, &a, &b);
+	CHECK(!strstr(find(&d.findings, "goroutine-leak")->summary, "main.serve"));
+	diff_free(&d);
+	report_free(&a);
+	report_free(&b);
+}

@@ -44,6 +44,7 @@ int rule_heap_retained(const struct report *r, const struct outlook *o, finding_
 	if (minor >= 12 && minor <= 15)
 		finding_advise(&b, "or set GODEBUG=madvdontneed=1: Go 1.12 to 1.15 return memory "
 				   "with MADV_FREE, which the kernel reclaims only under pressure");
+	finding_next(&b, "rsscope watch %d", r->target.pid);
 	return finding_end(&b, out);
 }
 
@@ -75,5 +76,6 @@ int rule_thp_bloat(const struct report *r, const struct outlook *o, finding_vec 
 	finding_advise(&b, "or echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
 	if (minor >= 21)
 		finding_advise(&b, "or start it with GODEBUG=disablethp=1 (Go 1.21.6 and later)");
+	finding_next(&b, "rsscope watch %d", r->target.pid);
 	return finding_end(&b, out);
 }

@@ -28,5 +28,6 @@ int rule_memory_high(const struct report *r, const struct outlook *o, finding_ve
 			     "cgroup.rows: inactive_file + active_file + slab_reclaimable");
 	finding_advise(&b, "raise memory.high, or reduce memory use: see the largest rows of the "
 			   "ledger and of the cgroup");
+	finding_next(&b, "rsscope watch %d", r->target.pid);
 	return finding_end(&b, out);
 }

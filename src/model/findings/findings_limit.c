@@ -117,6 +117,7 @@ static int unbounded(const struct report *r, const struct outlook *o, finding_ve
 	show(&b, r, o);
 	advise(&b, r, o);
 	finding_advise(&b, "%sset GOGC to a percentage", b.f.advice.n ? "or " : "");
+	finding_next(&b, "rsscope watch %d --gctrace", r->target.pid);
 	return finding_end(&b, out);
 }
 
@@ -198,5 +199,6 @@ int rule_limit_too_small(const struct report *r, const struct outlook *o, findin
 		finding_advise(&b, "or keep fewer objects alive: go tool pprof "
 				   "-sample_index=inuse_space on a heap profile shows what holds "
 				   "them");
+	finding_next(&b, "rsscope watch %d --gctrace", r->target.pid);
 	return finding_end(&b, out);
 }

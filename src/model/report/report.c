@@ -167,6 +167,18 @@ const struct named_u64 *named_find(const named_vec *v, const char *name)
 	return NULL;
 }
 
+bool report_is_own(const char *func, const char *module)
+{
+	size_t n = strlen(module), first = strcspn(func, "/.([");
+	const char *slash = memchr(func, '/', strcspn(func, "(["));
+
+	if (!strncmp(func, "main.", 5) ||
+	    (n && !strncmp(func, module, n) && (func[n] == '/' || func[n] == '.')))
+		return true;
+	/* "net/http.(*conn).serve": no dot before the slash; "runtime.gopark": no slash */
+	return func[first] == '.' && slash;
+}
+
 int named_add(named_vec *v, const char *name, uint64_t value)
 {
 	struct named_u64 x = { .v = value };

@@ -256,6 +256,11 @@ int report_missing_always(struct report *r, const char *path, const char *needs,
 
 /* The metric of that name, or NULL. */
 const struct named_u64 *named_find(const named_vec *v, const char *name);
+/* Whether a Go function is the program's, whose module that is ("": not known), or of a module that
+ * it uses, and not of Go's library: the first element of its package's path has a dot, as no
+ * package of the library has. */
+bool report_is_own(const char *func, const char *module);
+
 int named_add(named_vec *v, const char *name, uint64_t value);
 
 #endif
