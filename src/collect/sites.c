@@ -19,6 +19,7 @@ static const struct explanation {
 	sites_fn *fill; /* -ENOENT: the program has none of it */
 } explanations[] = {
 	{ CAT_GO_HEAP_LIVE, "heap", look_sites_heap },
+	{ CAT_GO_HEAP_DEAD, "dead", look_sites_heap },
 	{ CAT_GO_HEAP_UNUSED, "heap", look_sites_heap },
 	{ CAT_GO_STACKS, "goroutine", look_sites_goroutines },
 	{ CAT_GO_PROFILER, "buckets", look_sites_buckets },

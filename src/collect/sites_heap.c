@@ -11,7 +11,21 @@
 
 /* ---- objects, by the function that a person would name */
 
-enum { INUSE_SPACE, INUSE_OBJECTS };
+/* Which profile explains a category, and by which of its columns: bytes are their sum. */
+struct columns {
+	const char *kind, *bytes[2], *objects;
+};
+
+static const struct columns live_columns = { "heap", { "inuse_space" }, "inuse_objects" };
+static const struct columns dead_columns = { "dead", { "dead_space", "new_space" }, "" };
+
+static int64_t column(const struct profile *p, const struct profile_sample *s, const char *name)
+{
+	for (size_t i = 0; name && i < p->ntypes; i++)
+		if (!strcmp(p->type[i].name, name))
+			return s->value[i];
+	return 0;
+}
 
 struct by_caller {
 	uint32_t function; /* index */
@@ -76,7 +90,10 @@ static int put_callers(struct look *k, const struct profile *p, const struct by_
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r && v[i].bytes > 0; i++) {
-		struct report_site s = { .bytes = OPT(v[i].bytes), .count = OPT(v[i].objects) };
+		struct report_site s = { .bytes = OPT(v[i].bytes) };
+
+		if (out->count.has)
+			s.count = OPT(v[i].objects);
 
 		r = copy_stack(p, v[i].sample, &s.stack);
 		s.caller = site_caller(k, &s.stack);
@@ -112,12 +129,12 @@ static bool is_meant(const struct look *k, const struct report_profile *p,
 	       (size.has && s->size <= size.v && s->size > class_below(size.v));
 }
 
-static int add_up(struct look *k, const struct profile *p, struct report_profile *out, size_t most)
+static int add_up(struct look *k, const struct profile *p, const struct columns *c,
+		  struct report_profile *out, size_t most)
 {
 	_free_ struct by_caller *v = calloc(p->functions.n + 1, sizeof(*v));
 	_free_ bool *own = calloc(p->functions.n + 1, sizeof(*own));
 	uint64_t bytes = 0, objects = 0;
-	size_t n = 0;
 
 	if (!v || !own)
 		return -ENOMEM;
@@ -127,36 +144,38 @@ static int add_up(struct look *k, const struct profile *p, struct report_profile
 	}
 	for (size_t i = 0; i < p->samples.n; i++) {
 		const struct profile_sample *s = &p->samples.v[i];
+		int64_t size = column(p, s, c->bytes[0]) + column(p, s, c->bytes[1]);
 		int64_t f = caller_of(p, s, own);
 
-		if (f < 0 || s->value[INUSE_SPACE] <= 0 || !is_meant(k, out, s))
+		if (f < 0 || size <= 0 || !is_meant(k, out, s))
 			continue;
-		bytes += s->value[INUSE_SPACE];
-		objects += s->value[INUSE_OBJECTS];
-		v[f].bytes += s->value[INUSE_SPACE];
-		v[f].objects += s->value[INUSE_OBJECTS];
-		if (s->value[INUSE_SPACE] > v[f].largest) {
-			v[f].largest = s->value[INUSE_SPACE];
+		bytes += size;
+		objects += column(p, s, c->objects);
+		v[f].bytes += size;
+		v[f].objects += column(p, s, c->objects);
+		if (size > v[f].largest) {
+			v[f].largest = size;
 			v[f].sample = s;
 		}
-		n++;
 	}
 	out->bytes = OPT(bytes);
-	out->count = OPT(objects);
+	if (*c->objects)
+		out->count = OPT(objects);
 	qsort(v, p->functions.n, sizeof(*v), compare);
 	return put_callers(k, p, v, p->functions.n < most ? p->functions.n : most, out);
 }
 
 int look_sites_heap(struct look *k, struct report_profile *p, size_t most)
 {
+	const struct columns *c = p->cat == CAT_GO_HEAP_DEAD ? &dead_columns : &live_columns;
+	const struct profile_kind *kind = profile_kind_find(c->kind);
 	struct profile heap = { 0 };
-	struct profile_note note;
 	struct err e = { 0 };
-	int r = collect_profile(k->s, PROFILE_HEAP, &heap, &note, &e);
+	int r = kind ? collect_profile(k->s, kind, &heap, &e) : -ENOTSUP;
 
 	if (!r) {
-		r = add_up(k, &heap, p, most);
-		p->samples = OPT(note.samples);
+		r = add_up(k, &heap, c, p, most);
+		p->samples = OPT(heap.sampled);
 	}
 	profile_free(&heap);
 	return r == -ENOTSUP ? -ENOENT : r;

@@ -82,6 +82,8 @@ nearly buckets-few
 scenario garbage
 first garbage gc-garbage
 says "GOGC=400"
+says "allocated by main.touched"
+between "of the sites of garbage, by some 280 samples" $((110 * MIB)) "$(sites go/heap/new-or-dead dead .bytes)" $((170 * MIB))
 between "garbage" $((139 * MIB)) "$(evidence gc-garbage 'allocated since or garbage')" $((142 * MIB))
 between "live" $((39 * MIB)) "$(evidence gc-garbage live)" $((42 * MIB))
 equal "the goal" "$(evidence gc-garbage goal)" "$(jq .next_gc "$TMP/truth")"
@@ -89,8 +91,10 @@ stop "$TPID"
 nearly garbage-due
 scenario sparse
 first sparse heap-fragmented
-between "spans" 16384 "$(evidence heap-fragmented 'its spans')" 16500
-between "objects" 16384 "$(evidence heap-fragmented 'its objects')" 16600
+says "allocated by main.init.sparse"
+between "objects of that size that live, by some 250 samples" 12500 "$(sites go/heap/unused heap .count)" 20500
+between "spans" 16300 "$(evidence heap-fragmented 'its spans')" 16500
+between "objects" 16300 "$(evidence heap-fragmented 'its objects')" 16600
 equal "size class" "$(evidence heap-fragmented 'size class')" 128
 between "free slots" $((100 * MIB)) "$(evidence heap-fragmented 'free slots')" $((130 * MIB))
 stop "$TPID"
@@ -101,6 +105,8 @@ between "never touched" $((299 * MIB)) "$(evidence live-not-resident 'never touc
 stop "$TPID"
 scenario live
 silent "110 MiB that are touched"
+equal "who has allocated what lives" "$(sites go/heap/live heap '.sites[0] | .stack[.caller].func')" main.touched
+between "bytes of it, by some 200 samples" $((80 * MIB)) "$(sites go/heap/live heap '.sites[0].bytes')" $((140 * MIB))
 stop "$TPID"
 scenario peak GODEBUG=madvdontneed=0
 ask step

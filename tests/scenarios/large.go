@@ -95,6 +95,7 @@ var events []*event
 
 func sparse(each int) func() error {
 	return func() error {
+		runtime.MemProfileRate = 8 << 10 // some hundred samples of what lives
 		percent := debug.SetGCPercent(-1)
 		all := make([]*event, 0, 1<<20)
 		for i := 0; i < 1<<20; i++ {

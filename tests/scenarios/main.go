@@ -15,6 +15,9 @@ import (
 
 const mib = 1 << 20
 
+// Without a reference to the profiler the linker leaves it out.
+var profiler = runtime.MemProfile
+
 type scenario struct {
 	what string
 	// start brings it about; step goes on, as often as asked.
@@ -84,6 +87,7 @@ func main() {
 		say(step)
 	}
 	runtime.KeepAlive(kept)
+	runtime.KeepAlive(profiler)
 }
 
 // kept is a global, so that what it holds is live.

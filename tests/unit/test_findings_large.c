@@ -233,6 +233,9 @@ TEST(finding_gc_garbage)
 		"312.0 MiB are garbage or were allocated since, within the goal of 480.0 MiB that "
 		"GOGC=300 sets; no sign of a leak.");
 	CHECK(advises(f, "a lower GOGC"));
+	sample_site(&r, CAT_GO_HEAP_DEAD, "dead", "main.churn", MIB(200), 9);
+	f = look(&r, "gc-garbage");
+	CHECK(strstr(f->summary, "GOGC=300 sets; most of these were allocated by main.churn; no"));
 	/* a limit that sets the goal is named instead */
 	r.go.memory_limit = OPT(MIB(500));
 	r.go.gogc = -1;

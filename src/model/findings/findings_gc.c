@@ -28,10 +28,23 @@ static const char *who_paces(const struct report *r, const struct outlook *o, ch
 	return buf;
 }
 
+/* "; most of it was allocated by main.churn" */
+static const char *name_site(const struct report *r, char *buf, size_t n)
+{
+	const struct report_profile *p = report_profile_find(r, CAT_GO_HEAP_DEAD, "dead");
+	const struct report_site *s = p && p->sites.n ? &p->sites.v[0] : NULL;
+
+	*buf = 0;
+	if (s && s->caller >= 0 && s->stack.v[s->caller].func && s->bytes.v > p->bytes.v / 2)
+		snprintf(buf, n, "; most of these were allocated by %s",
+			 s->stack.v[s->caller].func);
+	return buf;
+}
+
 int rule_gc_garbage(const struct report *r, const struct outlook *o, finding_vec *out)
 {
 	uint64_t dead = r->ledger.cat[CAT_GO_HEAP_DEAD].resident;
-	char a[32], c[32], d[32], e[32], pace[48];
+	char a[32], c[32], d[32], e[32], pace[48], site[300];
 	const struct report_go *g = &r->go;
 	struct finding_build b;
 
@@ -43,10 +56,11 @@ int rule_gc_garbage(const struct report *r, const struct outlook *o, finding_vec
 	finding_explains(&b, dead);
 	finding_say(&b,
 		    "%s of heap objects, of which the last GC cycle found %s alive: %s are garbage "
-		    "or were allocated since, within the goal of %s that %s sets; no sign of a "
+		    "or were allocated since, within the goal of %s that %s sets%s; no sign of a "
 		    "leak.",
 		    text_bytes(a, sizeof(a), o->used), text_bytes(c, sizeof(c), o->live.v),
-		    text_bytes(d, sizeof(d), dead), text_bytes(e, sizeof(e), o->goal.v), pace);
+		    text_bytes(d, sizeof(d), dead), text_bytes(e, sizeof(e), o->goal.v), pace,
+		    name_site(r, site, sizeof(site)));
 	finding_evidence(&b, "allocated since or garbage", UNIT_BYTES, dead,
 			 "ledger: go/heap/new-or-dead");
 	finding_evidence(&b, "live", UNIT_BYTES, o->live.v, "ledger: go/heap/live");
