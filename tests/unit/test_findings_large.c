@@ -434,7 +434,7 @@ TEST(finding_gc_pressure)
 	set_objects(&r, MIB(100), MIB(104));
 	r.go.live = OPT(MIB(100));
 	r.go.memory_limit = OPT(MIB(110));
-	r.go.cycles = OPT(10);
+	r.go.cycles = OPT(20);
 	r.target.start_time_unix_ns = r.time_unix_ns - 20000000000;
 	set_cpu(&r, "total", 12000);
 	set_cpu(&r, "idle", 7000);
@@ -478,6 +478,9 @@ TEST(finding_allocation_stalls)
 	begin(&r);
 	hold(&r, CAT_GO_HEAP_LIVE, MIB(100));
 	set_assist(&r, 500, 4500);
+	r.go.cycles = OPT(19); /* the heap grew while it started */
+	CHECK(!look(&r, "allocation-stalls"));
+	r.go.cycles = OPT(20);
 	f = look(&r, "allocation-stalls");
 	check_whole(f, SEV_WARNING);
 	CHECK_STR(f->summary,

@@ -245,6 +245,7 @@ int rule_allocation_stalls(const struct report *r, const struct outlook *o, find
 
 	(void)o;
 	s.has_assist = cpu(r, "gc/mark/assist", &s.assist) && cpu(r, "user", &s.user) &&
+		       r->go.cycles.v >= GC_CYCLES_MIN &&
 		       is_much_of_life(r, s.assist, ASSIST_LIFE_PERCENT);
 	return put_stalls(r, &s, out);
 }

@@ -42,7 +42,7 @@ enum {
 	GC_CPU_PERCENT = 25,
 	GC_CPU_MIN_MS = 1000,
 	GC_LIFE_PERCENT = 5,
-	GC_CYCLES_MIN = 10,
+	GC_CYCLES_MIN = 20,
 	/* allocation-stalls: assists, of the goroutines' CPU time, likewise; stalls of the cgroup,
 	 * of the last minute */
 	ASSIST_PERCENT = 10,
