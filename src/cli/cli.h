@@ -175,6 +175,7 @@ int cli_diff_profiles(const struct target *a, const struct target *b, const stru
 struct report_opts {
 	struct cli_print print;
 	bool pss;
+	unsigned int top; /* sites of every category that has some; 0: a few of the large ones */
 };
 
 /* Prints one report. Returns the exit code: CLI_PARTIAL when it is. */

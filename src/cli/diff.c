@@ -179,7 +179,7 @@ static int read_json(struct side *s, FILE *f, struct err *e)
 
 static int look(struct side *s, struct err *e)
 {
-	const struct collect_opts co = { 0 };
+	const struct collect_opts co = { .sites = COLLECT_SITES };
 	struct memsrc *m = NULL;
 	struct report r;
 	int rc = target_open(s->t, &m, e);

@@ -51,7 +51,9 @@ static int printer_end(struct printer *p)
  * no more. */
 static int look(struct printer *p, struct memsrc *m, struct go_cache *cache, bool *stop)
 {
-	const struct collect_opts co = { .pss = p->o->pss };
+	const struct collect_opts co = { .pss = p->o->pss,
+					 .sites = p->o->top ? p->o->top : COLLECT_SITES,
+					 .all_sites = p->o->top != 0 };
 	struct report r;
 	struct err e = { 0 };
 	int rc = collect_once(m, cache, &co, &r, &e), code = CLI_OK;
@@ -92,13 +94,26 @@ struct args {
 	bool schema;
 };
 
-enum { KEY_PSS = 256, KEY_SCHEMA };
+enum { KEY_PSS = 256, KEY_SCHEMA, KEY_TOP, TOP_MAX = 1000 };
 
 static const struct argp_option options[] = {
 	{ "pss", KEY_PSS, NULL, 0, "Also print proportional sizes (reads smaps: slower)", 0 },
+	{ "top", KEY_TOP, "N", 0,
+	  "N allocation sites and groups of goroutines of each kind of memory (default: 3 of what "
+	  "is a quarter of RSS)",
+	  0 },
 	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and exit", 0 },
 	{ 0 },
 };
+
+static unsigned int parse_top(const char *arg, struct argp_state *st)
+{
+	uint64_t n;
+
+	if (!text_parse_u64(arg, &n) || !n || n > TOP_MAX)
+		argp_error(st, "--top takes a number from 1 to %d", TOP_MAX);
+	return n;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *st)
 {
@@ -113,6 +128,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		return 0;
 	case KEY_PSS:
 		a->o.pss = true;
+		return 0;
+	case KEY_TOP:
+		a->o.top = parse_top(arg, st);
 		return 0;
 	case KEY_SCHEMA:
 		a->schema = true;
@@ -131,6 +149,7 @@ static const struct argp argp = {
 	       "Examples:\n"
 	       "  rsscope report 4242\n"
 	       "  rsscope report --name prometheus --bytes\n"
+	       "  rsscope report 4242 --top 10\n"
 	       "  rsscope report --cgroup /system.slice/etcd.service --json\n"
 	       "  rsscope report saved.rsscap\n"
 	       "\n"

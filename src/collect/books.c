@@ -59,7 +59,7 @@ static int copy_metrics(struct look *k, struct look_go *go, const struct go_metr
 		       : 0;
 }
 
-static int read_goroutines(struct look *k, const struct look_go *go)
+static int read_goroutines(struct look *k, struct look_go *go)
 {
 	struct report_go *g = look_report_go(k, go);
 	struct go_goroutines n;
@@ -70,6 +70,13 @@ static int read_goroutines(struct look *k, const struct look_go *go)
 		return look_go_missing(k, go, ".goroutines", "", "%s",
 				       e.text[0] ? e.text : "goroutine table not found");
 	g->goroutines = OPT(n.total);
+	go->any_g = n.any;
+	if (!n.truncated)
+		g->dead_goroutines = OPT(n.dead);
+	if (!n.truncated && n.has_stacks) {
+		g->stack_bytes = OPT(n.stack_bytes);
+		g->stack_used = OPT(n.stack_used);
+	}
 	for (unsigned int i = 0; i < GO_GSTATUS_COUNT; i++)
 		if (n.by_status[i] && named_add(&g->by_state, go_gstatus_name(i), n.by_status[i]))
 			return -ENOMEM;
@@ -131,6 +138,12 @@ static int copy_cgroup(struct look *k, const struct cgroup *c)
 		o->high = OPT(c->high);
 	if (c->has_working_set)
 		o->working_set = OPT(c->working_set);
+	if (c->has_stalls) {
+		o->stalled_percent = OPT(c->stalled_percent);
+		o->stalled_ns = OPT(c->stalled_ns);
+	}
+	if (c->has_high_events)
+		o->high_events = OPT(c->high_events);
 	for (size_t i = 0; i < c->rows.n; i++) {
 		struct cgroup_out_row row = { .bytes = c->rows.v[i].bytes,
 					      .reclaimable = reclaim[c->rows.v[i].reclaimable] };

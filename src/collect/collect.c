@@ -462,6 +462,10 @@ int collect_report(struct session *s, const struct collect_opts *o, struct repor
 	if (!r)
 		r = look_kernel(&k);
 	if (!r)
+		r = look_facts(&k);
+	if (!r)
+		r = look_sites(&k);
+	if (!r)
 		r = collect_pss(&k);
 	if (!r)
 		r = findings_make(out);

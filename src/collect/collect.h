@@ -19,8 +19,15 @@
 #include "session/mapbook.h"
 #include "session/session.h"
 
+enum { COLLECT_SITES = 3 }; /* the usual number of sites */
+
 struct collect_opts {
 	bool pss; /* read smaps, after the look, for proportional sizes */
+	/* Who stands behind the memory: so many sites (allocation sites, groups of goroutines) of
+	 * each category of which it can be told and which makes up more than a quarter of RSS, or,
+	 * with all_sites, of all of them. 0: none is looked for. */
+	unsigned int sites;
+	bool all_sites;
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
 	 * the ledger. Its bytes must then show as unknown. 0: none. */
 	uint64_t hide_span, hide_vma;

@@ -24,6 +24,7 @@ struct look_go {
 	uint32_t first_splitter;		  /* of its spans, which follow each other */
 	uint32_t live_row, dead_row, objects_row; /* for the split of spans */
 	uint32_t released_row;
+	uint64_t any_g;	      /* address of a goroutine's descriptor; 0: none is known */
 	uint64_t unread_bits; /* spans whose bitmaps could not be read */
 	uint64_t odd_spans;   /* whose number of objects is not their bitmap's */
 };
@@ -100,6 +101,16 @@ int look_released(struct look *k);
 
 /* Bytes whose owner changed between two readings of the heap: into the ledger's uncertainty. */
 int look_uncertainty(struct look *k, const struct maps *maps_again);
+
+/* facts.c: what findings need beside the ledger: which spans are sparse, what descriptors of
+ * goroutines cost, what threads wait in. */
+int look_facts(struct look *k);
+
+/* sites.c, sites_goroutines.c: who stands behind the large categories, as far as opts ask. */
+int look_sites(struct look *k);
+int look_sites_goroutines(struct look *k, struct report_profile *p, size_t most);
+int look_sites_heap(struct look *k, struct report_profile *p, size_t most);
+int look_sites_buckets(struct look *k, struct report_profile *p, size_t most);
 
 /* books.c: runtime metrics, kernel memory, cgroup, findings' raw material. */
 int look_metrics(struct look *k, struct look_go *g);

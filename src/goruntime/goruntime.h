@@ -311,6 +311,12 @@ struct go_goroutines {
 	uint64_t total;			      /* without dead ones */
 	uint64_t by_status[GO_GSTATUS_COUNT]; /* runtime2.go: 0 idle, 1 runnable, 2 running, … */
 	bool truncated;			      /* more than were walked */
+	uint64_t dead;	 /* descriptors (runtime.g) of goroutines that have ended: used again, never
+			  * freed (proc.go, gfget, malg) */
+	uint64_t any;	 /* address of one descriptor, alive or not: in the heap; 0: none */
+	bool has_stacks; /* the stacks of all that are alive: */
+	uint64_t stack_bytes,
+		stack_used; /* what they are large; from where they stand to their top */
 };
 int go_goroutines_read(const struct go_runtime *rt, struct go_goroutines *out, struct err *e);
 const char *go_gstatus_name(unsigned int status);

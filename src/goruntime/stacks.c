@@ -162,7 +162,8 @@ static bool get_g(const struct walk *w, const uint8_t *g, struct one *o)
 		return false;
 	o->s = (struct go_stack){ .goid = get_u64(l, GO_G_GOID, g, w->size),
 				  .status = status,
-				  .startpc = get_u64(l, GO_G_STARTPC, g, w->size) };
+				  .startpc = get_u64(l, GO_G_STARTPC, g, w->size),
+				  .gopc = get_u64(l, GO_G_GOPC, g, w->size) };
 	memcpy(o->stack, g + l->f[GO_G_STACK], sizeof(o->stack));
 	o->pc = load_u64(g + sched + l->f[GO_GOBUF_PC]);
 	o->sp = load_u64(g + sched + l->f[GO_GOBUF_SP]);
@@ -172,6 +173,8 @@ static bool get_g(const struct walk *w, const uint8_t *g, struct one *o)
 	}
 	o->reads = status != G_RUNNING && status != G_COPYSTACK && o->stack[0] < o->stack[1] &&
 		   o->sp >= o->stack[0] && o->sp <= o->stack[1];
+	o->s.stack_bytes = o->stack[0] < o->stack[1] ? o->stack[1] - o->stack[0] : 0;
+	o->s.stack_used = o->reads ? o->stack[1] - o->sp : 0;
 	o->moved = false;
 	return true;
 }
@@ -296,8 +299,8 @@ static int take_portion(struct walk *w, const uint64_t *ptr, size_t n)
 /* Bytes of a g up to the last field that is wanted. */
 static size_t size_of_g(const struct go_layout *l)
 {
-	static const enum go_field wanted[] = { GO_G_STATUS, GO_G_GOID, GO_G_STARTPC,
-						GO_G_SYSCALLSP, GO_G_SYSCALLPC };
+	static const enum go_field wanted[] = { GO_G_STATUS,	GO_G_GOID,	GO_G_STARTPC,
+						GO_G_SYSCALLSP, GO_G_SYSCALLPC, GO_G_GOPC };
 	int64_t most = l->f[GO_G_STACK] + 16, sched = l->f[GO_G_SCHED];
 
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)

@@ -12,8 +12,11 @@ enum { GO_STACK_DEPTH_MAX = 128 };
 
 struct go_stack {
 	uint64_t goid;
-	uint32_t status;    /* see go_gstatus_name */
-	uint64_t startpc;   /* the function it began with; 0: none */
+	uint32_t status;  /* see go_gstatus_name */
+	uint64_t startpc; /* the function it began with; 0: none */
+	uint64_t gopc;	  /* the return address of the go statement that made it; 0: none */
+	uint64_t stack_bytes, stack_used; /* its stack is so large; so much of it is used, 0 if it
+					   * runs */
 	const uint64_t *pc; /* physical frames, innermost first, as return addresses; borrowed */
 	size_t npc;	    /* 0: it runs, or could not be read */
 	bool cut;	    /* it ends before a goroutine begins, and not at GO_STACK_DEPTH_MAX */

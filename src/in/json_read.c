@@ -7,6 +7,7 @@
 
 #include "in/json_get.h"
 #include "in/json_histograms.h"
+#include "in/json_sites.h"
 
 #define SCHEMA "rsscope.report/1"
 
@@ -142,8 +143,9 @@ static void read_method(struct jget *g, const json_t *o, struct ledger_cat *c)
 	c->estimated = m == METHOD_ESTIMATED ? c->resident : 0;
 }
 
-static void read_category(struct jget *g, const json_t *o, struct ledger *l, bool seen[CAT_COUNT])
+static void read_category(struct jget *g, const json_t *o, struct report *r, bool seen[CAT_COUNT])
 {
+	struct ledger *l = &r->ledger;
 	const char *name = jget_text(g, o, "category");
 	int cat = name ? category_by_name(name) : -1;
 	const json_t *rows = jget_array(g, o, "rows"), *row;
@@ -182,6 +184,7 @@ static void read_category(struct jget *g, const json_t *o, struct ledger *l, boo
 	if (in_rows > c->resident)
 		jget_fail(g, -EINVAL, "add up to more than their category has");
 	jget_leave(g, mark);
+	json_read_profiles(g, o, r, cat);
 }
 
 static void read_ledger(struct jget *g, const json_t *report, struct report *r)
@@ -200,7 +203,7 @@ static void read_ledger(struct jget *g, const json_t *report, struct report *r)
 	{
 		size_t inner = jget_enter_index(g, i);
 
-		read_category(g, o, l, seen);
+		read_category(g, o, r, seen);
 		jget_leave(g, inner);
 		if (g->rc)
 			break;
@@ -235,6 +238,7 @@ static void fill_go(struct jget *g, const json_t *o, struct report *r)
 	jget_named(g, gs, "by_state", &x->by_state);
 	jget_copy(g, o, "finalizer_running", x->finalizer_running, sizeof(x->finalizer_running));
 	jget_copy(g, o, "cleanup_running", x->cleanup_running, sizeof(x->cleanup_running));
+	jget_figures(g, jget_object(g, o, "sparse"), r, "go.sparse");
 	jget_figures(g, o, r, "go");
 }
 
@@ -310,6 +314,16 @@ static void read_figures(struct jget *g, const json_t *report, struct report *r,
 	jget_leave(g, mark);
 }
 
+static void read_threads(struct jget *g, const json_t *report, struct report *r)
+{
+	const json_t *o = jget_object(g, report, "threads");
+	size_t mark = jget_enter(g, "threads");
+
+	jget_figures(g, o, r, "threads");
+	jget_named(g, o, "in", &r->threads.in);
+	jget_leave(g, mark);
+}
+
 static void read_cgroup_row(struct jget *g, const json_t *o, struct report_cgroup *c)
 {
 	static const char *const reclaim[] = { "no", "yes", "part" };
@@ -370,33 +384,11 @@ static void read_missing(struct jget *g, const json_t *report, struct report *r)
 	}
 }
 
-static void read_frame(struct jget *g, const json_t *o, struct report_origin *x)
-{
-	bool has;
-	struct report_frame f = {
-		.func = jget_dup(g, o, "func"),
-		.file = jget_dup(g, o, "file"),
-		.module = jget_dup(g, o, "module"),
-		.line = jget_int(g, o, "line", 0, INT32_MAX, &has),
-	};
-
-	if (!vec_push(&x->stack, f))
-		return;
-	jget_fail(g, -ENOMEM, "out of memory");
-	free(f.func);
-	free(f.file);
-	free(f.module);
-}
-
 static void read_origin(struct jget *g, const json_t *o, struct report *r)
 {
-	enum { FRAMES_MAX = 256 };
 	struct report_origin x = { .caller = -1 };
 	const char *name = jget_text(g, o, "category");
 	int cat = name ? category_by_name(name) : -1;
-	const json_t *stack = jget_array(g, o, "stack"), *f;
-	size_t i;
-	bool has;
 
 	if (cat < 0)
 		jget_fail(g, -EINVAL, "unknown category (from a newer rsscope?)");
@@ -405,10 +397,7 @@ static void read_origin(struct jget *g, const json_t *o, struct report *r)
 	x.bytes = jget_need(g, o, "bytes");
 	x.resident = jget_need(g, o, "resident");
 	x.count = jget_need(g, o, "count");
-	json_array_foreach((json_t *)stack, i, f) if (!g->rc && i < FRAMES_MAX)
-		read_frame(g, f, &x);
-	i = jget_int(g, o, "caller", 0, FRAMES_MAX, &has);
-	x.caller = has && i < x.stack.n ? (int)i : -1;
+	x.caller = json_read_stack(g, o, &x.stack);
 	if (!g->rc && vec_push(&r->origins, x))
 		jget_fail(g, -ENOMEM, "out of memory");
 	if (g->rc)
@@ -469,6 +458,7 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	read_go(g, o, r);
 	read_runtimes(g, o, r);
 	read_figures(g, o, r, "kernel");
+	read_threads(g, o, r);
 	read_cgroup(g, o, r);
 	read_origins(g, o, r);
 	read_missing(g, o, r);

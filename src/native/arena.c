@@ -54,7 +54,7 @@ int native_read_arenas(struct memsrc *m, const struct maps *maps, const range_ve
 			    !heap_is_sane(m, a, h) || h[3] > v->end - a)
 				continue;
 			if (vec_push(&out->v,
-				     (struct native_extent){ a, a + h[3], NATIVE_ARENA, 0, "" }))
+				     (struct native_extent){ a, a + h[3], NATIVE_ARENA, 0, "", 0 }))
 				return -ENOMEM;
 		}
 	}
@@ -121,8 +121,9 @@ static int blocks_in_run(struct memsrc *m, uint64_t at, uint64_t end, uint64_t g
 
 			if (size) /* another block may follow it */
 				batch = 1;
-			if (size && vec_push(&out->v, (struct native_extent){
-							      a, a + size, NATIVE_MMAPPED, 0, "" }))
+			if (size &&
+			    vec_push(&out->v, (struct native_extent){ a, a + size, NATIVE_MMAPPED,
+								      0, "", 0 }))
 				return -ENOMEM;
 			a += size ? size : page;
 		}
@@ -168,7 +169,7 @@ int native_read_blocks(struct memsrc *m, const range_vec *gaps, const range_vec 
 
 		if (start) {
 			r = vec_push(&out->v,
-				     (struct native_extent){ start, g.end, NATIVE_TLS, 0, "" });
+				     (struct native_extent){ start, g.end, NATIVE_TLS, 0, "", 0 });
 			g.end = start;
 		}
 		if (!r)

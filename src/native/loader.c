@@ -38,7 +38,7 @@ static int put(struct memsrc *m, const range_vec *gaps, uint64_t addr, struct na
 		x->end = a + page > x->end ? a + page : x->end;
 		return 0;
 	}
-	return vec_push(&out->v, (struct native_extent){ a, a + page, NATIVE_LOADER, 0, "" });
+	return vec_push(&out->v, (struct native_extent){ a, a + page, NATIVE_LOADER, 0, "", 0 });
 }
 
 int native_read_loader(struct memsrc *m, uint64_t dynamic, uint64_t size, const range_vec *gaps,

@@ -30,6 +30,7 @@ struct native_extent {
 	enum native_kind kind;
 	pid_t tid;     /* NATIVE_STACK: the thread whose stack pointer lies inside; 0 unknown */
 	char comm[16]; /* of that thread; "" unknown */
+	uint64_t sp;   /* its stack pointer, when it stood still; 0: unknown */
 };
 
 struct native {

@@ -55,7 +55,8 @@ static int put_stack(const struct maps *maps, const struct vma *v, uint64_t limi
 	*slot = x;
 	if (x)
 		return 0;
-	if (vec_push(&out->v, (struct native_extent){ v->start, end, NATIVE_STACK, 0, "" }))
+	if (vec_push(&out->v,
+		     (struct native_extent){ .start = v->start, .end = end, .kind = NATIVE_STACK }))
 		return -ENOMEM;
 	*slot = &out->v.v[out->v.n - 1];
 	return 0;
@@ -81,6 +82,7 @@ static int put_thread(struct memsrc *m, const struct maps *maps, const char *tid
 	if (put_stack(maps, v, limit, out, &x))
 		return -ENOMEM;
 	x->tid = atoi(tid);
+	x->sp = sp;
 	snprintf(key, sizeof(key), "proc/task/%s/comm", tid);
 	if (!memsrc_text(m, key, 0, &comm) && comm.p)
 		snprintf(x->comm, sizeof(x->comm), "%.*s", (int)strcspn(comm.p, "\n"), comm.p);

@@ -13,7 +13,7 @@ static int put(struct watch *w, const struct report *r)
 
 static int report_target(struct watch *w, struct err *e)
 {
-	struct collect_opts co = { .pss = w->a->pss };
+	struct collect_opts co = { .pss = w->a->pss, .sites = COLLECT_SITES };
 	struct report last;
 	int r;
 
@@ -35,7 +35,7 @@ static int report_children(struct watch *w)
 	int rc = 0;
 
 	for (size_t i = 0; i < w->follow.v.n && !rc; i++) {
-		struct collect_opts co = { .pss = w->a->pss };
+		struct collect_opts co = { .pss = w->a->pss, .sites = COLLECT_SITES };
 		struct report r;
 
 		if (follow_report(w->follow.v.v[i], &co, &r))

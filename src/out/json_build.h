@@ -57,8 +57,11 @@ json_t *json_report_value(const struct report *r);
 
 /* Who asked for memory: left out where nothing of that is known. */
 void json_put_origins(struct jbuild *b, json_t *top, const struct report *r);
-/* "caller" and "stack" of one. */
-void json_put_stack(struct jbuild *b, json_t *o, const struct report_origin *x);
+/* "caller", unless it is below 0, and "stack". */
+void json_put_stack(struct jbuild *b, json_t *o, int caller, const report_frames *f);
+
+/* Who stands behind a category: left out where nothing of that is known. */
+void json_put_profiles(struct jbuild *b, json_t *o, const struct report *r, enum category cat);
 
 /* What `run` knows beside the ledger. */
 void json_put_run(struct jbuild *b, json_t *top, const struct report *r);

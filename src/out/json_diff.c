@@ -147,7 +147,7 @@ static void put_origins(struct jbuild *b, json_t *top, const struct diff *d)
 		put_delta_as(b, o, "bytes", &x->bytes);
 		put_delta_as(b, o, "resident", &x->resident);
 		put_delta_as(b, o, "count", &x->count);
-		json_put_stack(b, o, x->origin);
+		json_put_stack(b, o, x->origin->caller, &x->origin->stack);
 	}
 }
 

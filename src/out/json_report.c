@@ -69,9 +69,10 @@ static void put_row(struct jbuild *b, json_t *rows, const struct ledger_row *row
 		jput(b, o, "unexplained", json_true());
 }
 
-static void put_category(struct jbuild *b, json_t *list, const struct ledger *l, enum category cat,
+static void put_category(struct jbuild *b, json_t *list, const struct report *r, enum category cat,
 			 const uint32_t *order, size_t n)
 {
+	const struct ledger *l = &r->ledger;
 	const struct ledger_cat *c = &l->cat[cat];
 	json_t *o, *rows;
 
@@ -94,10 +95,12 @@ static void put_category(struct jbuild *b, json_t *list, const struct ledger *l,
 		if (row->resident || row->virtual_ || row->swap)
 			put_row(b, rows, row);
 	}
+	json_put_profiles(b, o, r, cat);
 }
 
-static void put_ledger(struct jbuild *b, json_t *top, const struct ledger *l)
+static void put_ledger(struct jbuild *b, json_t *top, const struct report *r)
 {
+	const struct ledger *l = &r->ledger;
 	json_t *list = jput_array(b, top, "ledger");
 	_free_ uint32_t *order = calloc(l->rows.n + 1, sizeof(*order));
 	size_t at = 0;
@@ -112,7 +115,7 @@ static void put_ledger(struct jbuild *b, json_t *top, const struct ledger *l)
 
 		while (at < l->rows.n && l->rows.v[order[at]].cat == (enum category)cat)
 			at++;
-		put_category(b, list, l, cat, order + first, at - first);
+		put_category(b, list, r, cat, order + first, at - first);
 	}
 }
 
@@ -161,6 +164,8 @@ static void fill_go(struct jbuild *b, json_t *o, const struct report *r)
 	}
 	jput_known(b, o, "finalizer_running", g->finalizer_running);
 	jput_known(b, o, "cleanup_running", g->cleanup_running);
+	if (figures_any(r, "go.sparse"))
+		jput_figures(b, jput_object(b, o, "sparse"), r, "go.sparse");
 	jput_figures(b, o, r, "go");
 }
 
@@ -216,6 +221,17 @@ static void put_if_any(struct jbuild *b, json_t *top, const struct report *r, co
 		jput_text(b, o, "kernel_stacks_method", method_name(METHOD_ESTIMATED));
 }
 
+static void put_threads(struct jbuild *b, json_t *top, const struct report *r)
+{
+	json_t *o;
+
+	if (!figures_any(r, "threads") && !r->threads.in.n)
+		return;
+	o = jput_object(b, top, "threads");
+	jput_figures(b, o, r, "threads");
+	put_named(b, o, "in", &r->threads.in);
+}
+
 static void put_cgroup(struct jbuild *b, json_t *top, const struct report *r)
 {
 	static const char *const reclaim[] = { "no", "yes", "part" };
@@ -258,6 +274,7 @@ static void put_finding(struct jbuild *b, json_t *list, const struct finding *f)
 	for (size_t k = 0; k < f->advice.n; k++)
 		if (json_array_append_new(advice, json_string(f->advice.v[k])))
 			b->failed = true;
+	jput_known(b, o, "next", f->next);
 }
 
 void jput_findings(struct jbuild *b, json_t *top, const finding_vec *v)
@@ -306,11 +323,12 @@ json_t *json_report_value(const struct report *r)
 	put_rss(&b, top, r);
 	json_put_run(&b, top, r);
 	if (!r->no_ledger)
-		put_ledger(&b, top, &r->ledger);
+		put_ledger(&b, top, r);
 	jput_figures(&b, top, r, "");
 	put_go(&b, top, r);
 	put_runtimes(&b, top, r);
 	put_if_any(&b, top, r, "kernel");
+	put_threads(&b, top, r);
 	put_cgroup(&b, top, r);
 	put_if_any(&b, top, r, "at_goal");
 	json_put_origins(&b, top, r);

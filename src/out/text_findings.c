@@ -7,6 +7,9 @@
 
 #include "model/findings/findings.h"
 
+/* Summaries and advice may name functions, which are the target's words. */
+enum { LINE_MAX_BYTES = 1024 };
+
 enum text_color page_severity_color(enum severity s)
 {
 	switch (s) {
@@ -35,6 +38,9 @@ static const char *value(const struct text_page *p, const struct evidence *e, ch
 		else
 			snprintf(buf, 32, "%" PRIu64 "\1h", e->value / 3600);
 		break;
+	case UNIT_NS:
+		snprintf(buf, 32, "%.1f\1s", e->value / 1e9);
+		break;
 	default:
 		snprintf(buf, 32, "%" PRIu64, e->value);
 	}
@@ -60,8 +66,9 @@ static void put_summary(struct text_page *p, const struct finding *f)
 	struct para a = { .p = p,
 			  .label = severity_name(f->severity),
 			  .label_color = page_severity_color(f->severity) };
+	char line[LINE_MAX_BYTES];
 
-	para_add(&a, "%s: %s", f->id, f->summary);
+	para_add(&a, "%s: %s", f->id, page_clean(p, f->summary, 4 * p->width, line, sizeof(line)));
 	para_end(&a);
 }
 
@@ -77,6 +84,7 @@ static bool was_advised(const finding_vec *v, size_t finding, const char *text)
 static void put_advice(struct text_page *p, const finding_vec *v, size_t finding, size_t most)
 {
 	const struct finding *f = &v->v[finding];
+	char line[LINE_MAX_BYTES];
 	size_t n = 0;
 
 	for (size_t k = 0; k < f->advice.n && n < most; k++) {
@@ -84,10 +92,22 @@ static void put_advice(struct text_page *p, const finding_vec *v, size_t finding
 
 		if (was_advised(v, finding, f->advice.v[k]))
 			continue;
-		para_add(&a, "%s", f->advice.v[k]);
+		page_clean(p, f->advice.v[k], 4 * p->width, line, sizeof(line));
+		para_add(&a, "%s", line);
 		para_end(&a);
 		n++;
 	}
+}
+
+static void put_next(struct text_page *p, const struct finding *f)
+{
+	struct para a = { .p = p, .label = "next" };
+	char line[LINE_MAX_BYTES];
+
+	if (!f->next)
+		return;
+	para_add(&a, "%s", page_clean(p, f->next, 2 * p->width, line, sizeof(line)));
+	para_end(&a);
 }
 
 void page_findings(struct text_page *p, const finding_vec *v, unsigned int terse)
@@ -99,5 +119,7 @@ void page_findings(struct text_page *p, const finding_vec *v, unsigned int terse
 			put_evidence(p, &v->v[i]);
 		if (!i || !terse)
 			put_advice(p, v, i, terse < 3 ? 8 : 1);
+		if (!i)
+			put_next(p, &v->v[i]);
 	}
 }

@@ -32,7 +32,7 @@ static void put_verdict(struct text_page *p)
 		return;
 	}
 	if (p->r->findings.n)
-		c = p->r->findings.v[0].severity == SEV_CRITICAL ? TEXT_RED : TEXT_YELLOW;
+		c = page_severity_color(p->r->findings.v[0].severity);
 	a.color = c;
 	para_add(&a, "%s", page_clean(p, t.p, 4 * p->width, line, sizeof(line)));
 	para_end(&a);

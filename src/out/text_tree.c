@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "out/text_sites.h"
 #include "out/tree.h"
 
 enum {
@@ -203,6 +204,28 @@ static void put_rows(struct text_page *p, const struct columns *c, const struct 
 		 p->s->utf8 ? "\xe2\x80\xa6" : "...", t->count[nd->cat] - nd->show);
 }
 
+/* Who stands behind it: sizes of their own, no part of the sums. */
+static void put_sites(struct text_page *p, const struct columns *c, const struct node *nd)
+{
+	unsigned int indent = 2 * nd->depth + 2;
+	unsigned int skip = 6 + c->number * (1 + c->pss + c->books) + (c->bar ? c->bar + 2 : 0) + 2;
+
+	for (size_t i = 0; i < p->r->profiles.n; i++) {
+		const struct report_profile *x = &p->r->profiles.v[i];
+
+		for (size_t k = 0; nd->cat == (int)x->cat && k < x->sites.n; k++) {
+			_text_ struct text line = { 0 };
+
+			if (site_text(x, &x->sites.v[k], c->name - indent, &line))
+				p->failed = true;
+			put_number(p, c, x->sites.v[k].bytes.has, x->sites.v[k].bytes.v);
+			page_put(p, TEXT_PLAIN, "%*s", (int)(skip + indent), "");
+			page_put_name(p, TEXT_DIM, line.p ? line.p : "", c->name - indent);
+			page_put(p, TEXT_PLAIN, "\n");
+		}
+	}
+}
+
 static const char *explain(const struct text_page *p, const struct node *nd, char *buf, size_t n)
 {
 	uint64_t goroutines = p->r->go.goroutines.v;
@@ -265,6 +288,7 @@ static void put_branch(struct text_page *p, const struct columns *c, const struc
 	if (at >= 0) {
 		put_node(p, c, &t->node[at]);
 		put_rows(p, c, t, &t->node[at]);
+		put_sites(p, c, &t->node[at]);
 	}
 	for (unsigned int i = 0; i < t->n; i++)
 		if (t->node[i].parent == at && !t->node[i].folded && t->node[i].cat != CAT_UNKNOWN)
@@ -277,14 +301,16 @@ static void put_branch(struct text_page *p, const struct columns *c, const struc
 
 unsigned int page_tree_want(const struct text_page *p)
 {
-	return tree_lines_wanted(&p->r->ledger);
+	return tree_lines_wanted(&p->r->ledger) + sites_lines(p->r);
 }
 
 void page_tree(struct text_page *p, unsigned int lines)
 {
+	unsigned int sites = sites_lines(p->r);
 	struct columns c;
 	struct tree t;
 
+	lines = lines > sites ? lines - sites : 0;
 	if (tree_make(&t, &p->r->ledger, lines)) {
 		p->failed = true;
 	} else {

@@ -318,6 +318,20 @@ static void read_usage(struct reader *r, const char *file)
 		add_missing(c, "%s: %s", file, strerror(-rc));
 }
 
+/* What is not there is an older kernel's, or switched off: it stays absent. */
+static void read_stalls(struct reader *r)
+{
+	_text_ struct text pressure = { 0 }, events = { 0 };
+	struct cgroup *c = r->c;
+	size_t len = strlen(c->dir);
+
+	if (!read_in(r->m, c->dir, len, "memory.pressure", &pressure) && pressure.p)
+		c->has_stalls =
+			cgroup_stalls_parse(pressure.p, &c->stalled_percent, &c->stalled_ns);
+	if (!read_in(r->m, c->dir, len, "memory.events", &events) && events.p)
+		c->has_high_events = text_field_u64(events.p, "high ", &c->high_events);
+}
+
 static int read_v2(struct reader *r)
 {
 	_text_ struct text stat = { 0 };
@@ -334,6 +348,7 @@ static int read_v2(struct reader *r)
 	if (!read_ancestors(r, "memory.max", &c->has_effective_limit, &c->effective_limit))
 		no_limit(c, "limits of cgroups above our namespace, if any, are not visible");
 	read_ancestors(r, "memory.high", &c->has_high, &c->high);
+	read_stalls(r);
 	rc = read_in(r->m, c->dir, len, "memory.stat", &stat);
 	if (rc) {
 		add_missing(c, "memory.stat: %s", strerror(-rc));

@@ -35,6 +35,8 @@ struct cgroup {
 	uint64_t high;		  /* v2: the smallest memory.high of it and its ancestors */
 	uint64_t working_set;	  /* usage - inactive_file, as `kubectl top` prints it */
 	uint64_t swap_limit;	  /* of swap alone (v1: memsw limit − limit) */
+	bool has_stalls, has_high_events;
+	uint64_t stalled_percent, stalled_ns, high_events; /* v2; see cgroup_stalls_parse */
 	VEC(struct cgroup_row) rows;
 	char missing[256];     /* why something is absent; "" when nothing is */
 	char no_limit[128];    /* why the limit is not known; "" when it is, or is none */
@@ -45,5 +47,13 @@ struct cgroup {
  * itself can't be read. */
 int cgroup_read(const struct proc_texts *m, struct cgroup *out, struct err *e);
 void cgroup_free(struct cgroup *c);
+
+/*
+ * memory.pressure (Documentation/accounting/psi.rst): of the line "some" the share of the last
+ * minute in which at least one task of the cgroup waited for memory (reclaim, swap and page cache
+ * that came back, throttling), whole percent rounded down; and all such time since the cgroup was
+ * made. False: the text is something else.
+ */
+bool cgroup_stalls_parse(const char *text, uint64_t *percent, uint64_t *ns);
 
 #endif

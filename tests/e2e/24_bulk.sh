@@ -29,7 +29,7 @@ said=
 look goroutines 100000 4500
 equal "goroutines: with those of the runtime" "$(q '.go.metrics["/sched/goroutines:goroutines"]')" "$(q .go.goroutines.total)"
 stop "$TPID"
-look buckets 65536 2200
+look buckets 65536 3000 # twice: once for their memory, once for who made them
 equal "buckets: missing" "$(q '[.missing[] | select(.reason | contains("profile"))] | length')" 0
 # what is charged: the table (here whole pages of it), the buckets, and bitmaps of the variables
 between "buckets" $(($(truth .buckhash_sys) - 65536)) "$(q '[.ledger[] | select(.category == "go/profiler") | .virtual] | add')" $(($(truth .buckhash_sys) + 2 * PAGE))

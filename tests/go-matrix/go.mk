@@ -8,7 +8,7 @@ GO_TOOLS := $(patsubst tests/%.c,$(OUTPUT)/tests/%,$(wildcard tests/go-matrix/*.
 
 $(GO_TOOLS): $(OUTPUT)/tests/%: $(OUTPUT)/tests/%.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS) -lm
 -include $(GO_TOOLS:=.d)
 targets: $(GO_TOOLS)
 

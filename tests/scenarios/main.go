@@ -15,6 +15,9 @@ import (
 
 const mib = 1 << 20
 
+// Without a reference to the profiler the linker leaves it out.
+var profiler = runtime.MemProfile
+
 type scenario struct {
 	what string
 	// start brings it about; step goes on, as often as asked.
@@ -32,6 +35,24 @@ var scenarios = map[string]scenario{
 	"filled":     {"30 MiB of live heap; a step: 40 MiB more, over 4 cycles, then 12 without", small, filled},
 	"goroutines": {"a step: 500 goroutines more, which wait", nothing, block},
 	"burst":      {"a step: 500 goroutines more, which end", nothing, burst},
+
+	"parked":        {"30,000 goroutines wait to send", parked(30000), nothing},
+	"parked-few":    {"8,000 do", parked(8000), nothing},
+	"ended":         {"200,000 goroutines were there at once and have ended", ended(200000), nothing},
+	"ended-few":     {"30,000 were", ended(30000), nothing},
+	"buckets":       {"131,072 stacks of allocations, each a bucket of the profiler", buckets(17), nothing},
+	"buckets-few":   {"4,096", buckets(12), nothing},
+	"garbage":       {"GOGC=400: 40 MiB of live heap, and 140 MiB of garbage", garbage(400, 40, 140), nothing},
+	"garbage-due":   {"GOGC=100: 80 MiB of live heap, and 70 MiB of garbage", garbage(100, 80, 70), nothing},
+	"sparse":        {"of a million objects of 120 B each 64th lives", sparse(64), nothing},
+	"sparse-due":    {"each second one lives: the rest is filled before the next cycle", sparse(2), nothing},
+	"untouched":     {"300 MiB of live heap that nobody has touched", untouched, nothing},
+	"thrash":        {"a memory limit just above the live heap, under allocation", thrash, nothing},
+	"calm":          {"the same allocation without a limit", calm, nothing},
+	"assist":        {"allocation faster than the GC marks", assist, nothing},
+	"blocked":       {"150 threads in read; a step: they are idle", blocked, unblock},
+	"finalizers":    {"2,000 objects wait for a finalizer that is blocked", finalizers(true), nothing},
+	"finalizers-ok": {"2,000 objects were finalized", finalizers(false), nothing},
 }
 
 func nothing() error { return nil }
@@ -66,6 +87,7 @@ func main() {
 		say(step)
 	}
 	runtime.KeepAlive(kept)
+	runtime.KeepAlive(profiler)
 }
 
 // kept is a global, so that what it holds is live.

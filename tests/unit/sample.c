@@ -344,3 +344,62 @@ void check_golden(const char *name, const char *text)
 		first_difference(path, text, want);
 	free(want);
 }
+
+static void add_frame(struct report_site *s, const char *func, const char *file, uint32_t line)
+{
+	struct report_frame f = { .func = strdup(func),
+				  .file = file ? strdup(file) : NULL,
+				  .line = line };
+
+	REQUIRE(f.func && !vec_push(&s->stack, f));
+}
+
+struct report_site *sample_site(struct report *r, enum category cat, const char *type,
+				const char *func, uint64_t bytes, uint64_t count)
+{
+	struct report_site s = { .bytes = OPT(bytes), .count = OPT(count), .caller = 1 };
+	struct report_profile *p = (struct report_profile *)report_profile_find(r, cat, type);
+
+	if (!p) {
+		struct report_profile new = { .cat = cat, .bytes = OPT(0), .count = OPT(0) };
+
+		strcpy(new.type, type);
+		REQUIRE(!vec_push(&r->profiles, new));
+		p = &r->profiles.v[r->profiles.n - 1];
+	}
+	p->bytes.v += bytes;
+	p->count.v += count;
+	add_frame(&s, "runtime.inner", "/usr/lib/go/src/runtime/inner.go", 99);
+	add_frame(&s, func, "/src/shop/cache.go", 41);
+	REQUIRE(!vec_push(&p->sites, s));
+	return &p->sites.v[p->sites.n - 1];
+}
+
+void sample_explained(struct report *r)
+{
+	struct report_site *s;
+
+	sample_full(r);
+	sample_site(r, CAT_GO_HEAP_OBJECTS, "heap", "shop/cache.(*Store).Put", MIB(120), 51200);
+	sample_site(r, CAT_GO_HEAP_OBJECTS, "heap", "a\033[31mred\007\xff", MIB(20), 1);
+	r->profiles.v[0].samples = OPT(312);
+	s = sample_site(r, CAT_GO_STACKS, "goroutine", "main.serve", MIB(2), 1000);
+	s->used = OPT(KIB(100));
+	s->waits = strdup("a channel receive");
+	s->creator = strdup("main.accept");
+	r->go.dead_goroutines = OPT(12);
+	r->go.descriptor_size = OPT(416);
+	r->go.stack_bytes = OPT(MIB(3));
+	r->go.stack_used = OPT(MIB(1));
+	r->go.sparse.size = OPT(128);
+	r->go.sparse.spans = OPT(100);
+	r->go.sparse.bytes = OPT(100 * 8192);
+	r->go.sparse.objects = OPT(640);
+	r->go.sparse.free = OPT(100 * 8192 - 640 * 128);
+	r->threads.stacks_unused = OPT(KIB(64));
+	REQUIRE(!named_add(&r->threads.in, "futex", 60));
+	REQUIRE(!named_add(&r->threads.in, "read", 9));
+	r->cgroup.stalled_percent = OPT(3);
+	r->cgroup.stalled_ns = OPT(1234000);
+	r->cgroup.high_events = OPT(7);
+}

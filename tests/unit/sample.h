@@ -8,6 +8,9 @@
 /* A Go program with cgo in a cgroup with a limit: every field is filled. */
 void sample_full(struct report *r);
 
+/* The same with all that says who stands behind the memory. */
+void sample_explained(struct report *r);
+
 /* A C program, of which nothing more than the ledger is known. */
 void sample_bare(struct report *r);
 
@@ -20,6 +23,11 @@ struct ledger_row *sample_hold_id(struct report *r, enum category cat, const str
 				  uint64_t resident, uint64_t virtual);
 struct ledger_row *sample_hold(struct report *r, enum category cat, enum row_kind kind,
 			       const char *name, uint64_t resident, uint64_t virtual);
+
+/* Adds to the profile of a category, made where there is none; a stack of two frames. Borrowed
+ * until the next one is added. */
+struct report_site *sample_site(struct report *r, enum category cat, const char *type,
+				const char *func, uint64_t bytes, uint64_t count);
 
 /* The JSON of a document of reports: a malloc'ed string. */
 char *sample_json(void (*const make[])(struct report *), int n);

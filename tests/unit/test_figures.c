@@ -21,10 +21,10 @@ static const json_t *resolve(const json_t *root, const json_t *schema)
 		   : schema;
 }
 
-/* "bytes", "count", "ns"; "signed"; NULL: it is no number. */
+/* "bytes", "count", "ns", "percent"; "signed"; NULL: it is no number. */
 static const char *number(const json_t *schema)
 {
-	static const char *const units[] = { "bytes", "count", "ns" };
+	static const char *const units[] = { "bytes", "count", "ns", "percent" };
 	const char *ref = json_string_value(json_object_get(schema, "$ref"));
 	const char *type = json_string_value(json_object_get(schema, "type"));
 
@@ -55,7 +55,10 @@ static const json_t *leaf(const json_t *root, const json_t *at, const char *path
 static const char *schema_unit(const struct figure *f)
 {
 	static const char *const name[UNIT_KINDS] = {
-		[UNIT_BYTES] = "bytes", [UNIT_COUNT] = "count", [UNIT_NS] = "ns"
+		[UNIT_BYTES] = "bytes",
+		[UNIT_COUNT] = "count",
+		[UNIT_NS] = "ns",
+		[UNIT_PERCENT] = "percent",
 	};
 
 	return f->has_minus_one ? "signed" : name[f->unit];

@@ -63,11 +63,12 @@ TEST(json_golden)
 
 TEST(json_keeps_to_the_schema)
 {
-	void (*make[])(struct report *) = { sample_full, sample_bare, sample_hostile };
+	void (*make[])(struct report *) = { sample_full, sample_bare, sample_hostile,
+					    sample_explained };
 	json_t *schema = parse(json_schema());
 	char why[512];
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		for (int line = 0; line < 2; line++) {
 			char *text = line ? print_line(make[i]) : sample_json(&make[i], 1);
 			json_t *doc = parse(text);

@@ -28,6 +28,12 @@ TEST(text_golden_full)
 	golden("report.txt", sample_full, (struct text_style){ .utf8 = true, .width = 100 });
 }
 
+TEST(text_golden_explained)
+{
+	golden("report-explained.txt", sample_explained,
+	       (struct text_style){ .utf8 = true, .width = 100 });
+}
+
 TEST(text_golden_ascii_80_columns)
 {
 	golden("report-ascii.txt", sample_full, (struct text_style){ .width = 80 });

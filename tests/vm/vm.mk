@@ -14,7 +14,7 @@ vm-guest: $(PROG) $(UNIT) $(OUTPUT)/vm-events $(if $(GO),$(addprefix $(OUTPUT)/g
 
 $(OUTPUT)/vm-events: $(OUTPUT)/tests/vm/events.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PC_LIBS) -lm
 
 $(OUTPUT)/guest/pure: vm_go = CGO_ENABLED=0 $(GO) build -ldflags '-s -w'
 $(OUTPUT)/guest/gcloop: vm_go = CGO_ENABLED=0 $(GO) build -ldflags '-s -w'

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/findings/findings_rules.h"
+#include "model/findings/thresholds.h"
 #include "model/findings/verdict.h"
 #include "model/findings/trend.h"
 
@@ -15,8 +16,20 @@ const char *const finding_ids[] = {
 	"limit-too-small",
 	"gomemlimit-missing",
 	"memory-high",
+	"allocation-stalls",
+	"gc-pressure",
 	"heap-retained",
+	"heap-fragmented",
 	"thp-bloat",
+	"profiler-buckets",
+	"finalizers-stuck",
+	"gc-garbage",
+	"live-not-resident",
+	"lazily-freed",
+	"goroutine-stacks",
+	"dead-goroutines",
+	"thread-stacks",
+	"threads-blocked",
 	"go-heap-leak",
 	"goroutine-leak",
 	NULL,
@@ -56,27 +69,59 @@ struct opt_u64 findings_headroom(const struct report *r)
 	return OPT(limit.v > usage ? limit.v - usage : 0);
 }
 
-/* ---- rules, in the order in which findings of one severity are told */
+/* ---- rules */
+
+bool is_large_part(const struct report *r, uint64_t bytes)
+{
+	return bytes >= LARGE_MIB * MIB_BYTES &&
+	       bytes >= percent_of(r->rss.scanned, LARGE_PERCENT_OF_RSS);
+}
 
 static int (*const rules[])(const struct report *, const struct outlook *, finding_vec *) = {
-	rule_gc_headroom_over_limit, rule_limit_too_small,
-	rule_gomemlimit_missing,     rule_memory_high,
-	rule_heap_retained,	     rule_thp_bloat,
+	rule_gc_headroom_over_limit,
+	rule_limit_too_small,
+	rule_gomemlimit_missing,
+	rule_memory_high,
+	rule_heap_retained,
+	rule_thp_bloat,
+	rule_heap_fragmented,
+	rule_gc_garbage,
+	rule_gc_pressure,
+	rule_lazily_freed,
+	rule_live_not_resident,
+	rule_allocation_stalls,
+	rule_goroutine_stacks,
+	rule_dead_goroutines,
+	rule_finalizers_stuck,
+	rule_profiler_buckets,
+	rule_thread_stacks,
+	rule_threads_blocked,
 };
 
 static int (*const diff_rules[])(const struct diff *, finding_vec *) = {
 	rule_go_heap_leak,
 	rule_goroutine_leak,
+	rule_allocation_stalled,
 };
 
-/* Stable, and there are few. */
-static void sort_by_severity(finding_vec *v)
+/* Severity, then the bytes that it explains, then the id. What the kernel can reclaim is `info`,
+ * and so comes after every warning. */
+static bool comes_before(const struct finding *a, const struct finding *b)
+{
+	if (a->severity != b->severity)
+		return a->severity > b->severity;
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes;
+	return strcmp(a->id, b->id) < 0;
+}
+
+static void sort_findings(finding_vec *v)
 {
 	for (size_t i = 1; i < v->n; i++) {
 		struct finding f = v->v[i];
 		size_t k = i;
 
-		for (; k && v->v[k - 1].severity < f.severity; k--)
+		for (; k && comes_before(&f, &v->v[k - 1]); k--)
 			v->v[k] = v->v[k - 1];
 		v->v[k] = f;
 	}
@@ -90,7 +135,7 @@ int findings_make(struct report *r)
 	outlook_of(r, &o);
 	for (size_t i = 0; i < ARRAY_LEN(rules) && !rc; i++)
 		rc = rules[i](r, &o, &r->findings);
-	sort_by_severity(&r->findings);
+	sort_findings(&r->findings);
 	return rc;
 }
 
@@ -100,8 +145,16 @@ int findings_compare(struct diff *d)
 
 	for (size_t i = 0; i < ARRAY_LEN(diff_rules) && !rc; i++)
 		rc = diff_rules[i](d, &d->findings);
-	sort_by_severity(&d->findings);
+	sort_findings(&d->findings);
 	return rc;
+}
+
+static bool is_told(const finding_vec *v, const char *id)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (!strcmp(v->v[i].id, id))
+			return true;
+	return false;
 }
 
 int findings_watch(struct diff *d, const struct trend *live, struct report *b)
@@ -112,13 +165,13 @@ int findings_watch(struct diff *d, const struct trend *live, struct report *b)
 	for (size_t i = 0; i < d->findings.n && !rc; i++) {
 		struct finding *f = &d->findings.v[i];
 
-		if (rests && !strcmp(f->id, "go-heap-leak"))
+		if ((rests && !strcmp(f->id, "go-heap-leak")) || is_told(&b->findings, f->id))
 			continue;
 		rc = vec_push(&b->findings, *f);
 		if (!rc)
 			*f = (struct finding){ 0 }; /* moved */
 	}
-	sort_by_severity(&b->findings);
+	sort_findings(&b->findings);
 	return rc;
 }
 

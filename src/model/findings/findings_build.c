@@ -66,6 +66,21 @@ void finding_advise(struct finding_build *b, const char *fmt, ...)
 	}
 }
 
+void finding_explains(struct finding_build *b, uint64_t bytes)
+{
+	b->f.bytes = bytes;
+}
+
+void finding_next(struct finding_build *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	free(b->f.next);
+	b->f.next = print(b, fmt, ap);
+	va_end(ap);
+}
+
 int finding_end(struct finding_build *b, finding_vec *to)
 {
 	if (!b->failed && !vec_push(to, b->f))

@@ -26,6 +26,12 @@ void finding_evidence_opt(struct finding_build *b, const char *name, enum unit u
 /* One thing to do: a phrase for a list, without a full stop. */
 void finding_advise(struct finding_build *b, const char *fmt, ...) PRINTF(2, 3);
 
+/* Bytes that it explains: findings of one severity are told in that order. */
+void finding_explains(struct finding_build *b, uint64_t bytes);
+
+/* The command that shows more; arguments with spaces are quoted by the caller. */
+void finding_next(struct finding_build *b, const char *fmt, ...) PRINTF(2, 3);
+
 /* Moves it to the list's end. 0 or -ENOMEM. */
 int finding_end(struct finding_build *b, finding_vec *to);
 

@@ -22,6 +22,7 @@ int rule_heap_retained(const struct report *r, const struct outlook *o, finding_
 	if (!o->idle.has || !is_large(idle, r->rss.scanned, RETAINED_MIB, RETAINED_PERCENT_OF_RSS))
 		return 0;
 	finding_begin(&b, "heap-retained", SEV_WARNING);
+	finding_explains(&b, idle);
 	finding_say(
 		&b,
 		"The Go runtime keeps %s of free memory resident, left from a peak: the heap will "
@@ -43,6 +44,7 @@ int rule_heap_retained(const struct report *r, const struct outlook *o, finding_
 	if (minor >= 12 && minor <= 15)
 		finding_advise(&b, "or set GODEBUG=madvdontneed=1: Go 1.12 to 1.15 return memory "
 				   "with MADV_FREE, which the kernel reclaims only under pressure");
+	finding_next(&b, "rsscope watch %d", r->target.pid);
 	return finding_end(&b, out);
 }
 
@@ -57,6 +59,7 @@ int rule_thp_bloat(const struct report *r, const struct outlook *o, finding_vec 
 	if (!o->has_heap || !is_large(huge, r->rss.scanned, THP_MIB, THP_PERCENT_OF_RSS))
 		return 0;
 	finding_begin(&b, "thp-bloat", SEV_WARNING);
+	finding_explains(&b, huge);
 	finding_say(&b,
 		    "Huge pages keep %s resident that the Go runtime has returned to the kernel.",
 		    text_bytes(a, sizeof(a), huge));
@@ -73,5 +76,6 @@ int rule_thp_bloat(const struct report *r, const struct outlook *o, finding_vec 
 	finding_advise(&b, "or echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
 	if (minor >= 21)
 		finding_advise(&b, "or start it with GODEBUG=disablethp=1 (Go 1.21.6 and later)");
+	finding_next(&b, "rsscope watch %d", r->target.pid);
 	return finding_end(&b, out);
 }

@@ -16,6 +16,7 @@ int rule_memory_high(const struct report *r, const struct outlook *o, finding_ve
 	    (c->effective_limit.has && c->effective_limit.v <= c->high.v))
 		return 0;
 	finding_begin(&b, "memory-high", SEV_WARNING);
+	finding_explains(&b, c->usage.v);
 	finding_say(&b,
 		    "The cgroup uses %s of its memory.high of %s: the kernel reclaims its memory "
 		    "and stalls its processes.",
@@ -27,5 +28,6 @@ int rule_memory_high(const struct report *r, const struct outlook *o, finding_ve
 			     "cgroup.rows: inactive_file + active_file + slab_reclaimable");
 	finding_advise(&b, "raise memory.high, or reduce memory use: see the largest rows of the "
 			   "ledger and of the cgroup");
+	finding_next(&b, "rsscope watch %d", r->target.pid);
 	return finding_end(&b, out);
 }

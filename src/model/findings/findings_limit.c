@@ -109,6 +109,7 @@ static int unbounded(const struct report *r, const struct outlook *o, finding_ve
 	struct sizes s;
 
 	finding_begin(&b, "gc-headroom-over-limit", SEV_WARNING);
+	finding_explains(&b, o->in_go);
 	finding_say(&b,
 		    "GOGC is off and GOMEMLIMIT is not set: nothing stops the heap before the "
 		    "memory limit of %s.",
@@ -116,6 +117,7 @@ static int unbounded(const struct report *r, const struct outlook *o, finding_ve
 	show(&b, r, o);
 	advise(&b, r, o);
 	finding_advise(&b, "%sset GOGC to a percentage", b.f.advice.n ? "or " : "");
+	finding_next(&b, "rsscope watch %d --gctrace", r->target.pid);
 	return finding_end(&b, out);
 }
 
@@ -131,6 +133,7 @@ int rule_gc_headroom_over_limit(const struct report *r, const struct outlook *o,
 	if (!o->charge_at_goal.has || o->charge_at_goal.v <= o->limit.v)
 		return 0;
 	finding_begin(&b, "gc-headroom-over-limit", SEV_CRITICAL);
+	finding_explains(&b, o->in_go);
 	finding_say(
 		&b,
 		"When the heap reaches the GC goal of %s, the cgroup's charge of %s will exceed "
@@ -154,6 +157,7 @@ int rule_gomemlimit_missing(const struct report *r, const struct outlook *o, fin
 	    !fitting_memlimit(o, &memlimit))
 		return 0;
 	finding_begin(&b, "gomemlimit-missing", SEV_WARNING);
+	finding_explains(&b, o->in_go);
 	finding_say(
 		&b,
 		"GOMEMLIMIT is not set, so the GC ignores the memory limit of %s; its goal leads "
@@ -176,6 +180,7 @@ int rule_limit_too_small(const struct report *r, const struct outlook *o, findin
 			  r->go.has_gogc && r->go.gogc > 0 && r->go.gogc < 1000 ? r->go.gogc : 100);
 	want = o->floor.v + room;
 	finding_begin(&b, "limit-too-small", SEV_CRITICAL);
+	finding_explains(&b, o->in_go);
 	finding_say(
 		&b,
 		"Live objects and memory that the GC cannot free take %s of the memory limit of "
@@ -194,5 +199,6 @@ int rule_limit_too_small(const struct report *r, const struct outlook *o, findin
 		finding_advise(&b, "or keep fewer objects alive: go tool pprof "
 				   "-sample_index=inuse_space on a heap profile shows what holds "
 				   "them");
+	finding_next(&b, "rsscope watch %d --gctrace", r->target.pid);
 	return finding_end(&b, out);
 }

@@ -26,6 +26,37 @@ enum {
 	GOROUTINES_MORE = 100,
 	GOROUTINES_PERCENT = 50,
 	GOROUTINES_WAITING_PERCENT = 90,
+	/* what dominates: goroutine-stacks, dead-goroutines, thread-stacks, profiler-buckets,
+	 * gc-garbage, heap-fragmented, lazily-freed, live-not-resident */
+	LARGE_MIB = 32,
+	LARGE_PERCENT_OF_RSS = 25,
+	/* live-not-resident: swapped objects of the live heap */
+	SWAPPED_MIB = 16,
+	SWAPPED_PERCENT_OF_LIVE = 10,
+	/* goroutine-stacks: so much of what is reserved is not used */
+	STACKS_UNUSED_PERCENT = 50,
+	/* gc-garbage: of the live heap; GOGC=100 gives a little more than the live heap itself */
+	GARBAGE_PERCENT_OF_LIVE = 125,
+	/* gc-pressure: GC without what it does on idle CPUs, of the CPU time that is used; at
+	 * least so much of it, of one CPU over the program's life, and in so many cycles */
+	GC_CPU_PERCENT = 25,
+	GC_CPU_MIN_MS = 1000,
+	GC_LIFE_PERCENT = 5,
+	GC_CYCLES_MIN = 20,
+	/* allocation-stalls: assists, of the goroutines' CPU time, likewise; stalls of the cgroup,
+	 * of the last minute */
+	ASSIST_PERCENT = 10,
+	ASSIST_MIN_MS = 500,
+	ASSIST_LIFE_PERCENT = 1,
+	STALLED_PERCENT = 10,
+	HIGH_EVENTS_A_SECOND = 1,
+	/* threads-blocked */
+	BLOCKED_THREADS = 100,
+	BLOCKED_PERCENT = 25,
+	THREADS_LIMIT = 10000, /* proc.go, sched.maxmcount: beyond it the program is ended */
+	/* finalizers-stuck */
+	FINALIZERS_QUEUED = 1000,
+	FINALIZERS_MANY = 100000,
 	/* advice: room that is left for what nobody foresees, percent of the limit */
 	RESERVE_PERCENT = 5,
 };

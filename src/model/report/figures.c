@@ -132,6 +132,15 @@ const struct figure figures[] = {
 	KEPT("go.goroutines.total", COUNT, GAUGE, go.goroutines, "go_goroutines"),
 	KEPT("go.finalizers_waiting", COUNT, GAUGE, go.finalizers_waiting, NULL),
 	KEPT("go.cleanups_waiting", COUNT, GAUGE, go.cleanups_waiting, NULL),
+	KEPT("go.goroutines.dead", COUNT, GAUGE, go.dead_goroutines, NULL),
+	KEPT("go.goroutines.descriptor_size", BYTES, FACT, go.descriptor_size, NULL),
+	KEPT("go.goroutines.stack_bytes", BYTES, GAUGE, go.stack_bytes, NULL),
+	KEPT("go.goroutines.stack_used", BYTES, GAUGE, go.stack_used, NULL),
+	KEPT("go.sparse.size", BYTES, FACT, go.sparse.size, NULL),
+	KEPT("go.sparse.spans", COUNT, FACT, go.sparse.spans, NULL),
+	KEPT("go.sparse.bytes", BYTES, FACT, go.sparse.bytes, NULL),
+	KEPT("go.sparse.objects", COUNT, FACT, go.sparse.objects, NULL),
+	KEPT("go.sparse.free", BYTES, FACT, go.sparse.free, NULL),
 	KEPT("go.spans", COUNT, GAUGE, go.spans, NULL),
 	KEPT("go.retries", COUNT, FACT, go.retries, NULL),
 
@@ -141,11 +150,16 @@ const struct figure figures[] = {
 	KEPT("kernel.kernel_stack_size", BYTES, FACT, kernel.kernel_stack_size, NULL),
 	KEPT("kernel.mem_available", BYTES, GAUGE, kernel.mem_available, NULL),
 
+	KEPT("threads.stacks_unused", BYTES, GAUGE, threads.stacks_unused, NULL),
+
 	KEPT("cgroup.usage", BYTES, GAUGE, cgroup.usage, NULL),
 	KEPT("cgroup.limit", BYTES, GAUGE, cgroup.limit, NULL),
 	KEPT("cgroup.effective_limit", BYTES, GAUGE, cgroup.effective_limit, NULL),
 	KEPT("cgroup.high", BYTES, GAUGE, cgroup.high, NULL),
 	KEPT("cgroup.working_set", BYTES, GAUGE, cgroup.working_set, NULL),
+	KEPT("cgroup.stalled_percent", PERCENT, GAUGE, cgroup.stalled_percent, NULL),
+	KEPT("cgroup.stalled_ns", NS, COUNTER, cgroup.stalled_ns, NULL),
+	KEPT("cgroup.high_events", COUNT, COUNTER, cgroup.high_events, NULL),
 	FOLLOWS("cgroup.headroom", BYTES, GAUGE, findings_headroom, NULL),
 
 	FOLLOWS("at_goal.growth", BYTES, GAUGE, get_growth, NULL),

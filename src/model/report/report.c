@@ -22,6 +22,7 @@ void finding_free(struct finding *f)
 	}
 	for (size_t i = 0; i < f->advice.n; i++)
 		free(f->advice.v[i]);
+	free(f->next);
 	vec_free(&f->evidence);
 	vec_free(&f->advice);
 	*f = (struct finding){ 0 };
@@ -34,14 +35,43 @@ void findings_free(finding_vec *v)
 	vec_free(v);
 }
 
+void report_frames_free(report_frames *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		free(v->v[i].func);
+		free(v->v[i].file);
+		free(v->v[i].module);
+	}
+	vec_free(v);
+}
+
 void report_origin_free(struct report_origin *o)
 {
-	for (size_t i = 0; i < o->stack.n; i++) {
-		free(o->stack.v[i].func);
-		free(o->stack.v[i].file);
-		free(o->stack.v[i].module);
-	}
-	vec_free(&o->stack);
+	report_frames_free(&o->stack);
+}
+
+void report_site_free(struct report_site *s)
+{
+	free(s->waits);
+	free(s->creator);
+	report_frames_free(&s->stack);
+	*s = (struct report_site){ 0 };
+}
+
+void report_profile_free(struct report_profile *p)
+{
+	for (size_t i = 0; i < p->sites.n; i++)
+		report_site_free(&p->sites.v[i]);
+	vec_free(&p->sites);
+}
+
+const struct report_profile *report_profile_find(const struct report *r, enum category cat,
+						 const char *type)
+{
+	for (size_t i = 0; i < r->profiles.n; i++)
+		if (r->profiles.v[i].cat == cat && !strcmp(r->profiles.v[i].type, type))
+			return &r->profiles.v[i];
+	return NULL;
 }
 
 static void go_free(struct report_go *g)
@@ -70,6 +100,10 @@ void report_free(struct report *r)
 	for (size_t i = 0; i < r->origins.n; i++)
 		report_origin_free(&r->origins.v[i]);
 	vec_free(&r->origins);
+	for (size_t i = 0; i < r->profiles.n; i++)
+		report_profile_free(&r->profiles.v[i]);
+	vec_free(&r->profiles);
+	vec_free(&r->threads.in);
 	findings_free(&r->findings);
 	for (size_t i = 0; i < r->missing.n; i++) {
 		free(r->missing.v[i].path);
@@ -132,6 +166,18 @@ const struct named_u64 *named_find(const named_vec *v, const char *name)
 		if (!strcmp(v->v[i].name, name))
 			return &v->v[i];
 	return NULL;
+}
+
+bool report_is_own(const char *func, const char *module)
+{
+	size_t n = strlen(module), first = strcspn(func, "/.([");
+	const char *slash = memchr(func, '/', strcspn(func, "(["));
+
+	if (!strncmp(func, "main.", 5) ||
+	    (n && !strncmp(func, module, n) && (func[n] == '/' || func[n] == '.')))
+		return true;
+	/* "net/http.(*conn).serve": no dot before the slash; "runtime.gopark": no slash */
+	return func[first] == '.' && slash;
 }
 
 int named_add(named_vec *v, const char *name, uint64_t value)

@@ -44,6 +44,31 @@ struct missing {
 		       * its first GC cycle: in JSON, not in text */
 };
 
+/* Places of the program, by code that stands behind memory; of a ledger's category. */
+struct report_frame {
+	uint64_t addr;
+	char *func, *file, *module; /* owned; NULL: not known */
+	uint32_t line;
+};
+typedef VEC(struct report_frame) report_frames;
+
+struct report_site {
+	struct opt_u64 bytes, count;
+	struct opt_u64 used; /* of bytes, of stacks */
+	char *waits;	     /* of goroutines: "a channel send"; NULL: not known. Owned, as is */
+	char *creator;	     /* the function whose go statement made them; NULL: not known */
+	int caller;	     /* index of the frame that a person would name; −1: none */
+	report_frames stack; /* innermost first */
+};
+
+struct report_profile {
+	enum category cat;
+	char type[16]; /* "heap", "goroutine", "buckets": what it says of the category */
+	struct opt_u64 bytes, count; /* of all, also of those that are not listed */
+	struct opt_u64 samples;	     /* sampled objects that it rests on, where it is an estimate */
+	VEC(struct report_site) sites; /* those that explain most first */
+};
+
 enum unit { UNIT_BYTES, UNIT_COUNT, UNIT_PERCENT, UNIT_SECONDS, UNIT_NS, UNIT_KINDS };
 
 struct evidence {
@@ -61,6 +86,8 @@ struct finding {
 	char *summary;
 	VEC(struct evidence) evidence;
 	VEC(char *) advice;
+	char *next;	/* the command that shows more; NULL: none */
+	uint64_t bytes; /* that it explains: the order of findings of one severity */
 };
 typedef VEC(struct finding) finding_vec;
 
@@ -90,6 +117,13 @@ struct report_go {
 	struct opt_u64 goroutines;
 	named_vec by_state; /* "running", "waiting", … */
 	struct opt_u64 spans, retries;
+	/* goroutines that have ended: their descriptors (runtime.g) are used again, never freed */
+	struct opt_u64 dead_goroutines, descriptor_size; /* bytes of heap that each takes */
+	/* stacks of those that are alive: their sizes, and of these what is used */
+	struct opt_u64 stack_bytes, stack_used;
+	struct { /* the size class whose spans hold most free slots, bytes of address space */
+		struct opt_u64 size, spans, bytes, objects, free; /* size: of a slot */
+	} sparse;
 	/* ready to run and not done; from 1.25 on cleanups have a queue of their own, before 1.24
 	 * there are none */
 	struct opt_u64 finalizers_waiting, cleanups_waiting;
@@ -105,19 +139,13 @@ struct report_runtime {
 	struct report_go go;
 };
 
-struct report_frame {
-	uint64_t addr;
-	char *func, *file, *module; /* owned; NULL: not known */
-	uint32_t line;
-};
-
 /* Mapped memory by the stack that asked for it: of a process whose mapping calls were watched. */
 struct report_origin {
 	enum category cat;	  /* of most of its resident bytes; go/heap for all its parts */
 	uint64_t bytes, resident; /* mapped; of these in memory */
 	uint64_t count;		  /* ranges */
 	int caller;		  /* index of the frame that a person would name; −1: none */
-	VEC(struct report_frame) stack;
+	report_frames stack;
 };
 
 struct report_kernel {
@@ -128,12 +156,23 @@ struct report_kernel {
 	struct opt_u64 mem_available; /* the host's MemAvailable, bytes */
 };
 
+struct report_threads {
+	/* of the stacks of threads that stand still: resident below the stack pointer, where no
+	 * call is */
+	struct opt_u64 stacks_unused;
+	named_vec in; /* threads by the system call that they are in; "running" */
+};
+
 struct report_cgroup {
 	int version; /* 0: none */
 	char *path;
 	struct opt_u64 usage, limit, effective_limit;
 	struct opt_u64 high;	    /* v2: the smallest memory.high of it and its ancestors */
 	struct opt_u64 working_set; /* usage - inactive_file */
+	/* v2, memory.pressure, some: time in which a task of it waited for memory */
+	struct opt_u64 stalled_percent; /* of the last minute */
+	struct opt_u64 stalled_ns;	/* since the cgroup was made */
+	struct opt_u64 high_events;	/* v2: times it was throttled for memory.high */
 	VEC(struct cgroup_out_row) rows;
 };
 
@@ -180,8 +219,10 @@ struct report {
 	struct report_go go;		     /* of the main runtime */
 	VEC(struct report_runtime) runtimes; /* the others */
 	struct report_kernel kernel;
+	struct report_threads threads;
 	struct report_cgroup cgroup;
 	VEC(struct report_origin) origins; /* largest first */
+	VEC(struct report_profile) profiles;
 	finding_vec findings;
 	VEC(struct missing) missing;
 	named_vec losses;
@@ -195,6 +236,13 @@ void report_init(struct report *r);   /* empties it */
 void finding_free(struct finding *f); /* what it owns */
 void findings_free(finding_vec *v);   /* and leaves it empty */
 void report_origin_free(struct report_origin *o);
+void report_frames_free(report_frames *v); /* and leaves it empty */
+void report_site_free(struct report_site *s);
+void report_profile_free(struct report_profile *p);
+
+/* The profile of a category, or NULL. */
+const struct report_profile *report_profile_find(const struct report *r, enum category cat,
+						 const char *type);
 void report_free(struct report *r); /* all it owns; safe after report_init alone */
 
 /* The sentence that opens a report without a ledger. Appended to *out. 0 or -ENOMEM. */
@@ -210,6 +258,11 @@ int report_missing_always(struct report *r, const char *path, const char *needs,
 
 /* The metric of that name, or NULL. */
 const struct named_u64 *named_find(const named_vec *v, const char *name);
+/* Whether a Go function is the program's, whose module that is ("": not known), or of a module that
+ * it uses, and not of Go's library: the first element of its package's path has a dot, as no
+ * package of the library has. */
+bool report_is_own(const char *func, const char *module);
+
 int named_add(named_vec *v, const char *name, uint64_t value);
 
 #endif
