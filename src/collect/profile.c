@@ -31,6 +31,8 @@ static const struct profile_kind kinds[] = {
 	  profile_make_dead },
 	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine },
 	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
+	/* by observe/cpu.h; the columns as runtime/pprof has them */
+	{ "cpu", { { "samples", "count" }, { "cpu", "nanoseconds" } }, NULL },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)
@@ -49,6 +51,11 @@ const struct profile_kind *profile_kind_find(const char *name)
 const char *profile_kind_name(const struct profile_kind *k)
 {
 	return k->name;
+}
+
+bool profile_kind_is_sampled(const struct profile_kind *k)
+{
+	return !k->make;
 }
 
 int profile_of_kind(const struct profile_kind *k, struct profile *out)
@@ -209,6 +216,8 @@ int collect_profile(struct session *s, const struct profile_kind *kind, struct p
 
 	if (r || !k)
 		return err_set(e, -ENOMEM, "out of memory");
+	if (!kind->make)
+		return err_set(e, -ENOTSUP, "a %s profile takes time", kind->name);
 	if (!g)
 		return err_set(e, -ENOTSUP, "%s", s->ngo ? s->go[0].why.text : "no Go program");
 	*k = (struct making){ .kind = kind, .s = s, .g = g, .p = out };
