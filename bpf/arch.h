@@ -43,6 +43,19 @@ static __always_inline __u64 arch_sp(struct pt_regs *regs)
 #endif
 }
 
+#if defined(__TARGET_ARCH_x86)
+static __always_inline __u64 arch_fp(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, bp);
+}
+#else
+/* Where the innermost function returns to, as long as it has called none. */
+static __always_inline __u64 arch_lr(struct pt_regs *regs)
+{
+	return BPF_CORE_READ((struct user_pt_regs *)regs, regs[30]);
+}
+#endif
+
 /* The first argument of a Go function that takes it in a register (abi-internal.md), at its entry.
  */
 static __always_inline __u64 arch_go_arg(struct pt_regs *regs)

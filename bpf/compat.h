@@ -124,6 +124,17 @@ static __always_inline bool compat_sched_trace(void)
 struct bpf_tramp_image {
 };
 
+/* bpf_task_pt_regs(): dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper", 5.15), and with it
+ * bpf_get_current_task_btf() (5.11). */
+enum bpf_func_id___regs {
+	BPF_FUNC_task_pt_regs___regs = 1,
+};
+
+static __always_inline bool compat_has_task_pt_regs(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id___regs, BPF_FUNC_task_pt_regs___regs);
+}
+
 /* The break: vmlinux.h leaves it out. */
 struct mm_struct___brk {
 	unsigned long brk;

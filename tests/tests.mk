@@ -152,7 +152,7 @@ $(VERIFIER): tests/tools/verifier.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE $(PC_CFLAGS) -O1 -g -o $@ $< $(PC_LIBS) -lm
 
-verifier-tool: $(VERIFIER) $(OUTPUT)/bpf/rsscope.o $(PROBE_OBJ)
+verifier-tool: $(VERIFIER) $(OUTPUT)/bpf/rsscope.o $(PROBE_OBJ) $(CPU_OBJ)
 check-verifier: verifier-tool
 	$(Q)UPDATE=$(UPDATE) bash tests/verifier/check.sh $(OUTPUT)
 

@@ -230,6 +230,51 @@ struct rsc_tally {
 };
 
 /*
+ * CPU samples: bpf/cpu.bpf.c. Map `cpu_stacks` has the different stacks, by a hash of each, with
+ * how often each was seen. Addresses are innermost first; behind nnative and ngo of them lies
+ * anything.
+ */
+#define RSC_CPU_NATIVE 127 /* kernel.perf_event_max_stack, unless it was changed */
+#define RSC_CPU_GO     128
+#define RSC_CPU_STACKS 8192 /* different ones */
+
+#define RSC_CPU_PUSHED 1 /* rsc_cpu_stack.flags: `caller` lies above a frame pointer just saved */
+
+struct rsc_cpu_stack {
+	__u64 count;
+	/* What lies where the return address does while the innermost function has no frame, when
+	 * that is an address of Go code: whether it has one yet its code tells. 0: nothing. */
+	__u64 caller;
+	__u32 flags;
+	__u16 nnative, ngo;
+	__u64 native[RSC_CPU_NATIVE +
+		     1];      /* the first is where the thread was, then return addresses */
+	__u64 go[RSC_CPU_GO]; /* of g.m.curg.sched, while the thread is on m.g0 */
+};
+
+/* Set by user space before and cleared after; mm is the program's own. */
+struct rsc_cpu_target {
+	__u32 tgid;		/* 0: nothing is counted */
+	__u32 m_g0, g_sched_sp; /* offsets, bytes */
+	__u32 pad;
+	__u64 text, etext; /* Go code: moduledata's; 0: not known */
+	__u64 mm;	   /* address space of the first sample */
+	struct rsc_gopath go;
+};
+
+/* A goroutine's saved registers. */
+struct rsc_gobuf {
+	__u64 sp, pc, bp;
+};
+
+struct rsc_cpu_count {
+	__u64 seen;  /* samples of the process */
+	__u64 lost;  /* of these: no room for their stack */
+	__u64 other; /* in the process after an exec: not counted above */
+	__u64 ns;    /* that samples took, without the interrupt itself */
+};
+
+/*
  * Counters: X(ID, name, lost, what it counts). lost = 1: a record is missing; 0: it came, but a
  * part of it is missing.
  */
@@ -311,6 +356,14 @@ RSC_AT(struct rsc_target, words, 64);
 RSC_SIZE(struct rsc_tally, 32);
 RSC_AT(struct rsc_tally, lost, 16);
 RSC_AT(struct rsc_tally, over_share, 24);
+RSC_SIZE(struct rsc_cpu_stack, 24 + 8 * (RSC_CPU_NATIVE + 1) + 8 * RSC_CPU_GO);
+RSC_AT(struct rsc_cpu_stack, caller, 8);
+RSC_AT(struct rsc_cpu_stack, nnative, 20);
+RSC_AT(struct rsc_cpu_stack, native, 24);
+RSC_SIZE(struct rsc_cpu_target, 72);
+RSC_AT(struct rsc_cpu_target, text, 16);
+RSC_AT(struct rsc_cpu_target, go, 40);
+RSC_SIZE(struct rsc_cpu_count, 32);
 RSC_SIZE(struct rsc_region, 8);
 RSC_AT(struct rsc_region, region, 4);
 RSC_SIZE(struct rsc_advice_key, 8);

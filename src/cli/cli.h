@@ -170,6 +170,9 @@ bool cli_is_profile(const struct target *t);
 /* What b has more than a. Returns the exit code. */
 int cli_diff_profiles(const struct target *a, const struct target *b, const struct cli_print *how);
 
+/* `profile --type cpu`, once its clocks are attached: the same, with those for writing a file. */
+void cli_shed_sampling(unsigned int extra);
+
 /* ---- report, as capture uses it */
 
 struct report_opts {

@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/profile.h"
+#include "event/cpu.h"
 #include "in/pprof_read.h"
 #include "model/profile/subtract.h"
+#include "observe/cpu.h"
 #include "out/json_profile.h"
 #include "out/pprof.h"
 #include "out/text_profile.h"
@@ -29,12 +31,13 @@ struct args {
 	size_t nkinds;
 	const char *file; /* NULL: none; "-": standard output; a directory, of several kinds */
 	const char *base; /* a profile to subtract; NULL: none */
-	double seconds;	  /* between two that are compared; 0: one */
+	double seconds;	  /* between two that are compared; 0: one. Of cpu: for how long */
+	uint64_t rate;	  /* of cpu: samples a second; 0: not given */
 	uint64_t rows;	  /* 0: not asked for */
 	bool folded, schema;
 };
 
-enum { KEY_TOP = 256, KEY_FOLDED, KEY_SCHEMA, KEY_BASE };
+enum { KEY_TOP = 256, KEY_FOLDED, KEY_SCHEMA, KEY_BASE, KEY_RATE };
 
 static const struct argp_option options[] = {
 	{ "type", 't', "TYPE[,TYPE]", 0, "What of (default: heap); see below", 0 },
@@ -42,7 +45,8 @@ static const struct argp_option options[] = {
 	  "Write pprof's format, gzipped; - is standard output. Of several types: a directory", 0 },
 	{ "top", KEY_TOP, "N", 0, "Print the N functions with most (default: 20)", 0 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print a stack a line, for flame graphs", 0 },
-	{ "seconds", 's', "N", 0, "What changed in N seconds; ^C ends them", 0 },
+	{ "seconds", 's', "N", 0, "What changed in N seconds, or cpu time in them", 0 },
+	{ "rate", KEY_RATE, "HZ", 0, "Of cpu: samples a second (99)", 0 },
 	{ "base", KEY_BASE, "FILE", 0, "What changed since FILE, in pprof's format", 0 },
 	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and exit", 0 },
 	{ 0 },
@@ -79,6 +83,15 @@ static void parse_kinds(struct args *a, char *list, struct argp_state *st)
 		argp_error(st, "--type takes the name of a profile");
 }
 
+/* Whether one of the kinds is sampled for a while. */
+static bool sampled(const struct args *a)
+{
+	for (size_t i = 0; i < a->nkinds; i++)
+		if (profile_kind_is_sampled(a->kind[i]))
+			return true;
+	return false;
+}
+
 static void check(struct args *a, struct argp_state *st)
 {
 	if (a->folded + a->print.json + (a->rows > 0) > 1)
@@ -89,7 +102,7 @@ static void check(struct args *a, struct argp_state *st)
 		argp_error(st, "--folded prints one profile: give one --type");
 	if (a->nkinds > 1 && a->file && !strcmp(a->file, "-"))
 		argp_error(st, "-o - writes one profile: give one --type, or a directory");
-	if (a->base && (a->nkinds > 1 || a->seconds > 0))
+	if (a->base && (a->nkinds > 1 || (a->seconds > 0 && !sampled(a))))
 		argp_error(st, "--base compares one profile with a file: one --type, no --seconds");
 }
 
@@ -117,6 +130,11 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		return 0;
 	case 's':
 		a->seconds = cli_parse_seconds(arg, "seconds", st);
+		return 0;
+	case KEY_RATE:
+		if (!text_parse_u64(arg, &a->rate) || !a->rate || a->rate > EV_CPU_HZ_MAX)
+			argp_error(st, "--rate takes 1 to %d samples a second, not '%s'",
+				   EV_CPU_HZ_MAX, arg);
 		return 0;
 	case KEY_BASE:
 		a->base = arg;
@@ -148,6 +166,7 @@ static const struct argp argp = {
 	       "  rsscope profile 4242 -o heap.pb.gz && go tool pprof -top heap.pb.gz\n"
 	       "  rsscope profile 4242 --type heap,goroutine -o DIR\n"
 	       "  rsscope profile 4242 --type allocs --seconds 30\n"
+	       "  rsscope profile 4242 --type cpu --seconds 5\n"
 	       "  rsscope profile --name etcd --folded\n"
 	       "\n"
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 some types failed.",
@@ -270,6 +289,13 @@ static int subtract(struct profile *p, const struct profile *base, struct profil
 	return 0;
 }
 
+/* What samples, opened while that was allowed. */
+struct sampler {
+	struct observe_cpu *cpu;
+	struct err e;
+	int r; /* why there is none */
+};
+
 /* What is printed or written of one kind. */
 struct taken {
 	struct profile p, base, now; /* now: what p was made of */
@@ -280,21 +306,45 @@ struct taken {
 static void take(struct session *s, const struct profile_kind *kind, struct profile *p,
 		 struct taken *t)
 {
-	if (!t->r)
+	if (!t->r && !profile_kind_is_sampled(kind))
 		t->r = collect_profile(s, kind, p, &t->e);
 }
 
+/* Those that are sampled; false: there are none. */
+static bool take_sampled(const struct args *a, const struct sampler *c, struct taken *t)
+{
+	double seconds = a->seconds > 0 ? a->seconds : a->file ? 30 : 10;
+	bool any = false;
+
+	for (size_t i = 0; i < a->nkinds; i++) {
+		if (!profile_kind_is_sampled(a->kind[i]))
+			continue;
+		any = true;
+		t[i].r = c->r;
+		t[i].e = c->e;
+		if (!t[i].r && profile_of_kind(a->kind[i], &t[i].p))
+			t[i].r = err_set(&t[i].e, -ENOMEM, "out of memory");
+		if (!t[i].r)
+			t[i].r = observe_cpu_run(c->cpu, seconds, &t[i].p, &t[i].e);
+	}
+	return any;
+}
+
 /* All kinds twice. */
-static void take_change(const struct args *a, struct session *s, struct taken *t)
+static void take_change(const struct args *a, struct session *s, const struct sampler *c,
+			struct taken *t)
 {
 	uint64_t begun = mono_ns();
 	int r;
 
 	for (size_t i = 0; i < a->nkinds; i++)
 		take(s, a->kind[i], &t[i].base, &t[i]);
-	wait_seconds(a->seconds);
+	if (!take_sampled(a, c, t))
+		wait_seconds(a->seconds);
 	r = session_begin(s);
 	for (size_t i = 0; i < a->nkinds; i++) {
+		if (profile_kind_is_sampled(a->kind[i]))
+			continue;
 		if (r && !t[i].r)
 			t[i].r = err_set(&t[i].e, r, "reading it again: %s", strerror(-r));
 		take(s, a->kind[i], &t[i].p, &t[i]);
@@ -304,15 +354,16 @@ static void take_change(const struct args *a, struct session *s, struct taken *t
 	}
 }
 
-static void take_all(const struct args *a, struct session *s, const struct text *base,
-		     struct taken *t)
+static void take_all(const struct args *a, struct session *s, const struct sampler *c,
+		     const struct text *base, struct taken *t)
 {
-	if (a->seconds > 0) {
-		take_change(a, s, t);
+	if (a->seconds > 0 && !a->base) {
+		take_change(a, s, c, t);
 		return;
 	}
 	for (size_t i = 0; i < a->nkinds; i++)
 		take(s, a->kind[i], &t[i].p, &t[i]);
+	take_sampled(a, c, t);
 	if (a->base && !t->r) {
 		t->r = pprof_read(base->p ? base->p : "", base->n, &t->base, &t->e);
 		if (t->r)
@@ -341,7 +392,8 @@ static int put(const struct args *a, const struct profile_kind *kind, const stru
 }
 
 /* Each kind of the same process; one that it does not have leaves the others. */
-static int profile_all(const struct args *a, struct session *s, const struct text *base)
+static int profile_all(const struct args *a, struct session *s, const struct sampler *c,
+		       const struct text *base)
 {
 	_free_ struct taken *t = calloc(a->nkinds, sizeof(*t));
 	size_t failed = 0;
@@ -349,12 +401,12 @@ static int profile_all(const struct args *a, struct session *s, const struct tex
 
 	if (!t)
 		return cli_fail(-ENOMEM, NULL);
-	take_all(a, s, base, t);
+	take_all(a, s, c, base, t);
 	for (size_t i = 0; i < a->nkinds; i++) {
-		int c = put(a, a->kind[i], s->m, &t[i]);
+		int one = put(a, a->kind[i], s->m, &t[i]);
 
-		failed += c != CLI_OK;
-		code = c ? c : code;
+		failed += one != CLI_OK;
+		code = one ? one : code;
 		profile_free(&t[i].p);
 		profile_free(&t[i].base);
 		profile_free(&t[i].now);
@@ -368,6 +420,7 @@ static int profile(const struct args *a)
 	_text_ struct text base = { 0 };
 	struct memsrc *m = NULL;
 	struct session s = { 0 };
+	struct sampler c = { 0 };
 	struct err e = { 0 };
 	int r, code;
 
@@ -380,13 +433,19 @@ static int profile(const struct args *a)
 		log_error("%s", e.text);
 		return CLI_FAILED;
 	}
-	cli_shed(save);
+	if (!sampled(a))
+		cli_shed(save);
 	r = target_open(&a->targets.t.v.v[0], &m, &e);
-	if (!r)
+	if (!r && !sampled(a))
 		cli_shed_opened(m, save);
 	if (!r)
 		r = session_open(m, NULL, a->cache.store.go, &s, &e);
-	code = r ? cli_fail(r, &e) : profile_all(a, &s, &base);
+	if (!r && sampled(a)) {
+		c.r = observe_cpu_open(&s, a->rate, &c.cpu, &c.e);
+		cli_shed_sampling(save);
+	}
+	code = r ? cli_fail(r, &e) : profile_all(a, &s, &c, &base);
+	observe_cpu_close(c.cpu);
 	session_close(&s);
 	memsrc_close(m);
 	return code;

@@ -43,6 +43,14 @@ void cli_shed_attached(pid_t child)
 	enter_filter(&more);
 }
 
+void cli_shed_sampling(unsigned int extra)
+{
+	const struct sandbox_more more = { .probes = true };
+
+	keep(RIGHTS_OPEN | RIGHTS_READ | RIGHTS_PROBE | extra);
+	enter_filter(&more);
+}
+
 void cli_shed_opened(const struct memsrc *m, unsigned int extra)
 {
 	/* A core names files of this machine. */

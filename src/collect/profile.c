@@ -33,6 +33,8 @@ static const struct profile_kind kinds[] = {
 	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
 	{ "block", { { "delay", "nanoseconds" }, { "contentions", "count" } }, profile_make_block },
 	{ "mutex", { { "delay", "nanoseconds" }, { "contentions", "count" } }, profile_make_mutex },
+	/* by observe/cpu.h; the columns as runtime/pprof has them */
+	{ "cpu", { { "samples", "count" }, { "cpu", "nanoseconds" } }, NULL },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)
@@ -51,6 +53,11 @@ const struct profile_kind *profile_kind_find(const char *name)
 const char *profile_kind_name(const struct profile_kind *k)
 {
 	return k->name;
+}
+
+bool profile_kind_is_sampled(const struct profile_kind *k)
+{
+	return !k->make;
 }
 
 int profile_of_kind(const struct profile_kind *k, struct profile *out)
@@ -211,6 +218,8 @@ int collect_profile(struct session *s, const struct profile_kind *kind, struct p
 
 	if (r || !k)
 		return err_set(e, -ENOMEM, "out of memory");
+	if (!kind->make)
+		return err_set(e, -ENOTSUP, "a %s profile takes time", kind->name);
 	if (!g)
 		return err_set(e, -ENOTSUP, "%s", s->ngo ? s->go[0].why.text : "no Go program");
 	*k = (struct making){ .kind = kind, .s = s, .g = g, .p = out };

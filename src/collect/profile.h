@@ -15,6 +15,9 @@ const struct profile_kind *profile_kind_find(const char *name);
 /* In the order of the documentation; NULL behind the last. */
 const struct profile_kind *profile_kind_at(size_t i);
 const char *profile_kind_name(const struct profile_kind *k); /* "heap" */
+/* Of what happens in the next seconds, not of what is there: collect_profile does not take it, but
+ * observe/cpu.h. */
+bool profile_kind_is_sampled(const struct profile_kind *k);
 
 /* An empty profile of that kind: its columns. 0 or -ENOMEM; profile_free in any case. */
 int profile_of_kind(const struct profile_kind *k, struct profile *out);

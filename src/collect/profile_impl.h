@@ -23,7 +23,7 @@ typedef int profile_make_fn(struct making *k, struct err *e);
 struct profile_kind {
 	const char *name;
 	struct profile_type types[PROFILE_VALUES_MAX]; /* its columns, the most wanted first */
-	profile_make_fn *make;
+	profile_make_fn *make;			       /* NULL: see profile_kind_is_sampled */
 };
 
 /*

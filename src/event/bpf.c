@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "base/clock.h"
 #include "event/bpflog.h"
 #include "event/bpf.h"
+#include "event/pidns.h"
 #include "rsscope.skel.h"
 
 enum {
@@ -22,9 +22,6 @@ enum {
 	 * its other duties. */
 	BATCH_MAX = 65536,
 };
-
-/* Inode of the initial pid namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h. */
-static const ino_t init_pidns = 0xEFFFFFFC;
 
 static int sample(void *ctx, void *data, size_t len)
 {
@@ -98,7 +95,6 @@ static int set_sizes(struct rsc_bpf *skel, const struct ev_options *o, uint32_t 
 	/* An LRU map keeps up to 128 free entries for each CPU aside (LOCAL_FREE_TARGET in
 	 * kernel/bpf/bpf_lru_list.c); threads to come are allowed for. */
 	uint32_t calls = 1024 + 2 * o->threads + 256 * (cpus > 0 ? cpus : 1);
-	struct stat st;
 	int r;
 
 	if (!(groups & EV_MAPPINGS))
@@ -106,8 +102,7 @@ static int set_sizes(struct rsc_bpf *skel, const struct ev_options *o, uint32_t 
 	skel->rodata->cfg_wake_bytes = ring / 4;
 	/* More than wakes the reader, so that who is over it is soon under it again. */
 	skel->bss->ring_share = ring / 8 * 3;
-	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != init_pidns)
-		skel->rodata->cfg_pidns = st.st_ino;
+	skel->rodata->cfg_pidns = pidns_ours();
 	r = bpf_map__set_max_entries(skel->maps.events, ring);
 	return r ? r : bpf_map__set_max_entries(skel->maps.calls, calls);
 }

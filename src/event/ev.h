@@ -236,6 +236,7 @@ enum ev_feature {
 	EVF_SCHED_BTF, /* tp_btf/sched_process_{fork,exit,exec} */
 	EVF_SCHED_TP,  /* tracepoints sched:sched_process_{fork,exit,exec} */
 	EVF_UPROBE,    /* perf's uprobe PMU */
+	EVF_CPU_CLOCK, /* perf events of the CPUs' clocks: event/cpu.h */
 	EVF_COUNT
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "event/bpflog.h"
+#include "event/cpu.h"
 #include "event/ev.h"
 #include "probe.skel.h"
 
@@ -64,6 +65,7 @@ const char *ev_feature_name(enum ev_feature f)
 		[EVF_SCHED_BTF] = "thread events (BTF)",
 		[EVF_SCHED_TP] = "thread tracepoints",
 		[EVF_UPROBE] = "uprobes",
+		[EVF_CPU_CLOCK] = "perf cpu-clock",
 	};
 
 	return name[f];
@@ -239,12 +241,27 @@ static void probe_btf(struct ev_features *f)
 	rsc_probe__destroy(s);
 }
 
+static void probe_clock(struct ev_features *f)
+{
+	int r = ev_cpu_probe();
+
+	if (!r)
+		yes(f, EVF_CPU_CLOCK);
+	else if (r == -EACCES || r == -EPERM)
+		no(f, EVF_CPU_CLOCK, "perf_event_open: %s: run as root, or give CAP_PERFMON",
+		   strerror(-r));
+	else
+		no(f, EVF_CPU_CLOCK, "perf_event_open: %s: the kernel needs CONFIG_PERF_EVENTS=y",
+		   strerror(-r));
+}
+
 int ev_probe(struct ev_features *out)
 {
 	struct ev_features f = { 0 };
 
 	libbpf_set_print(to_debug);
 	probe_files(&f);
+	probe_clock(&f);
 	if (f.have >> EVF_BTF & 1)
 		probe_btf(&f);
 	else

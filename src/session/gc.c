@@ -84,33 +84,72 @@ void session_gc_probe(struct session *s, struct ev_gc *out)
 	snprintf(gc->no_gc, sizeof(gc->no_gc), "cannot reopen its file: %s", strerror(-fd));
 }
 
+/* From the code of runtime.systemstack, which begins with reading it: `mov %fs:disp32, %reg`
+ * (runtime/asm_amd64.s, get_tls and g). In a PIE the place is not in the instruction. */
+static bool tls_of_code(const struct session_go *g, uint64_t memsz, uint64_t align, int64_t *out)
+{
+	enum { LOOK = 96, INSN = 9 };
+	uint64_t text = g->rt.g.text - g->bias;
+	uint8_t code[LOOK];
+	struct bin_func f;
+
+	if (align > 4096 || bin_go_lookup(g->bin, text, "runtime.systemstack", &f) ||
+	    bin_read(g->bin, f.entry, code, sizeof(code)))
+		return false;
+	for (size_t i = 0; i + INSN <= LOOK; i++) {
+		const uint8_t *c = code + i;
+		int32_t at;
+
+		if (c[0] != 0x64 || (c[1] != 0x48 && c[1] != 0x4c) || c[2] != 0x8b ||
+		    (c[3] & 0xc7) != 0x04 || c[4] != 0x25)
+			continue;
+		memcpy(&at, c + 5, sizeof(at));
+		*out = at;
+		return at < 0 && -(int64_t)at <= (int64_t)(memsz + align) && !(at & 7);
+	}
+	return false;
+}
+
 /*
  * On amd64 the g pointer is a thread-local variable of the executable, runtime.tlsg, which Go's
  * linker puts 8 bytes below the thread pointer (cmd/link, tlsoffset); with C's own thread-locals
- * beside it, or in a library, its place is known by its symbol only, which is seldom there.
+ * beside it its place is told by code alone; in a library by its symbol, which is seldom there.
  */
-void session_gopath(struct session *s, struct ev_gopath *out)
+static bool find_tls(const struct session_go *g, int64_t *out)
 {
-	const struct session_go *g = find_go(s);
-	const struct go_layout *l;
+	enum { MOST = 1 << 24 };
 	uint64_t memsz = 0, align = 0;
 
+	*out = -8;
+	if (!bin_tls(g->bin, &memsz, &align) || memsz <= 8)
+		return true;
+	return memsz < MOST && tls_of_code(g, memsz, align, out);
+}
+
+void session_go_path(const struct session_go *g, struct ev_gopath *out)
+{
+	const struct go_layout *l;
+	int64_t tls;
+
 	*out = (struct ev_gopath){ 0 };
-	if (!g || !g->open || g->lib || bin_arch(g->bin) != BIN_ARCH_AMD64)
-		return;
-	if (bin_tls(g->bin, &memsz, &align) && memsz > 8)
+	if (!g || !g->open || g->lib || bin_arch(g->bin) != BIN_ARCH_AMD64 || !find_tls(g, &tls))
 		return;
 	l = g->rt.l;
 	if (!go_has(l, GO_G_M) || !go_has(l, GO_M_CURG) || !go_has(l, GO_G_SCHED))
 		return;
 	*out = (struct ev_gopath){
 		.on = true,
-		.tls_g = -8,
+		.tls_g = tls,
 		.g_m = go_off(l, GO_G_M),
 		.m_curg = go_off(l, GO_M_CURG),
 		.g_sched_pc = go_off(l, GO_G_SCHED) + go_off(l, GO_GOBUF_PC),
 		.g_sched_bp = go_off(l, GO_G_SCHED) + go_off(l, GO_GOBUF_BP),
 	};
+}
+
+void session_gopath(struct session *s, struct ev_gopath *out)
+{
+	session_go_path(find_go(s), out);
 }
 
 /* ---- what comes to be known */

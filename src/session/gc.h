@@ -47,6 +47,9 @@ void session_gc_tick(struct session *s, struct ev *ev);
 
 /* The way from a thread to the goroutine it works for; off where it is not known. */
 void session_gopath(struct session *s, struct ev_gopath *out);
+/* The same of one of session.go; NULL: off. */
+struct session_go;
+void session_go_path(const struct session_go *g, struct ev_gopath *out);
 
 /* ---- gc_places.c */
 

@@ -297,8 +297,8 @@ metric() { inside "$TPID" curl -fs --max-time 10 "$METRICS" | awk -v m="$1" '$1 
 # ---- what is left in the kernel
 # Our BPF programs and maps by id, those that some process holds (a link holds its program, a
 # program its maps) and those that none does: these are left behind. Others may watch at the same time.
-our_programs() { bpftool -j prog show | jq -r '.[] | select(.name // "" | test("^(mmap|munmap|mremap|brk|mprotect|pkey|madvise|prctl|shmat|shmdt|remap|rss|gc|fork|exit|exec|probe)_[a-z]+$")) | .id' | sort; }
-our_maps() { bpftool -j map show | jq -r '.[] | select(.name // "" | test("^(events|targets|counters|ended|calls|blank|rss_state|lost_regions|advice|followed|rsc_.*)$")) | .id' | sort; }
+our_programs() { bpftool -j prog show | jq -r '.[] | select(.name // "" | test("^(mmap|munmap|mremap|brk|mprotect|pkey|madvise|prctl|shmat|shmdt|remap|rss|gc|fork|exit|exec|probe|cpu)_[a-z]+$")) | .id' | sort; }
+our_maps() { bpftool -j map show | jq -r '.[] | select(.name // "" | test("^(events|targets|counters|ended|calls|blank|rss_state|lost_regions|advice|followed|cpu_.*|rsc_.*)$")) | .id' | sort; }
 held_by() { cat "$@" 2>/dev/null | awk '$1 == "prog_id:" { print $2 }' | sort -u; } # FDINFO…
 maps_held() {
 	{

@@ -113,7 +113,7 @@ trap 'rm -rf "$tmp"' EXIT
 kernel=$(uname -r | grep -oE '^[0-9]+\.[0-9]+')
 arch=$(uname -m)
 baseline=$here/baseline
-"$out/tests/tools/verifier" "$out/bpf/rsscope.o" "$out/bpf/probe.bpf.o" >"$tmp/measured" 2>"$tmp/err"
+"$out/tests/tools/verifier" "$out/bpf/rsscope.o" "$out/bpf/probe.bpf.o" "$out/bpf/cpu.bpf.o" >"$tmp/measured" 2>"$tmp/err"
 rc=$?
 [ $rc = 0 ] || {
 	cat "$tmp/measured" "$tmp/err"

@@ -237,6 +237,24 @@ t_watch() {
 	stop watch "$PID"
 }
 
+# Where a Go program spends CPU time: stacks down to where goroutines begin.
+t_cpu() {
+	start cpu targets/gcloop -auto -cycles 1000000 -depth 10 || return
+	echo go >&8
+	rsscope profile "$PID" --type cpu --seconds 5 --json >/out/cpu.json 2>/out/cpu.err
+	same cpu/exit $? 0
+	# Samples, and of these the ones whose stack holds such a function.
+	jq -r --arg f '^main\.(tree|allocate)' '.locations as $l | def has($re): .stack | any($l[.].frames | any(.function | test($re)));
+		[.samples[] | {n: .values[0], main: has($f), root: has("^(main\\.(allocate|main)|runtime\\.(gcBgMarkWorker|bgsweep|bgscavenge|mcall|mstart|morestack|main))")}] as $s
+		| "\([$s[].n] | add // 0) \([$s[] | select(.main) | .n] | add // 0) \([$s[] | select(.root) | .n] | add // 0)"' /out/cpu.json >/tmp/cpu.n
+	read -r all main root </tmp/cpu.n
+	between cpu/samples 50 "$all" 2000
+	between cpu/main $((all / 4)) "$main" "$all"
+	between cpu/roots $((all * 95 / 100)) "$root" "$all"
+	same cpu/gc "$(jq -r '[.notes[] | select(startswith("GC: "))] | length' /out/cpu.json)" 1
+	stop cpu "$PID"
+}
+
 # Programs from their first instruction, their exit statuses, and how large they were.
 run_exits() { # STATUS CMD...
 	want=$1
@@ -285,7 +303,7 @@ t_unit() {
 echo "+memory" >$CG/cgroup.subtree_control
 # Nothing moves in what is frozen but what looking moves.
 echo 4294967295 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
-for t in ${TESTS:-doctor probes rounds unit pure cgo watch run}; do
+for t in ${TESTS:-doctor probes rounds unit pure cgo watch cpu run}; do
 	s=$(cut -d' ' -f1 /proc/uptime)
 	t_"$t"
 	echo "   $t: from $s to $(cut -d' ' -f1 /proc/uptime) s"

@@ -95,6 +95,7 @@ struct task_struct {
 };
 
 struct pt_regs {
+	unsigned long bp;
 	unsigned long r10;
 	unsigned long r9;
 	unsigned long r8;
