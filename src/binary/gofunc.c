@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "binary/gofunc.h"
+#include "binary/parts.h"
 
 enum { NAME_MAX_LEN = 4096 };
 
@@ -60,7 +61,7 @@ static int load_entries(struct bin *b)
 static int entry_pc(const struct bin *b, uint64_t text, uint64_t i, uint64_t *pc)
 {
 	const struct pcln *p = &b->pcln;
-	uint32_t off;
+	uint32_t off = 0;
 	int r;
 
 	if (p->entries) {
@@ -81,10 +82,8 @@ static int func_off(const struct bin *b, uint64_t i, uint64_t *off)
 	int r = p->wide ? gofunc_read(b, p->ftab + i * 16 + 8, &x, 8)
 			: gofunc_read(b, p->ftab + i * 8 + 4, &x, 4);
 
-	if (!r && x > p->size - p->funcdata)
-		return -EINVAL;
 	*off = p->funcdata + x;
-	return r;
+	return !r && x > p->size - p->funcdata ? -EINVAL : r;
 }
 
 int gofunc_field(const struct bin *b, uint64_t func, unsigned int field, uint32_t *out)
@@ -286,4 +285,25 @@ int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_fun
 		return -ENOENT;
 	r = entry_pc(b, text, i, &pc);
 	return r ? r : bin_go_func(b, text, pc, out);
+}
+
+/* ---- one after another */
+
+int gofunc_extent(struct bin *b, uint64_t text, uint64_t i, uint64_t *start, uint64_t *end)
+{
+	int r = entry_pc(b, text, i, start);
+
+	return r ? r : entry_pc(b, text, i + 1, end);
+}
+
+int gofunc_name_at(struct bin *b, uint64_t i, uint64_t *off)
+{
+	uint64_t func = 0;
+	uint32_t at = 0;
+	int r = func_off(b, i, &func);
+
+	if (!r)
+		r = gofunc_field(b, func, FUNC_NAME, &at);
+	*off = b->pcln.off + b->pcln.funcname + at;
+	return r;
 }

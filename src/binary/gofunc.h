@@ -6,12 +6,12 @@
 #include "binary/internal.h"
 
 enum { /* of _func: entry (8 bytes when wide, else 4), then 4 bytes each */
-	FUNC_NAME = 0,
-	FUNC_PCSP = 3,
-	FUNC_PCFILE = 4,
-	FUNC_PCLN = 5,
-	FUNC_NPCDATA = 6,
-	FUNC_CU = 7,
+       FUNC_NAME = 0,
+       FUNC_PCSP = 3,
+       FUNC_PCFILE = 4,
+       FUNC_PCLN = 5,
+       FUNC_NPCDATA = 6,
+       FUNC_CU = 7,
 };
 
 struct gofunc {
