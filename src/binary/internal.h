@@ -137,10 +137,11 @@ struct module {
 	uint64_t text, etext, findfunctab, minpc, maxpc;
 	uint64_t data[4][2]; /* noptrdata, data, bss, noptrbss: start, end */
 	uint64_t gcdata, types, etypes;
-	uint64_t typedesc;	    /* from 1.27: bytes of type descriptors at types */
-	uint64_t itabs, itabs_size; /* from 1.27 */
-	uint64_t rodata, gofunc;    /* from 1.18 */
-	uint64_t epclntab;	    /* from 1.26 */
+	uint64_t typedesc; /* from 1.27: bytes of those type descriptors at types that reflect lists
+			    */
+	uint64_t itabs, itabs_size;			       /* from 1.27 */
+	uint64_t rodata, gofunc;			       /* from 1.18 */
+	uint64_t epclntab;				       /* from 1.26 */
 	uint64_t typelinks, ntypelinks, itablinks, nitablinks; /* up to 1.26 */
 };
 /* Some passes over the relocations of a PIE, within io_allow. -ENOENT: not found. */

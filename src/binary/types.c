@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Type descriptors (internal/abi/type.go; runtime/type.go up to 1.20), known by what they hold: a
- * program without symbols does not list them before 1.27. They lie on 8 bytes in
- * [moduledata.types, …), between names up to 1.26, and nothing in them that is looked at is a
- * pointer, which a PIE's file would not hold.
+ * program does not list all of them. They lie on 8 bytes, up to 1.26 between names, and nothing in
+ * them that is looked at is a pointer, which a PIE's file would not hold.
  *
  *   0 size, ptrdata  16 hash  20 tflag, align, fieldAlign, kind  40 name, pointer to this: offsets
  *   48 more by kind; then, with its tflag, {package's path, methods, …}; fields, methods
@@ -62,8 +61,8 @@ int types_begin(struct bin *b, const struct module *m, struct type_walk *out)
 		return 0;
 	out->limit = m->etypes - m->types < avail ? m->etypes : m->types + avail;
 	out->end = out->limit;
-	if (m->typedesc && m->typedesc < out->limit - m->types)
-		out->end = m->types + m->typedesc;
+	if (m->itabs > m->types && m->itabs < out->limit)
+		out->end = m->itabs; /* 1.27: names come behind these */
 	else
 		out->quiet = QUIET;
 	out->map_size = map_size(b);
