@@ -62,8 +62,8 @@ static int add_symbols(struct bin *b, part_vec *v, bool *strings)
 		"go.func.*",   "runtime.gcbits.*", "go:funcdesc",
 		"go.funcdesc", "runtime.gcdata",   "runtime.egcbss",
 	};
-	static const char *const text[] = { "strings",
-					    "strings",
+	static const char *const text[] = { "string constants",
+					    "string constants",
 					    "funcdata",
 					    "funcdata",
 					    "GC bitmaps",
@@ -108,8 +108,8 @@ static int add_module(const struct module *m, uint64_t types_end, bool strings, 
 		return r;
 	/* in a PIE types are apart from strings */
 	return m->rodata && (m->rodata < m->types || m->rodata >= names_end)
-		       ? add(v, m->rodata, OPEN, "strings", CONSTANTS)
-		       : add(v, names_end, OPEN, "strings", CONSTANTS);
+		       ? add(v, m->rodata, OPEN, "string constants", CONSTANTS)
+		       : add(v, names_end, OPEN, "string constants", CONSTANTS);
 }
 
 static int by_start(const void *x, const void *y)
