@@ -339,6 +339,10 @@ static void add_buildinfo(struct image *m, const struct gow *g, uint64_t version
 static void add_moduledata(struct image *m, const struct gow *g, const struct gow_place *p)
 {
 	unsigned int slices = g->magic == 0xfffffffb ? 1 : 5;
+	uint64_t nfunc = NFUNCS;
+
+	if (g->table && g->table_len >= 16)
+		memcpy(&nfunc, (const char *)g->table + 8, 8);
 
 	if (slices == 5)
 		pointer(m, p->pclntab);
@@ -348,8 +352,8 @@ static void add_moduledata(struct image *m, const struct gow *g, const struct go
 		u64(&m->data, 100);
 	}
 	pointer(m, p->pclntab); /* ftab */
-	u64(&m->data, NFUNCS + 1);
-	u64(&m->data, NFUNCS + 1);
+	u64(&m->data, nfunc + 1);
+	u64(&m->data, nfunc + 1);
 	if (slices == 1) {
 		pointer(m, p->pclntab);
 		u64(&m->data, NFILES);
