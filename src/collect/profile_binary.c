@@ -34,10 +34,10 @@ struct walk {
 	struct making *k;
 	struct bin_contents *c;
 	uint64_t bias;
-	range_vec owned;   /* OWNED_* */
-	size_t at;	   /* the first of them that is not done */
-	uint64_t done;	   /* up to which address, inside that one */
-	struct bytes rest; /* what nothing names */
+	const range_vec *owned; /* OWNED_* */
+	size_t at;		/* the first of them that is not done */
+	uint64_t done;		/* up to which address, inside that one */
+	struct bytes rest;	/* what nothing names */
 	/* which things are named */
 	uint64_t things;
 	uint64_t least; /* those with more resident bytes, */
@@ -63,8 +63,8 @@ static void count(struct bytes *b, const struct range *r, uint64_t n)
  * is nobody's. */
 static void take(struct walk *w, uint64_t start, uint64_t end, struct bytes *out)
 {
-	for (; w->at < w->owned.n; w->at++) {
-		const struct range *r = &w->owned.v[w->at];
+	for (; w->at < w->owned->n; w->at++) {
+		const struct range *r = &w->owned->v[w->at];
 		uint64_t from = w->done > r->start ? w->done : r->start, to;
 
 		if (from < start && from < r->end) {
@@ -293,13 +293,19 @@ static size_t find_known(const struct session *s, struct bin_known out[KNOWN])
 	return n;
 }
 
-static int add_executable(struct walk *w, const struct session *s)
+int profile_fill_binary(struct making *k, struct bin *b, uint64_t bias,
+			const struct bin_known *known, size_t n, const range_vec *owned)
 {
-	struct bin_known known[KNOWN];
-	size_t n = find_known(s, known);
-	int r = s->bin ? bin_contents_open(s->bin, known, n, &w->c) : 0;
+	_free_ struct walk *w = calloc(1, sizeof(*w));
+	int r = w ? 0 : -ENOMEM;
 
-	w->bias = s->bias;
+	if (r)
+		return r;
+	w->k = k;
+	w->bias = bias;
+	w->owned = owned;
+	if (b)
+		r = bin_contents_open(b, known, n, &w->c);
 	if (!r)
 		r = add_all(w);
 	if (!r)
@@ -312,23 +318,23 @@ static int add_executable(struct walk *w, const struct session *s)
 
 int profile_make_binary(struct making *k, struct err *e)
 {
-	_free_ struct walk *w = calloc(1, sizeof(*w));
 	struct ledger_builder claims = { 0 };
 	struct collect_swept swept = { 0 };
 	struct collect_opts o = { .keep = &claims, .swept = &swept };
 	struct report report = { 0 };
-	int r = w ? collect_report(k->s, &o, &report, e) : -ENOMEM;
+	struct bin_known known[KNOWN];
+	range_vec owned = { 0 };
+	int r = collect_report(k->s, &o, &report, e);
 
 	if (!r) {
-		w->k = k;
-		r = owned_ranges(&claims, &swept, CAT_BINARY_TEXT, CAT_BINARY_BSS, &w->owned);
+		r = owned_ranges(&claims, &swept, CAT_BINARY_TEXT, CAT_BINARY_BSS, &owned);
 		if (!r)
-			r = add_executable(w, k->s);
+			r = profile_fill_binary(k, k->s->bin, k->s->bias, known,
+						find_known(k->s, known), &owned);
 		if (r)
 			err_set(e, r, "reading the executable: %s", strerror(-r));
 	}
-	if (w)
-		vec_free(&w->owned);
+	vec_free(&owned);
 	collect_swept_free(&swept);
 	ledger_builder_free(&claims);
 	report_free(&report);

@@ -14,6 +14,8 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "binary/shelf.h"
+#include "collect/owned.h"
+#include "collect/profile_impl.h"
 
 enum {
 	FUNCS = 1650000,
@@ -175,6 +177,13 @@ static uint64_t forget_peak(void)
 	return field("/proc/self/status", "VmRSS:");
 }
 
+static void between(uint64_t x, uint64_t low, uint64_t high)
+{
+	if (x < low || x > high)
+		test_failed(__FILE__, __LINE__, "%" PRIu64 ", want %" PRIu64 " to %" PRIu64, x, low,
+			    high);
+}
+
 /* ---- */
 
 static int open_it(void *owner, const char *path, uint64_t start, uint64_t end, int *fd)
@@ -246,6 +255,36 @@ static void check_lookups(struct bin *b)
 	CHECK(bytes_read() - before < (uint64_t)FUNCS * NAME + 2 * search);
 }
 
+/* The executable's profile: all functions one after another, the largest by name. */
+static void check_profile(struct bin *b)
+{
+	range_vec owned = { 0 };
+	struct making *k = calloc(1, sizeof(*k));
+	struct profile p = { 0 };
+	uint64_t rss = forget_peak(), before = bytes_read(), sum = 0;
+	const uint64_t code = (uint64_t)FUNCS * CODE;
+
+	REQUIRE(k && !profile_init(&p));
+	k->p = &p;
+	p.ntypes = 2;
+	REQUIRE(!range_append(&owned, TEXT, TEXT + code,
+			      OWNED_RESIDENT | OWNED_MAPPED | CAT_BINARY_TEXT));
+	REQUIRE(!range_append(&owned, RO, RO + TABLE,
+			      OWNED_RESIDENT | OWNED_MAPPED | CAT_BINARY_RODATA));
+	CHECK_INT(profile_fill_binary(k, b, 0, NULL, 0, &owned), 0);
+	for (size_t i = 0; i < p.samples.n; i++)
+		sum += p.samples.v[i].value[0];
+	CHECK_INT(sum, code + TABLE);
+	between(p.samples.n, 65000, 90000); /* 65,536 names, 16,384 packages */
+	/* the table of functions twice, their names once, and blocks that several of them share */
+	between(bytes_read() - before, TABLE / 2, 4ULL * TABLE);
+	/* what is named, 300 bytes each */
+	CHECK(SANITIZED || field("/proc/self/status", "VmHWM:") < rss + (48 << 20));
+	profile_free(&p);
+	vec_free(&owned);
+	free(k);
+}
+
 TEST(pclntab_of_144_MB_is_never_read_whole)
 {
 	_close_ int fd = program();
@@ -265,6 +304,7 @@ TEST(pclntab_of_144_MB_is_never_read_whole)
 	check_lookups(b);
 	/* an index of 8 bytes a function would be 12 MiB; sanitizers keep what is freed */
 	CHECK(SANITIZED || field("/proc/self/status", "VmHWM:") < rss + (8 << 20));
+	check_profile(b);
 	shelf_put(shelf, b, &fd);
 	shelf_destroy(shelf);
 }
