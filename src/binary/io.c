@@ -36,7 +36,7 @@ struct bin_io {
 	uint64_t scan_left; /* bytes */
 	range_vec pieces;
 	struct block block[NBLOCK];
-	uint64_t clock; /* counts blocks that were looked for */
+	uint64_t clock;	      /* counts blocks that were looked for */
 	struct io_pool *pool; /* NULL: the descriptor stays */
 	struct bin_io *newer, *older;
 	io_reopen_fn *reopen;

@@ -31,6 +31,7 @@ static const struct profile_kind kinds[] = {
 	  profile_make_dead },
 	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine },
 	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
+	{ "binary", { { "resident", "bytes" }, { "size", "bytes" } }, profile_make_binary },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)

@@ -184,9 +184,9 @@ static int add_sample(struct walk *w, const char *name, const char *group, unsig
 	if (!r)
 		r = profile_push_name(k, sections[section]);
 	return r ? r
-		 : profile_count(k->p, k->stack, k->n,
-				 (const int64_t[PROFILE_VALUES_MAX]){ (int64_t)b->resident[section],
-								      (int64_t)b->size[section] });
+		 : profile_put_counted(
+			   k, &(struct profile_sample){ .value = { (int64_t)b->resident[section],
+								   (int64_t)b->size[section] } });
 }
 
 /* One sample a section that it has bytes in. */
@@ -230,32 +230,35 @@ static int add_all(struct walk *w)
 	return r ? r : add(w, "other", NULL, &w->rest);
 }
 
-static void say(struct walk *w)
+/* What could not be told apart. */
+static int say(struct walk *w)
 {
 	const struct bin_gaps *g = w->c ? bin_contents_gaps(w->c) : NULL;
 	struct profile *p = w->k->p;
+	int r = 0;
 
-	if (!g) {
-		profile_say(p, "cannot read the executable: its bytes are told by section alone");
-		return;
-	}
+	if (!g)
+		return profile_say(p, "the executable can't be read: its bytes are not named");
 	if (g->functions)
-		profile_say(p, "cannot read the function table: code is told by section alone");
-	if (g->module)
-		profile_say(p, "moduledata was not found: types, strings and variables are told by "
-			       "section alone");
-	if (g->symbols)
-		profile_say(p, "no symbol table (stripped): variables are told by kind, not by "
-			       "name");
-	if (w->unnamed)
-		profile_say(p,
-			    "%" PRIu64 " of %" PRIu64
-			    " functions and other things are \"smaller ones\" of their package: "
-			    "the %d largest are named",
-			    w->unnamed, w->things, NAMES_MAX);
-	if (w->groups_left)
-		profile_say(p, "more than %d packages: the rest are \"other packages\"",
-			    GROUPS_MAX);
+		r = profile_say(p, "the function table can't be read: code is by section alone");
+	if (!r && g->module)
+		r = profile_say(p, "moduledata was not found: types, strings and variables are by "
+				   "section alone");
+	if (!r && g->symbols)
+		r = profile_say(p,
+				"no symbol table (stripped): variables are by kind, not by name");
+	if (!r && w->unnamed)
+		r = profile_say(p,
+				"%" PRIu64 " of %" PRIu64
+				" functions and other things are \"smaller ones\" of their "
+				"package: the %d largest are named",
+				w->unnamed, w->things, NAMES_MAX);
+	if (!r && w->groups_left)
+		r = profile_say(p,
+				"there are more than %d packages: the others are \"other "
+				"packages\"",
+				GROUPS_MAX);
+	return r;
 }
 
 /* ---- the executable */
@@ -309,7 +312,7 @@ int profile_fill_binary(struct making *k, struct bin *b, uint64_t bias,
 	if (!r)
 		r = add_all(w);
 	if (!r)
-		say(w);
+		r = say(w);
 	bin_contents_close(w->c);
 	text_free(&w->name);
 	text_free(&w->group);
