@@ -252,6 +252,12 @@ static int name_part(struct bin_contents *c, const struct part *x, struct text *
 	return r ? r : add_text(group, x->group);
 }
 
+bool bin_contents_has_name(const struct bin_contents *c)
+{
+	return c->owner == L_FUNCTIONS || c->owner == L_SYMBOLS ||
+	       (c->owner == L_OBJECTS && !c->part[L_OBJECTS].v[c->s[L_OBJECTS].next - 1].name);
+}
+
 int bin_contents_name(struct bin_contents *c, struct text *name, struct text *group)
 {
 	size_t i = c->s[c->owner].next - 1;

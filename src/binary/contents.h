@@ -13,6 +13,7 @@
 #ifndef RSSCOPE_BINARY_CONTENTS_H
 #define RSSCOPE_BINARY_CONTENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ const struct bin_gaps *bin_contents_gaps(const struct bin_contents *c);
 /* The next thing's bytes: 1; 0: there is none any more; -errno. A thing may come in several pieces.
  */
 int bin_contents_next(struct bin_contents *c, uint64_t *start, uint64_t *end);
+/* Whether its name is its own: of a function, a variable, an embedded file. The others have one of
+ * a few names, by kind. */
+bool bin_contents_has_name(const struct bin_contents *c);
 /* Of that one: texts are emptied and filled. 0 or -errno. */
 int bin_contents_name(struct bin_contents *c, struct text *name, struct text *group);
 /* Back to the first. */

@@ -17,7 +17,7 @@
 
 enum {
 	SECTIONS = CAT_BINARY_BSS - CAT_BINARY_TEXT + 1,
-	NAMES_MAX = 1 << 16,   /* things that are named one by one: those with most resident */
+	NAMES_MAX = 1 << 16,   /* functions and variables that are named: the largest resident */
 	GROUPS_MAX = 1 << 14,  /* packages that are named */
 	SIZES = (1 << 16) + 1, /* resident bytes that a histogram tells apart; the last: more */
 	KNOWN = 8,
@@ -122,6 +122,8 @@ static int choose(struct walk *w)
 	while ((r = next(w, &b)) == 1) {
 		uint64_t n = sum(b.resident);
 
+		if (!bin_contents_has_name(w->c))
+			continue;
 		of_size[n < SIZES ? n : SIZES - 1]++;
 		w->things++;
 	}
@@ -202,7 +204,7 @@ static int add(struct walk *w, const char *name, const char *group, const struct
 
 static int add_thing(struct walk *w, const struct bytes *b)
 {
-	bool named = is_named(w, b);
+	bool named = !bin_contents_has_name(w->c) || is_named(w, b);
 	const char *name, *group;
 	int r = bin_contents_name(w->c, &w->name, &w->group);
 
@@ -250,7 +252,7 @@ static int say(struct walk *w)
 	if (!r && w->unnamed)
 		r = profile_say(p,
 				"%" PRIu64 " of %" PRIu64
-				" functions and other things are \"smaller ones\" of their "
+				" functions and variables are \"smaller ones\" of their "
 				"package: the %d largest are named",
 				w->unnamed, w->things, NAMES_MAX);
 	if (!r && w->groups_left)
