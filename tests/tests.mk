@@ -79,7 +79,7 @@ demo:
 demo-run: $(PROG) $(T)/demo
 	$(Q)bash tests/demo.sh $(OUTPUT)
 
-bench: $(PROG) targets $(OUTPUT)/bench/bench $(OUTPUT)/bench/attach
+bench: $(PROG) targets $(OUTPUT)/bench/bench $(OUTPUT)/bench/attach $(OUTPUT)/bench/pclntab
 	$(Q)bash tests/bench/run.sh $(OUTPUT)
 	$(Q)bash tests/bench/watch.sh $(OUTPUT)
 
@@ -92,6 +92,11 @@ $(OUTPUT)/bench/bench: tests/bench/bench.c
 	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -O2 -g -o $@ $<
 
 $(OUTPUT)/bench/attach: tests/bench/attach.c $(LIB)
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS) -lm
+
+$(OUTPUT)/bench/pclntab: tests/bench/pclntab.c tests/unit/large_writer.c $(LIB)
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS) -lm
