@@ -103,17 +103,16 @@ present() { # PID START N
 			if (substr($1, 1, 1) ~ /[89a-f]/) s += z - a } END { printf "%d\n", s }'
 }
 embedded_at() { # PID EXE: where the big file is in memory
-	local off line at
+	local off range at name start
 	off=$(grep -obUa "$MARK" "$2" | head -n 1 | cut -d: -f1)
-	while read -r line; do
-		set -- $line
-		at=$((16#$3))
-		[ "${6:-}" = "$(readlink -f "$EXE")" ] && [ "$off" -ge "$at" ] && [ "$off" -lt $((at + 16#${1#*-} - 16#${1%-*})) ] &&
-			echo $((16#${1%-*} + off - at)) && return
+	while read -r range _ at _ _ name; do
+		start=$((16#${range%-*})) at=$((16#$at))
+		[ "$name" = "$(readlink -f "$2")" ] && [ "$off" -ge $at ] && [ "$off" -lt $((at + 16#${range#*-} - start)) ] &&
+			echo $((start + off - at)) && return
 	done <"/proc/$1/maps"
 }
 check_embedded() { # NAME EXE
-	local at want EXE=$2
+	local at want line
 	start_program "$2"
 	read -r -t 60 line <&"$TRUTH_FD" || die "$1 says nothing"
 	at=$(embedded_at "$TPID" "$2")
