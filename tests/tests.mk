@@ -46,7 +46,7 @@ endif
 
 $(FUZZ_LIB): FORCE
 	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/fuzz/build CC='$(FUZZ_CC)' CFLAGS='$(FUZZ_CFLAGS)' $@
-$(FUZZ_BIN): $(OUTPUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(FUZZ_LIB)
+$(FUZZ_BIN): $(OUTPUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(wildcard tests/unit/*_writer.[ch] tests/unit/bytes.[ch]) $(FUZZ_LIB)
 	$(say) FUZZ $@
 	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) -std=gnu11 $(WARN) $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_LINK) $(FUZZ_LIB) $(PC_LIBS) -lm
 
@@ -79,7 +79,7 @@ demo:
 demo-run: $(PROG) $(T)/demo
 	$(Q)bash tests/demo.sh $(OUTPUT)
 
-bench: $(PROG) targets $(OUTPUT)/bench/bench $(OUTPUT)/bench/attach
+bench: $(PROG) targets $(OUTPUT)/bench/bench $(OUTPUT)/bench/attach $(OUTPUT)/bench/pclntab
 	$(Q)bash tests/bench/run.sh $(OUTPUT)
 	$(Q)bash tests/bench/watch.sh $(OUTPUT)
 
@@ -92,6 +92,11 @@ $(OUTPUT)/bench/bench: tests/bench/bench.c
 	$(Q)$(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -O2 -g -o $@ $<
 
 $(OUTPUT)/bench/attach: tests/bench/attach.c $(LIB)
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS) -lm
+
+$(OUTPUT)/bench/pclntab: tests/bench/pclntab.c tests/unit/large_writer.c $(LIB)
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(PC_LIBS) -lm

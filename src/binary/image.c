@@ -157,6 +157,51 @@ int image_words(const struct bin *b, uint64_t vaddr, uint64_t *out, size_t n)
 	return r ? r : image_rela(b, put_word, &w);
 }
 
+struct many {
+	const struct image_span *span;
+	size_t n;
+	uint64_t *out;
+};
+
+/* The last span that begins at or below vaddr. */
+static const struct image_span *span_below(const struct many *m, uint64_t vaddr)
+{
+	size_t lo = 0, hi = m->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->span[mid].vaddr <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? &m->span[lo - 1] : NULL;
+}
+
+static int put_many(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off)
+{
+	const struct many *m = ctx;
+	const struct image_span *x = span_below(m, vaddr);
+
+	if (x && (vaddr - x->vaddr) / 8 < x->n && (vaddr - x->vaddr) % 8 == 0)
+		m->out[x->first + (vaddr - x->vaddr) / 8] = addend;
+	return 0;
+}
+
+int image_words_many(const struct bin *b, const struct image_span *span, size_t n, uint64_t *out)
+{
+	struct many m = { span, n, out };
+
+	for (size_t i = 0; i < n; i++) {
+		int r = bin_read(b, span[i].vaddr, out + span[i].first, span[i].n * sizeof(*out));
+
+		if (r)
+			return r;
+	}
+	return n ? image_rela(b, put_many, &m) : 0;
+}
+
 /* ---- pointers */
 
 struct pointers {

@@ -94,6 +94,14 @@ int image_off(const struct bin *b, uint64_t vaddr, uint64_t *off, uint64_t *avai
  * relocations, else the file's bytes. One pass over the relocations. */
 int image_words(const struct bin *b, uint64_t vaddr, uint64_t *out, size_t n);
 
+/* The same for many places at once, still in one pass: spans sorted, apart, each of n words that go
+ * to out[first] and on. -EFAULT when one is not in the file. */
+struct image_span {
+	uint64_t vaddr;
+	size_t n, first;
+};
+int image_words_many(const struct bin *b, const struct image_span *span, size_t n, uint64_t *out);
+
 /* The value of the first PT_DYNAMIC entry with this tag; false when there is none. */
 bool image_dynamic(const struct bin *b, int64_t tag, uint64_t *out);
 
@@ -120,7 +128,31 @@ int pclntab_find(struct bin *b);
  * -ENOENT. */
 int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text, uint64_t *gofunc);
 
+/* Its own address. -ENOENT. */
+int moduledata_find(const struct bin *b, const struct pcln *p, uint64_t *vaddr);
+
+/* ---- module.c */
+/* What moduledata says of where things are (runtime/symtab.go); 0: not there, or not known. */
+struct module {
+	uint64_t text, etext, findfunctab, minpc, maxpc;
+	uint64_t data[4][2]; /* noptrdata, data, bss, noptrbss: start, end */
+	uint64_t gcdata, types, etypes;
+	uint64_t typedesc; /* from 1.27: bytes of those type descriptors at types that reflect lists
+			    */
+	uint64_t itabs, itabs_size;			       /* from 1.27 */
+	uint64_t rodata, gofunc;			       /* from 1.18 */
+	uint64_t epclntab;				       /* from 1.26 */
+	uint64_t typelinks, ntypelinks, itablinks, nitablinks; /* up to 1.26 */
+};
+/* Some passes over the relocations of a PIE, within io_allow. -ENOENT: not found. */
+int module_read(struct bin *b, struct module *out);
+
 /* ---- symbols.c */
+/* Sized symbols of functions and variables of .symtab, sorted by address, without those of
+ * files and sections: appended to *out, names are offsets from *str. None without .symtab. 0 or
+ * -errno. */
+typedef VEC(struct bin_sym) bin_sym_vec;
+int symbols_sized(const struct bin *b, bin_sym_vec *out, uint64_t *str, uint64_t *str_end);
 /* Whether .dynsym has a symbol that only cgo makes. Reads a bounded part, while recording. */
 bool symbols_cgo(struct bin *b);
 /* Whether dynamic symbols name the runtime's variables. */

@@ -13,6 +13,7 @@
 enum {
 	BLOCK = 16 << 10,
 	NBLOCK = 32,
+	WAYS = 4, /* blocks that one of the file may be in: streams side by side don't collide */
 	SCAN_BUF = 256 << 10,
 	STRING_MAX = 64 << 10,
 	STRINGS_MAX = 64 << 20,
@@ -21,7 +22,8 @@ enum {
 };
 
 struct block {
-	uint64_t no; /* of BLOCK bytes, + 1; 0: empty */
+	uint64_t no;   /* of BLOCK bytes, + 1; 0: empty */
+	uint64_t used; /* when, by bin_io.clock */
 	uint32_t n;
 	uint8_t *p;
 };
@@ -34,6 +36,7 @@ struct bin_io {
 	uint64_t scan_left; /* bytes */
 	range_vec pieces;
 	struct block block[NBLOCK];
+	uint64_t clock;	      /* counts blocks that were looked for */
 	struct io_pool *pool; /* NULL: the descriptor stays */
 	struct bin_io *newer, *older;
 	io_reopen_fn *reopen;
@@ -202,13 +205,28 @@ void io_identity(const struct bin_io *io, struct bin_identity *out)
 	*out = io->id;
 }
 
+/* The block, or the one of those that may hold it which was not used for longest. */
+static struct block *find_block(struct bin_io *io, uint64_t no)
+{
+	struct block *set = &io->block[no % (NBLOCK / WAYS) * WAYS], *oldest = set;
+
+	for (size_t i = 0; i < WAYS; i++) {
+		if (set[i].no == no + 1)
+			return &set[i];
+		if (set[i].used < oldest->used)
+			oldest = &set[i];
+	}
+	return oldest;
+}
+
 const uint8_t *io_peek(struct bin_io *io, uint64_t off, size_t *n)
 {
 	uint64_t no = off / BLOCK;
-	struct block *b = &io->block[no % NBLOCK];
+	struct block *b = find_block(io, no);
 
 	if (off >= io->size)
 		return NULL;
+	b->used = ++io->clock;
 	if (b->no != no + 1) {
 		ssize_t r;
 

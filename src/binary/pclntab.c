@@ -97,7 +97,7 @@ static int parse(struct bin *b, uint64_t vaddr, uint64_t max, struct pcln *p)
 struct md_search {
 	const struct bin *b;
 	const struct pcln *p;
-	uint64_t text, gofunc;
+	uint64_t vaddr, text, gofunc;
 	bool more; /* gofunc is wanted */
 };
 
@@ -148,6 +148,7 @@ static int is_moduledata(void *ctx, uint64_t vaddr, uint64_t value, uint64_t off
 		return 0;
 	if (io_note(s->b->io, off, len))
 		return 0;
+	s->vaddr = vaddr;
 	s->text = text;
 	read_gofunc(s, vaddr);
 	return 1;
@@ -164,6 +165,15 @@ int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text, u
 	if (gofunc)
 		*gofunc = s.gofunc;
 	return 0;
+}
+
+int moduledata_find(const struct bin *b, const struct pcln *p, uint64_t *vaddr)
+{
+	struct md_search s = { .b = b, .p = p };
+	int r = image_pointers(b, p->vaddr, p->vaddr + 1, is_moduledata, &s);
+
+	*vaddr = s.vaddr;
+	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
 }
 
 /* ---- looking for the table */

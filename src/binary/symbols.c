@@ -264,6 +264,47 @@ int bin_variables(struct bin *b, uint64_t lo, uint64_t hi, const char *const *na
 	return r < 0 ? r : 0;
 }
 
+static int add_sized(void *ctx, uint64_t off, const uint8_t *p, size_t n)
+{
+	bin_sym_vec *out = ctx;
+	Elf64_Sym s;
+
+	for (size_t i = 0; i + sizeof(s) <= n; i += sizeof(s)) {
+		memcpy(&s, p + i, sizeof(s));
+		/* variables of threads have offsets, not addresses */
+		if (!s.st_size || s.st_size > UINT64_MAX - s.st_value || !sym_rank(&s))
+			continue;
+		if (out->n >= SYMS_MAX)
+			return 1;
+		if (vec_push(out, (struct bin_sym){ .addr = s.st_value,
+						    .size = s.st_size,
+						    .name = s.st_name,
+						    .rank = sym_rank(&s) }))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int symbols_sized(const struct bin *b, bin_sym_vec *out, uint64_t *str, uint64_t *str_end)
+{
+	const struct bin_sec *names, *sec = sym_section(b, SHT_SYMTAB, &names);
+	uint64_t chunk = sizeof(Elf64_Sym) * 8192, done = 0;
+	int r = 0;
+
+	*str = *str_end = 0;
+	if (!sec || names->off > io_size(b->io))
+		return 0;
+	*str = names->off;
+	*str_end = names->size > io_size(b->io) - names->off ? io_size(b->io)
+							     : names->off + names->size;
+	for (; done < sec->size && sec->off + done < io_size(b->io) && !r; done += chunk)
+		r = io_scan(b->io, sec->off + done,
+			    sec->size - done < chunk ? sec->size - done : chunk, 0, add_sized, out);
+	if (out->n)
+		qsort(out->v, out->n, sizeof(out->v[0]), by_addr);
+	return r < 0 ? r : 0;
+}
+
 /* .dynsym by its section, else (no section headers) as the loader finds it: there its end is not
  * told, but every linker puts the strings behind it. */
 static bool dynsym_place(const struct bin *b, struct bin_sec *sym, struct bin_sec *str)

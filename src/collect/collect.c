@@ -182,9 +182,15 @@ static int read_native(struct look *k)
 	return report_missing(k->r, "ledger[native]", "", "%s", e.text);
 }
 
+void collect_swept_free(struct collect_swept *s)
+{
+	vec_free(&s->pages);
+	vec_free(&s->vmas);
+}
+
 static int sweep(struct look *k)
 {
-	range_vec pages = { 0 }, vmas = { 0 };
+	struct collect_swept own = { 0 }, *w = k->opts->swept ? k->opts->swept : &own;
 	struct ledger_input in = {
 		.page_size = memsrc_page_size(k->m),
 		.split = look_split_span,
@@ -201,20 +207,19 @@ static int sweep(struct look *k)
 		else if (p->flags & PAGE_SWAPPED)
 			f = LR_SWAP;
 		if (f)
-			r = range_append(&pages, p->start, p->end, f);
+			r = range_append(&w->pages, p->start, p->end, f);
 	}
 	for (size_t i = 0; i < k->maps.vma.n && !r; i++)
 		if (!vma_outside_rss(&k->maps.vma.v[i], true))
-			r = range_append(&vmas, k->maps.vma.v[i].start, k->maps.vma.v[i].end, 0);
-	in.pages = pages.v;
-	in.npages = pages.n;
-	in.vmas = vmas.v;
-	in.nvmas = vmas.n;
+			r = range_append(&w->vmas, k->maps.vma.v[i].start, k->maps.vma.v[i].end, 1);
+	in.pages = w->pages.v;
+	in.npages = w->pages.n;
+	in.vmas = w->vmas.v;
+	in.nvmas = w->vmas.n;
 	if (!r)
 		r = ledger_sweep(&k->ledger, &in);
 	k->r->rss.scanned = k->r->ledger.scanned;
-	vec_free(&pages);
-	vec_free(&vmas);
+	collect_swept_free(&own);
 	return r;
 }
 

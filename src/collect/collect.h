@@ -14,12 +14,19 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/range.h"
 #include "model/ledger/builder.h"
 #include "model/report/report.h"
 #include "session/mapbook.h"
 #include "session/session.h"
 
 enum { COLLECT_SITES = 3 }; /* the usual number of sites */
+/* What the sweep of a ledger ran over. */
+struct collect_swept {
+	range_vec pages; /* LR_* */
+	range_vec vmas;	 /* those that RSS counts; flags 1 */
+};
+void collect_swept_free(struct collect_swept *s); /* safe on a zeroed struct */
 
 struct collect_opts {
 	bool pss; /* read smaps, after the look, for proportional sizes */
@@ -31,7 +38,10 @@ struct collect_opts {
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
 	 * the ledger. Its bytes must then show as unknown. 0: none. */
 	uint64_t hide_span, hide_vma;
-	struct ledger_builder *keep; /* for them, too: gets the claims, to be freed; or NULL */
+	/* What is to be known of each byte, not only of the sums: get the claims, and what they
+	 * were held against; to be freed also on failure. NULL: nobody wants them. */
+	struct ledger_builder *keep;
+	struct collect_swept *swept;
 	/* What watching has told: names for anonymous mappings, and the report's origins. */
 	struct mappings_known known;
 };

@@ -35,6 +35,7 @@ static const struct profile_kind kinds[] = {
 	{ "mutex", { { "delay", "nanoseconds" }, { "contentions", "count" } }, profile_make_mutex },
 	/* by observe/cpu.h; the columns as runtime/pprof has them */
 	{ "cpu", { { "samples", "count" }, { "cpu", "nanoseconds" } }, NULL },
+	{ "binary", { { "resident", "bytes" }, { "size", "bytes" } }, profile_make_binary },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)

@@ -52,5 +52,13 @@ const char *profile_function_at(struct making *k, uint64_t addr);
 profile_make_fn profile_make_heap, profile_make_allocs, profile_make_dead;
 profile_make_fn profile_make_goroutine, profile_make_threadcreate;
 profile_make_fn profile_make_block, profile_make_mutex;
+profile_make_fn profile_make_binary;
+
+/* The samples of the executable's bytes, which `owned` lists (owned.h); b is its file, NULL: that
+ * can't be read; known: see bin_contents_open. Memory is bounded by what is named, whatever the
+ * file. 0 or -errno. */
+struct bin_known;
+int profile_fill_binary(struct making *k, struct bin *b, uint64_t bias,
+			const struct bin_known *known, size_t n, const range_vec *owned);
 
 #endif

@@ -89,6 +89,26 @@ if [ -e "$OUTPUT/packages/prometheus/.done" ]; then # as tests have fetched it
 fi
 
 echo
+echo "the profile of the executable against a report, which it holds: CPU time; medians of 5"
+binary() { # NAME
+	local rc rr pc pr
+	read -r _ rc rr < <("$bench" run 5 "$RSSCOPE" report --pid "$TPID" --json)
+	read -r _ pc pr < <("$bench" run 5 "$RSSCOPE" profile "$TPID" --type binary -o /dev/null)
+	printf '%-28s %4d MiB  profile %8s ms  ratio %6s  our peak RSS %6d KiB (report %6d KiB)\n' "$1" $(($(stat -L -c %s "/proc/$TPID/exe") / MIB)) \
+		"$(ms "$pc")" "$(ratio "$pc" "$rc")" "$pr" "$rr"
+	stop "$TPID"
+}
+start fixture-cgo-stripped -heap 100
+binary fixture-cgo-stripped
+if [ -e "$OUTPUT/packages/prometheus/.done" ]; then
+	start_prometheus
+	binary prometheus
+fi
+echo
+echo "a function table of 144 MB"
+"$OUTPUT/bench/pclntab"
+
+echo
 echo "one capture of a Go heap of 1 GiB"
 if [ "$(available)" -ge 1800 ]; then
 	start fixture-cgo-stripped -heap 1024

@@ -58,11 +58,20 @@ struct gow {
 	const char *modinfo; /* NULL: none; without the sentinels */
 	const void *table;   /* instead of a pclntab made here */
 	size_t table_len;
+	/* Read-only bytes at gow_extra(pie), which moduledata calls types, rodata, gofunc; */
+	const void *extra;
+	size_t extra_len;
+	const uint32_t *pointers; /* where in them addresses are */
+	size_t npointers;	  /* at most 100 */
 };
+static inline uint64_t gow_extra(bool pie)
+{
+	return pie ? 0x2000 : 0x402000;
+}
 
 /* Where gow_make put things (link-time). */
 struct gow_place {
-	uint64_t text, etext, pclntab, pclntab_size, buildinfo, moduledata;
+	uint64_t text, etext, pclntab, pclntab_size, buildinfo, moduledata, extra;
 };
 
 /* Functions of the program, in order, without gaps; each row covers `size` bytes of code. */

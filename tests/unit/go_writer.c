@@ -257,7 +257,7 @@ struct rela {
 struct image {
 	struct text ro, data;
 	uint64_t ro_at, data_at;
-	struct rela rela[64];
+	struct rela rela[256];
 	size_t nrela;
 	bool pie;
 	uint16_t machine;
@@ -281,6 +281,22 @@ static void relocate(struct image *m, uint64_t at, uint64_t value)
 	m->rela[m->nrela++] =
 		(struct rela){ at, m->machine == EM_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE,
 			       value };
+}
+
+/* Words that hold addresses: in a PIE as relocations. */
+static void add_extra(struct image *m, const struct gow *g, struct gow_place *p)
+{
+	p->extra = m->ro_at + m->ro.n;
+	put(&m->ro, g->extra, g->extra_len);
+	for (size_t i = 0; i < g->npointers && m->pie; i++) {
+		char *at = m->ro.p + (p->extra - m->ro_at) + g->pointers[i];
+		uint64_t value;
+
+		memcpy(&value, at, 8);
+		relocate(m, p->extra + g->pointers[i], value);
+		memset(at, 0, 8);
+	}
+	pad(&m->ro, 8);
 }
 
 static uint64_t put_ro(struct image *m, const void *p, size_t n)
@@ -323,6 +339,10 @@ static void add_buildinfo(struct image *m, const struct gow *g, uint64_t version
 static void add_moduledata(struct image *m, const struct gow *g, const struct gow_place *p)
 {
 	unsigned int slices = g->magic == 0xfffffffb ? 1 : 5;
+	uint64_t nfunc = NFUNCS;
+
+	if (g->table && g->table_len >= 16)
+		memcpy(&nfunc, (const char *)g->table + 8, 8);
 
 	if (slices == 5)
 		pointer(m, p->pclntab);
@@ -332,8 +352,8 @@ static void add_moduledata(struct image *m, const struct gow *g, const struct go
 		u64(&m->data, 100);
 	}
 	pointer(m, p->pclntab); /* ftab */
-	u64(&m->data, NFUNCS + 1);
-	u64(&m->data, NFUNCS + 1);
+	u64(&m->data, nfunc + 1);
+	u64(&m->data, nfunc + 1);
 	if (slices == 1) {
 		pointer(m, p->pclntab);
 		u64(&m->data, NFILES);
@@ -344,7 +364,16 @@ static void add_moduledata(struct image *m, const struct gow *g, const struct go
 	pointer(m, p->etext);
 	pointer(m, p->text);
 	pointer(m, p->etext);
-	for (int i = 0; i < 24; i++)
+	/* noptrdata … enoptrbss; from 1.20 covctrs, ecovctrs; end, gcdata, gcbss */
+	for (int i = 0; i < (g->magic == 0xfffffff1 ? 13 : 11); i++)
+		u64(&m->data, 0);
+	pointer(m, g->extra_len ? p->extra : 0); /* types, etypes */
+	pointer(m, g->extra_len ? p->extra + g->extra_len : 0);
+	if (g->magic >= 0xfffffff0 && g->magic < 0xfffffffa) { /* rodata, gofunc */
+		pointer(m, g->extra_len ? p->extra : 0);
+		pointer(m, g->extra_len ? p->extra : 0);
+	}
+	for (int i = 0; i < 30; i++)
 		u64(&m->data, 0);
 }
 
@@ -420,6 +449,8 @@ void gow_make(const struct gow *g, struct text *out, struct gow_place *p)
 		put(&info, g->modinfo, strlen(g->modinfo));
 		put(&info, sentinel, 16);
 	}
+	if (g->extra_len)
+		add_extra(&m, g, p);
 	put_ro(&m, "strings lie side by side", 24);
 	version = put_ro(&m, g->version, strlen(g->version));
 	mod = put_ro(&m, info.p ? info.p : "", info.n);
