@@ -212,6 +212,10 @@ static int sweep(struct look *k)
 	in.nvmas = vmas.n;
 	if (!r)
 		r = ledger_sweep(&k->ledger, &in);
+	if (!r)
+		r = k->objects_failed;
+	if (!r && k->opts->objects)
+		r = k->opts->objects->end(k->opts->objects->ctx);
 	k->r->rss.scanned = k->r->ledger.scanned;
 	vec_free(&pages);
 	vec_free(&vmas);

@@ -19,6 +19,25 @@
 #include "session/mapbook.h"
 #include "session/session.h"
 
+/* A piece of a span whose objects the ledger divides, with the very bits that it is divided by: all
+ * pieces together are what the ledger has as go/heap/live and go/heap/new-or-dead. */
+struct go_slots;
+struct collect_piece {
+	const struct session_go *go; /* whose heap it is */
+	const struct go_heap *heap;
+	const struct go_span *span;
+	const struct go_slots *slots;
+	uint64_t start, end; /* of the span, or a part of it; in order of address */
+	bool resident;
+};
+
+/* Who wants the objects. What piece or end return other than 0 ends the snapshot. */
+struct collect_objects {
+	int (*piece)(void *ctx, const struct collect_piece *p);
+	int (*end)(void *ctx); /* after the last; the runtimes are still open */
+	void *ctx;
+};
+
 struct collect_opts {
 	bool pss; /* read smaps, after the look, for proportional sizes */
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
@@ -27,6 +46,7 @@ struct collect_opts {
 	struct ledger_builder *keep; /* for them, too: gets the claims, to be freed; or NULL */
 	/* What watching has told: names for anonymous mappings, and the report's origins. */
 	struct mappings_known known;
+	const struct collect_objects *objects; /* NULL: nobody wants them */
 };
 
 /*
