@@ -317,6 +317,12 @@ int go_types_end(struct go_types *t, go_types_fn *fn, void *ctx)
 	return r;
 }
 
+int go_types_cycles(const struct go_runtime *rt, uint32_t *out)
+{
+	memsrc_flush(rt->m);
+	return rd_vars(rt, PASS_SPANS, rt->g.memstats + rt->l->f[GO_MSTATS_NUMGC], out, 4);
+}
+
 /* ---- life */
 
 int go_types_create(const struct go_runtime *rt, const struct bin *b, struct go_types **out)

@@ -58,6 +58,11 @@ struct go_types_piece {
 };
 int go_types_add(struct go_types *t, const struct go_types_piece *p);
 
+/* How many GC cycles have ended by now (memstats.numgc). The bitmaps of spans that were read before
+ * one has ended may hold other spans' bits a cycle later (mheap.go, nextMarkBitArenaEpoch). 0;
+ * -errno. */
+int go_types_cycles(const struct go_runtime *rt, uint32_t *out);
+
 /* At the end: calls fn once for each name that has something, until it returns other than 0.
  * Several types may have one name: packages' paths are not in it. 0; -ESRCH; -ENOMEM; what fn
  * returned. */
