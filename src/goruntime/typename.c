@@ -25,7 +25,8 @@ enum {
 	KIND_ARRAY = 17,
 	KIND_POINTER = 22,
 	KIND_SLICE = 23,
-	KIND_MAX = 26, /* UnsafePointer */
+	KIND_MAX = 26,	/* UnsafePointer */
+	ALIGN_MAX = 64, /* 8 so far */
 	DEPTH_MAX = 16,
 	ADDR_BITS = 48,
 	VARINT_MAX = 3, /* bytes of a name's length: 2 MiB */
@@ -90,7 +91,7 @@ bool go_type_plausible(const struct go_typenames *t, uint64_t addr)
 
 static bool is_power(uint8_t align)
 {
-	return align && align <= 8 && !(align & (align - 1));
+	return align && align <= ALIGN_MAX && !(align & (align - 1));
 }
 
 /* Types of objects without pointers are never wanted: nothing keeps those. */
@@ -99,7 +100,7 @@ static bool is_sane(const uint8_t *p)
 	uint64_t size = load_u64(p + AT_SIZE), ptrs = load_u64(p + AT_PTRBYTES);
 	uint8_t kind = p[AT_KIND] & KIND_MASK;
 
-	return size && size <= GO_TYPE_SIZE_MAX && ptrs && ptrs <= size && !(ptrs % 8) &&
+	return size && !(size >> ADDR_BITS) && ptrs && ptrs <= size && !(ptrs % 8) &&
 	       is_power(p[AT_ALIGN]) && is_power(p[AT_FIELDALIGN]) && kind && kind <= KIND_MAX &&
 	       p[AT_TFLAG] <= TFLAGS;
 }

@@ -13,9 +13,8 @@
 #include "goruntime/goruntime.h"
 
 enum {
-	GO_MODULES_MAX = 64,	    /* the program and its plugins */
-	GO_TYPE_NAME_MAX = 1024,    /* bytes of a name; a longer one ends with "..." */
-	GO_TYPE_SIZE_MAX = 1 << 30, /* bytes: larger types are none */
+	GO_MODULES_MAX = 64,	 /* the program and its plugins */
+	GO_TYPE_NAME_MAX = 1024, /* bytes of a name; a longer one ends with "..." */
 };
 
 /* Where the linker has put the types of a module: names are offsets from `types`. */

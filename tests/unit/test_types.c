@@ -194,14 +194,14 @@ TEST(type_names_that_are_none)
 		const char *want;
 	} c[] = {
 		{ 0, 8, 0, "no type" },
-		{ 0, 8, 1ULL << 40, "no type" },
+		{ 0, 8, 1ULL << 48, "no type" },
 		{ 8, 8, 0, "no type" },	  /* no pointers in it */
 		{ 8, 8, 648, "no type" }, /* beyond its end */
 		{ 8, 8, 4, "no type" },
 		{ 20, 1, 64, "no type" },
 		{ 21, 1, 0, "no type" },
 		{ 21, 1, 3, "no type" },
-		{ 22, 1, 16, "no type" },
+		{ 22, 1, 128, "no type" },
 		{ 23, 1, 0, "no type" },
 		{ 23, 1, 27, "no type" },
 		{ 40, 4, 0, "no name" },

@@ -248,8 +248,9 @@ func main() {
 	in := make([]byte, 16)
 	fresh()
 	// From here on nothing is allocated, once the runtime has as many threads as it wants.
-	for was := uint64(0); was != classes.Mallocs; time.Sleep(50 * time.Millisecond) {
+	for was := uint64(0); was != classes.Mallocs; {
 		was = classes.Mallocs
+		time.Sleep(50 * time.Millisecond)
 		runtime.ReadMemStats(&classes)
 	}
 	out = append(out, `{"types":`...)
