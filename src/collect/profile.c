@@ -31,6 +31,12 @@ static const struct profile_kind kinds[] = {
 	  profile_make_dead },
 	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine },
 	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
+	{ "types",
+	  { { "live_space", "bytes" },
+	    { "live_objects", "count" },
+	    { "resident_space", "bytes" },
+	    { "new_or_dead_space", "bytes" } },
+	  profile_make_types },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)
