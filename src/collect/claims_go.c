@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "goruntime/objects.h"
+
 static enum category region_category(enum go_region_kind kind)
 {
 	switch (kind) {
@@ -210,23 +212,32 @@ int look_claim_go(struct look *k, struct look_go *g)
 	return r ? r : claim_spans(k, g);
 }
 
-void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t end,
+void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t end, uint32_t flags,
 		     ledger_post_fn *post, void *arg)
 {
 	struct look *k = ctx;
 	struct look_go *g = k->go;
+	const struct collect_objects *o = k->opts->objects;
 	const struct go_span *s;
 	uint64_t live, dead;
+	struct go_slots b;
 	bool odd, known;
 
 	while (c->splitter - 1 - g->first_splitter >= g->heap.spans.n)
 		g++;
 	s = &g->heap.spans.v[c->splitter - 1 - g->first_splitter];
-	known = go_span_divide(&g->s->rt, s, start, end, &live, &dead, &odd);
+	if (start >= go_span_limit(s))
+		return;
+	known = go_slots_read(&g->s->rt, s, &b);
+	go_slots_divide(known ? &b : NULL, s, start, end, &live, &dead, &odd);
 	g->unread_bits += !known;
 	g->odd_spans += odd && s->kind == GO_SPAN_OBJECTS;
 	post(arg, g->live_row, live);
 	post(arg, known ? g->dead_row : g->objects_row, dead);
+	if (known && o && !k->objects_failed)
+		k->objects_failed =
+			o->piece(o->ctx, &(struct collect_piece){ g->s, &g->heap, s, &b, start, end,
+								  flags & LR_RESIDENT });
 }
 
 /* ---- uncertainty: where two readings differ */

@@ -218,6 +218,10 @@ static int sweep(struct look *k)
 	in.nvmas = w->vmas.n;
 	if (!r)
 		r = ledger_sweep(&k->ledger, &in);
+	if (!r)
+		r = k->objects_failed;
+	if (!r && k->opts->objects)
+		r = k->opts->objects->end(k->opts->objects->ctx);
 	k->r->rss.scanned = k->r->ledger.scanned;
 	collect_swept_free(&own);
 	return r;

@@ -27,6 +27,24 @@ struct collect_swept {
 	range_vec vmas;	 /* those that RSS counts; flags 1 */
 };
 void collect_swept_free(struct collect_swept *s); /* safe on a zeroed struct */
+/* A piece of a span whose objects the ledger divides, with the very bits that it is divided by: all
+ * pieces together are what the ledger has as go/heap/live and go/heap/new-or-dead. */
+struct go_slots;
+struct collect_piece {
+	const struct session_go *go; /* whose heap it is */
+	const struct go_heap *heap;
+	const struct go_span *span;
+	const struct go_slots *slots;
+	uint64_t start, end; /* of the span, or a part of it; in order of address */
+	bool resident;
+};
+
+/* Who wants the objects. What piece or end return other than 0 ends the snapshot. */
+struct collect_objects {
+	int (*piece)(void *ctx, const struct collect_piece *p);
+	int (*end)(void *ctx); /* after the last; the runtimes are still open */
+	void *ctx;
+};
 
 struct collect_opts {
 	bool pss; /* read smaps, after the look, for proportional sizes */
@@ -44,6 +62,7 @@ struct collect_opts {
 	struct collect_swept *swept;
 	/* What watching has told: names for anonymous mappings, and the report's origins. */
 	struct mappings_known known;
+	const struct collect_objects *objects; /* NULL: nobody wants them */
 };
 
 /*

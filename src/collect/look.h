@@ -47,8 +47,9 @@ struct look {
 	struct look_go go[GO_FILES_MAX]; /* those that are open, the main one first */
 	size_t ngo;
 	struct native native;
-	range_vec arenas; /* of Go's heaps: address ranges, united */
-	range_vec pages;  /* resident and swapped, of all mappings that count */
+	range_vec arenas;   /* of Go's heaps: address ranges, united */
+	range_vec pages;    /* resident and swapped, of all mappings that count */
+	int objects_failed; /* what opts->objects returned */
 };
 
 /* target.c: who it is, as the session knows. Fills r->target, r->host. */

@@ -36,6 +36,12 @@ static const struct profile_kind kinds[] = {
 	/* by observe/cpu.h; the columns as runtime/pprof has them */
 	{ "cpu", { { "samples", "count" }, { "cpu", "nanoseconds" } }, NULL },
 	{ "binary", { { "resident", "bytes" }, { "size", "bytes" } }, profile_make_binary },
+	{ "types",
+	  { { "live_space", "bytes" },
+	    { "live_objects", "count" },
+	    { "resident_space", "bytes" },
+	    { "new_or_dead_space", "bytes" } },
+	  profile_make_types },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)

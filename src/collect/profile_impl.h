@@ -60,5 +60,6 @@ profile_make_fn profile_make_binary;
 struct bin_known;
 int profile_fill_binary(struct making *k, struct bin *b, uint64_t bias,
 			const struct bin_known *known, size_t n, const range_vec *owned);
+profile_make_fn profile_make_types;
 
 #endif

@@ -196,9 +196,16 @@ struct go_span_key {
 	uint32_t kind;
 };
 
+/* A large object that holds pointers. */
+struct go_large {
+	uint64_t start;
+	uint64_t type; /* mspan.largeType, an address (from 1.22); 0: not written yet */
+};
+
 struct go_heap {
 	VEC(struct go_span) spans;    /* in use or manual; sorted by start, no overlap */
 	VEC(struct go_span_key) keys; /* one an entry of allspans; only of a first reading */
+	VEC(struct go_large) large;   /* sorted by start; only of a first reading */
 	range_vec inuse;	      /* address ranges that the page allocator manages */
 	range_vec pages;   /* free pages: GO_PAGES_FREE or _RELEASED, | _CACHED from a P's cache */
 	uint64_t nspans;   /* entries of allspans, dead ones included */
@@ -208,7 +215,8 @@ struct go_heap {
 	bool same; /* see go_heap_again */
 };
 
-/* Memory: 64 bytes an entry of allspans, 24 more while it reads. */
+/* Memory: 64 bytes an entry of allspans, 24 more while it reads; 16 a large object with pointers.
+ */
 int go_heap_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *out,
 		 struct err *e);
 
@@ -227,6 +235,9 @@ bool go_is_idle(const struct go_runtime *rt);
 
 /* The span that holds addr, or NULL. */
 const struct go_span *go_heap_span(const struct go_heap *h, uint64_t addr);
+
+/* The type of the large object that begins there: an address; 0: not known. */
+uint64_t go_heap_large_type(const struct go_heap *h, uint64_t start);
 
 /*
  * Divides the bytes [start, end) of span s among its objects: *live gets those in slots that the

@@ -354,6 +354,7 @@ void go_heap_free(struct go_heap *h)
 {
 	vec_free(&h->spans);
 	vec_free(&h->keys);
+	vec_free(&h->large);
 	vec_free(&h->inuse);
 	vec_free(&h->pages);
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Objects inside a span, from its bitmaps; see go_span_divide. */
-#include "goruntime/goruntime.h"
+#include "goruntime/objects.h"
 
 #include "goruntime/rd.h"
 
 enum {
-	MAX_SLOTS = 8192,
-	MAP_WORDS = MAX_SLOTS / 64,
 	/* Green Tea: spanInlineMarkBits {scans [63]; owned; marks [63]; class} ends the page */
 	INLINE_MARKS = GO_PAGE_SIZE - 64,
 	INLINE_BYTES = 63,
@@ -14,18 +12,7 @@ enum {
 	INLINE_MAX = 512, /* heapBitsInSpan: MinSizeForMallocHeader */
 };
 
-/* A bit a slot; those above the last slot are 0. */
-struct slots {
-	uint64_t alloc[MAP_WORDS], live[MAP_WORDS];
-};
-
-static inline bool bit(const uint64_t *bits, uint64_t i)
-{
-	return bits[i / 64] >> (i % 64) & 1;
-}
-
-/* Bytes of [start, end) that lie in slot i. */
-static uint64_t slot_overlap(const struct go_span *s, uint64_t i, uint64_t start, uint64_t end)
+uint64_t go_slot_overlap(const struct go_span *s, uint64_t i, uint64_t start, uint64_t end)
 {
 	uint64_t a = s->start + i * s->elemsize, z = a + s->elemsize;
 
@@ -49,8 +36,7 @@ static inline uint64_t popcount(uint64_t x)
 	return x * 0x0101010101010101 >> 56;
 }
 
-/* Set bits among [from, to). */
-static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
+uint64_t go_slots_count(const uint64_t *bits, uint64_t from, uint64_t to)
 {
 	uint64_t n = 0;
 
@@ -67,7 +53,7 @@ static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
 }
 
 /* Slots whose bit is set: of the live, and all. */
-static void count_slots(const struct slots *b, const struct go_span *s, uint64_t *live,
+static void count_slots(const struct go_slots *b, const struct go_span *s, uint64_t *live,
 			uint64_t *alloc)
 {
 	*live = *alloc = 0;
@@ -85,12 +71,12 @@ static uint64_t bytes_in(const uint64_t *bits, const struct go_span *s, uint64_t
 	uint64_t last = (end - 1 - s->start) / s->elemsize, sum;
 
 	if (first == last)
-		return bit(bits, first) ? slot_overlap(s, first, start, end) : 0;
-	sum = count_bits(bits, first + 1, last) * s->elemsize;
-	if (bit(bits, first))
-		sum += slot_overlap(s, first, start, end);
-	if (bit(bits, last))
-		sum += slot_overlap(s, last, start, end);
+		return go_slot_has(bits, first) ? go_slot_overlap(s, first, start, end) : 0;
+	sum = go_slots_count(bits, first + 1, last) * s->elemsize;
+	if (go_slot_has(bits, first))
+		sum += go_slot_overlap(s, first, start, end);
+	if (go_slot_has(bits, last))
+		sum += go_slot_overlap(s, last, start, end);
 	return sum;
 }
 
@@ -115,11 +101,11 @@ static bool read_bits(const struct go_runtime *rt, uint64_t addr, size_t n, uint
 	return addr && !rd(rt, PASS_SPANS, addr, bits, n);
 }
 
-static bool read_slots(const struct go_runtime *rt, const struct go_span *s, struct slots *b)
+bool go_slots_read(const struct go_runtime *rt, const struct go_span *s, struct go_slots *b)
 {
 	size_t n = (s->nelems + 7) / 8, words = (s->nelems + 63) / 64;
 
-	if (s->nelems > MAX_SLOTS || !read_bits(rt, s->allocbits, n, b->alloc))
+	if (s->nelems > GO_SLOTS_MAX || !read_bits(rt, s->allocbits, n, b->alloc))
 		return false;
 	if (s->unswept) {
 		if (!read_bits(rt, s->markbits, n, b->live))
@@ -137,35 +123,41 @@ static bool read_slots(const struct go_runtime *rt, const struct go_span *s, str
 	return true;
 }
 
-bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
-		    uint64_t end, uint64_t *live, uint64_t *dead, bool *odd)
+void go_slots_divide(const struct go_slots *b, const struct go_span *s, uint64_t start,
+		     uint64_t end, uint64_t *live, uint64_t *dead, bool *odd)
 {
-	uint64_t limit = s->start + (uint64_t)s->nelems * s->elemsize;
-	struct slots b;
+	uint64_t limit = b ? go_span_limit(s) : s->start + s->freeindex * s->elemsize;
+	uint64_t nlive, nalloc;
 
 	*live = *dead = 0;
 	if (odd)
 		*odd = false;
 	end = end < limit ? end : limit;
 	if (start >= end)
-		return true;
-	if (read_slots(rt, s, &b)) {
-		uint64_t nlive, nalloc;
-
-		count_slots(&b, s, &nlive, &nalloc);
-		if (odd)
-			*odd = nalloc != s->alloccount;
-		if (start == s->start && end == limit) {
-			*live = nlive * s->elemsize;
-			*dead = (nalloc - nlive) * s->elemsize;
-			return true;
-		}
-		*live = bytes_in(b.live, s, start, end);
-		*dead = bytes_in(b.alloc, s, start, end) - *live;
-		return true;
+		return;
+	if (!b) {
+		*dead = end - start;
+		return;
 	}
-	limit = s->start + s->freeindex * s->elemsize;
-	end = end < limit ? end : limit;
-	*dead = start < end ? end - start : 0;
-	return false;
+	count_slots(b, s, &nlive, &nalloc);
+	if (odd)
+		*odd = nalloc != s->alloccount;
+	if (start == s->start && end == limit) {
+		*live = nlive * s->elemsize;
+		*dead = (nalloc - nlive) * s->elemsize;
+		return;
+	}
+	*live = bytes_in(b->live, s, start, end);
+	*dead = bytes_in(b->alloc, s, start, end) - *live;
+}
+
+bool go_span_divide(const struct go_runtime *rt, const struct go_span *s, uint64_t start,
+		    uint64_t end, uint64_t *live, uint64_t *dead, bool *odd)
+{
+	bool any = start < end && start < go_span_limit(s), known;
+	struct go_slots b;
+
+	known = !any || go_slots_read(rt, s, &b);
+	go_slots_divide(known ? &b : NULL, s, start, any ? end : start, live, dead, odd);
+	return known;
 }

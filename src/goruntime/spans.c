@@ -194,6 +194,35 @@ static int walk(struct walk *w)
 
 /* ---- the first reading */
 
+/* mspan.largeType is that of objects above all size classes, which have a span each; the class's
+ * lowest bit is set where there are no pointers (mheap.go, spanClass). */
+static int take_large(struct walk *w, const struct go_span *s, const uint8_t *mspan)
+{
+	const struct go_layout *l = w->rt->l;
+	struct go_large large = { s->start,
+				  get_u64(l, GO_MSPAN_LARGETYPE, mspan, l->f[GO_SIZE_MSPAN]) };
+
+	if (s->kind != GO_SPAN_OBJECTS || s->spanclass || !large.type)
+		return 0;
+	return vec_push(&w->h->large, large);
+}
+
+static int by_large_start(const void *a, const void *b)
+{
+	const struct go_large *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+uint64_t go_heap_large_type(const struct go_heap *h, uint64_t start)
+{
+	struct go_large key = { .start = start }, *found;
+
+	found = h->large.n ? bsearch(&key, h->large.v, h->large.n, sizeof(key), by_large_start)
+			   : NULL;
+	return found ? found->type : 0;
+}
+
 static int take(struct walk *w, size_t i, const uint8_t *mspan)
 {
 	struct go_heap *h = w->h;
@@ -214,7 +243,7 @@ static int take(struct walk *w, size_t i, const uint8_t *mspan)
 		h->bad += !span_objects(w->rt->l, mspan, w->sweepgen, s);
 	h->keys.v[i] = key_of(s);
 	h->spans.n++;
-	return 0;
+	return take_large(w, s, mspan);
 }
 
 /* In place, by cycles: v[k] becomes what v[from[k] & mask] was. Destroys from[]. */
@@ -297,6 +326,8 @@ int spans_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_hea
 		r = walk(&w);
 	free(ptr); /* sorting needs as much again */
 	ptr = NULL;
+	if (!r && h->large.n)
+		qsort(h->large.v, h->large.n, sizeof(*h->large.v), by_large_start);
 	if (!r)
 		r = spans_sort(h);
 	if (!r)

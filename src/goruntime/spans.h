@@ -17,7 +17,7 @@ static inline uint64_t span_end(const struct go_span *s)
 int spans_table(const struct go_runtime *rt, enum memsrc_pass pass, const struct go_slice *all,
 		uint64_t **ptr, size_t *n);
 
-/* Fills h->spans, h->keys, h->nspans, h->bad. 0, -errno of a read, -EINVAL, -ENOMEM. */
+/* Fills h->spans, h->keys, h->large, h->nspans, h->bad. 0, -errno of a read, -EINVAL, -ENOMEM. */
 int spans_read(const struct go_runtime *rt, enum memsrc_pass pass, struct go_heap *h);
 
 /*

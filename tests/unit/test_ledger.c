@@ -94,7 +94,16 @@ static int split_of(uint32_t splitter, uint64_t addr, unsigned int nrows)
 	return -1;
 }
 
-static void split(void *ctx, const struct claim *k, uint64_t start, uint64_t end,
+/* LR_*, of the page that holds the byte. */
+static uint32_t flags_at(const struct case_ *c, uint64_t addr)
+{
+	for (size_t i = 0; i < c->npages; i++)
+		if (c->page[i].start <= addr && addr < c->page[i].end)
+			return c->page[i].flags;
+	return 0;
+}
+
+static void split(void *ctx, const struct claim *k, uint64_t start, uint64_t end, uint32_t flags,
 		  ledger_post_fn *post, void *arg)
 {
 	const struct case_ *c = ctx;
@@ -105,6 +114,9 @@ static void split(void *ctx, const struct claim *k, uint64_t start, uint64_t end
 	for (uint64_t a = start; a < end; a++) {
 		int row = split_of(k->splitter, a, c->nrows);
 
+		if (flags != flags_at(c, a))
+			test_failed(__FILE__, __LINE__, "split is told flags %u of a byte of %u",
+				    flags, flags_at(c, a));
 		if (row >= 0)
 			n[row]++;
 	}
@@ -445,7 +457,7 @@ TEST(ledger_three_claims_on_a_byte_conflict_once)
 
 /* Posts more than there is, to rows that do not exist: the sum must hold all the same. */
 static void split_greedy(void *ctx, const struct claim *k, uint64_t start, uint64_t end,
-			 ledger_post_fn *post, void *arg)
+			 uint32_t flags, ledger_post_fn *post, void *arg)
 {
 	post(arg, 12345, 10);
 	post(arg, k->row, UINT64_MAX);
@@ -473,7 +485,7 @@ TEST(ledger_greedy_split_is_bounded)
 
 /* Gives the first half of what it is asked about to the row that ctx points to. */
 static void split_half(void *ctx, const struct claim *k, uint64_t start, uint64_t end,
-		       ledger_post_fn *post, void *arg)
+		       uint32_t flags, ledger_post_fn *post, void *arg)
 {
 	post(arg, *(uint32_t *)ctx, (end - start) / 2);
 }

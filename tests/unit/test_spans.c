@@ -85,6 +85,9 @@ static void set_random(struct target *t, size_t i, uint64_t *r)
 
 	set_span(t, i, state > 2 ? 1 : state, 1 + test_random(r) % 5,
 		 state == 2 && test_random(r) % 2 ? 0 : elem[test_random(r) % 3]);
+	/* some of them large objects, with pointers and without, one of them in the making */
+	put(t, i, GO_MSPAN_SPANCLASS, test_random(r) % 3, 1);
+	put(t, i, GO_MSPAN_LARGETYPE, test_random(r) % 5 * 0x1000, 8);
 }
 
 static struct target *target_new(size_t n, uint64_t seed)
@@ -118,6 +121,14 @@ static struct target *target_new(size_t n, uint64_t seed)
 	return t;
 }
 
+/* The type of mspan i's large object; 0: it has none. */
+static uint64_t large_type(const struct target *t, size_t i)
+{
+	return get(t, i, GO_MSPAN_STATE, 1) == 1 && !get(t, i, GO_MSPAN_SPANCLASS, 1)
+		       ? get(t, i, GO_MSPAN_LARGETYPE, 8)
+		       : 0;
+}
+
 static struct go_runtime runtime_of(struct target *t)
 {
 	return (struct go_runtime){ .m = &t->m, .l = t->l, .g = { .mheap = MHEAP } };
@@ -148,6 +159,7 @@ static void check_all(const struct target *t, const struct go_heap *h)
 		CHECK_INT(s->kind, get(t, i, GO_MSPAN_STATE, 1) == 1 ? GO_SPAN_OBJECTS
 				   : s->elemsize		     ? GO_SPAN_STACK
 								     : GO_SPAN_MANUAL);
+		CHECK_INT(go_heap_large_type(h, s->start), large_type(t, i));
 	}
 	CHECK_INT(h->spans.n, alive);
 	CHECK_INT(h->bad, 0);

@@ -41,11 +41,11 @@ typedef VEC(struct claim) claim_vec;
 /* Divides [start, end), which lies inside claim c, among other rows: calls post(arg, row, bytes)
  * any number of times; what it leaves goes to c->row, what it posts beyond end - start is dropped.
  * Used for object slots within a span, where one claim a slot would be too many. Called for
- * resident, swapped and virtual bytes alike, possibly for parts of a claim. Bytes that it divides
- * among several categories count as `split`. */
+ * resident, swapped and virtual bytes alike, possibly for parts of a claim: flags (LR_*) tell.
+ * Bytes that it divides among several categories count as `split`. */
 typedef void ledger_post_fn(void *arg, uint32_t row, uint64_t bytes);
 typedef void ledger_split_fn(void *ctx, const struct claim *c, uint64_t start, uint64_t end,
-			     ledger_post_fn *post, void *arg);
+			     uint32_t flags, ledger_post_fn *post, void *arg);
 
 /* What is needed only until the ledger stands. */
 struct ledger_builder {

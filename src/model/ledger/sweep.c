@@ -151,7 +151,8 @@ static void sweep_piece(struct sweep *s, uint64_t start, uint64_t end)
 	s->left = end - start;
 	s->cats = 0;
 	if (s->claim && s->claim->splitter && s->in->split)
-		s->in->split(s->in->split_ctx, s->claim, start, end, post, s);
+		s->in->split(s->in->split_ctx, s->claim, start, end, s->flags & ~SWEEP_VIRTUAL,
+			     post, s);
 	post(s, row, s->left);
 	if (!(s->flags & LR_RESIDENT))
 		return;
