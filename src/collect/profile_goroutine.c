@@ -83,7 +83,7 @@ static int say(const struct counting *c)
 int profile_make_goroutine(struct making *k, struct err *e)
 {
 	struct counting c = { .k = k };
-	int r = go_stacks_read(&k->g->rt, k->g->bin, add, &c);
+	int r = go_stacks_read(&k->g->rt, k->g->bin, false, add, &c);
 
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the runtime's list of goroutines was not found");
