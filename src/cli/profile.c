@@ -31,10 +31,10 @@ struct args {
 	const char *base; /* a profile to subtract; NULL: none */
 	double seconds;	  /* between two that are compared; 0: one */
 	uint64_t rows;	  /* 0: not asked for */
-	bool folded, schema;
+	bool folded, full, schema;
 };
 
-enum { KEY_TOP = 256, KEY_FOLDED, KEY_SCHEMA, KEY_BASE };
+enum { KEY_TOP = 256, KEY_FOLDED, KEY_SCHEMA, KEY_BASE, KEY_FULL };
 
 static const struct argp_option options[] = {
 	{ "type", 't', "TYPE[,TYPE]", 0, "What of (default: heap); see below", 0 },
@@ -42,6 +42,7 @@ static const struct argp_option options[] = {
 	  "Write pprof's format, gzipped; - is standard output. Of several types: a directory", 0 },
 	{ "top", KEY_TOP, "N", 0, "Print the N functions with most (default: 20)", 0 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print a stack a line, for flame graphs", 0 },
+	{ "full", KEY_FULL, NULL, 0, "Of goroutines: print each, as debug=2 of net/http/pprof", 0 },
 	{ "seconds", 's', "N", 0, "What changed in N seconds; ^C ends them", 0 },
 	{ "base", KEY_BASE, "FILE", 0, "What changed since FILE, in pprof's format", 0 },
 	{ "json-schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of --json and exit", 0 },
@@ -85,6 +86,13 @@ static void check(struct args *a, struct argp_state *st)
 		argp_error(st, "--top, --folded and --json exclude each other");
 	if (!a->nkinds)
 		a->kind[a->nkinds++] = profile_kind_find("heap");
+	if (a->full && (a->nkinds > 1 || a->kind[0] != profile_kind_find("goroutine")))
+		argp_error(st, "--full is of goroutines: --type goroutine");
+	if (a->full &&
+	    (a->folded || a->print.json || a->rows || a->file || a->base || a->seconds > 0))
+		argp_error(st,
+			   "--full prints goroutines one by one: no --top, --folded, --json, -o, "
+			   "--base or --seconds");
 	if (a->nkinds > 1 && a->folded)
 		argp_error(st, "--folded prints one profile: give one --type");
 	if (a->nkinds > 1 && a->file && !strcmp(a->file, "-"))
@@ -120,6 +128,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 		return 0;
 	case KEY_BASE:
 		a->base = arg;
+		return 0;
+	case KEY_FULL:
+		a->full = true;
 		return 0;
 	case KEY_FOLDED:
 		a->folded = true;
@@ -386,7 +397,10 @@ static int profile(const struct args *a)
 		cli_shed_opened(m, save);
 	if (!r)
 		r = session_open(m, NULL, a->cache.store.go, &s, &e);
-	code = r ? cli_fail(r, &e) : profile_all(a, &s, &base);
+	if (r)
+		code = cli_fail(r, &e);
+	else
+		code = a->full ? cli_profile_full(&s) : profile_all(a, &s, &base);
 	session_close(&s);
 	memsrc_close(m);
 	return code;
