@@ -31,6 +31,12 @@ static const struct profile_kind kinds[] = {
 	  profile_make_dead },
 	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine },
 	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
+	{ "stacks",
+	  { { "reserved_space", "bytes" },
+	    { "used_space", "bytes" },
+	    { "resident_space", "bytes" },
+	    { "goroutines", "count" } },
+	  profile_make_stacks },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)
