@@ -21,6 +21,7 @@ profiled_FLAGS := -ldflags '-s -w'
 profiled-pie_PKG := profiled
 profiled-pie_FLAGS := -buildmode=pie -ldflags '-s -w'
 goroutines_PKG := goroutines
+goroutines_CGO := 0
 goroutines_FLAGS := -ldflags '-s -w'
 goroutines-pie_PKG := goroutines
 goroutines-pie_FLAGS := -buildmode=pie -ldflags '-s -w'

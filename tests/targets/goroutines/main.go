@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // goroutines has goroutines that wait in as many ways as there are, with labels, locked to threads,
-// in finalizers, with large stacks, and ended ones; it dumps them itself when it is asked: the truth
+// in finalizers, in C, with large stacks, and ended ones; it dumps them itself when it is asked: the truth
 // for what is told from outside. Lines on standard input: "dump PREFIX" writes PREFIX.1, PREFIX.2
-// (debug=1 and 2) and PREFIX.pb.gz; "gc".
+// (debug=1 and 2) and PREFIX.pb.gz; "gc"; "end N": as many begin and end; "stacks": the bytes of their spans.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,7 +24,6 @@ import (
 var (
 	parked = flag.Int("n", 10000, "goroutines that are parked")
 	large  = flag.Int("large", 0, "goroutines that wait deep in calls, and as many that have come back")
-	ended  = flag.Int("ended", 0, "goroutines that have ended")
 	never  = make(chan int)
 	other  = make(chan int)
 	keep   interface{}
@@ -138,6 +138,21 @@ func finalize() {
 	<-began
 }
 
+// end makes n goroutines that are there at the same time, and end.
+func end(n int) {
+	var began, ended sync.WaitGroup
+	gate := make(chan bool)
+	for i := 0; i < n; i++ {
+		began.Add(1)
+		ended.Add(1)
+		go func() { began.Done(); <-gate; ended.Done() }()
+	}
+	began.Wait()
+	close(gate)
+	ended.Wait()
+	time.Sleep(100 * time.Millisecond)
+}
+
 func dump(prefix string) error {
 	for level, suffix := range []string{".pb.gz", ".1", ".2"} {
 		f, err := os.Create(prefix + suffix)
@@ -155,7 +170,7 @@ func dump(prefix string) error {
 }
 
 func main() {
-	var done, back sync.WaitGroup
+	var done sync.WaitGroup
 	flag.Parse()
 	parkThem(*parked)
 	labelled()
@@ -165,12 +180,8 @@ func main() {
 		go func() { deep(55, func() { done.Done(); sink += byte(<-never) }) }()
 		go func() { deep(55, func() {}); done.Done(); sink += byte(<-never) }()
 	}
-	for i := 0; i < *ended; i++ {
-		back.Add(1)
-		go func() { runtime.Gosched(); back.Done() }()
-	}
 	done.Wait()
-	back.Wait()
+	inC()
 	time.Sleep(300 * time.Millisecond)
 	finalize()
 	time.Sleep(200 * time.Millisecond)
@@ -181,6 +192,14 @@ func main() {
 		switch {
 		case len(words) == 1 && words[0] == "gc":
 			runtime.GC()
+		case len(words) == 2 && words[0] == "end":
+			n, _ := strconv.Atoi(words[1])
+			end(n)
+		case len(words) == 1 && words[0] == "stacks":
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			fmt.Printf("{\"stack_inuse\":%d}\n", m.StackInuse)
+			continue
 		case len(words) == 2 && words[0] == "dump":
 			err = dump(words[1])
 		}
