@@ -158,16 +158,27 @@ static int by_key(const void *a, const void *b)
 	return strcmp(((const struct go_label *)a)->key, ((const struct go_label *)b)->key);
 }
 
+static int read_once(const struct go_runtime *rt, uint64_t addr, struct go_labels *out)
+{
+	out->n = out->used = 0;
+	out->cut = false;
+	return go_version_number(rt->l->releases) >= LIST_SINCE ? read_list(rt, addr, out)
+								: read_map(rt, addr, out);
+}
+
+/* Empty ones are rare; a page that the kernel is moving looks like that for a moment. */
 int go_labels_read(const struct go_runtime *rt, uint64_t addr, struct go_labels *out)
 {
-	int r;
+	int r = 0;
 
 	out->n = out->used = 0;
 	out->cut = false;
-	if (!addr)
-		return 0;
-	r = go_version_number(rt->l->releases) >= LIST_SINCE ? read_list(rt, addr, out)
-							     : read_map(rt, addr, out);
+	if (addr)
+		r = read_once(rt, addr, out);
+	if (addr && (r || !out->n) && r != -ESRCH && memsrc_kind(rt->m) == MEMSRC_LIVE) {
+		memsrc_flush(rt->m);
+		r = read_once(rt, addr, out);
+	}
 	if (r) {
 		out->n = 0;
 		return r;
