@@ -400,10 +400,13 @@ static int read_system(const struct go_runtime *rt, uint64_t m, enum go_field wh
 
 int go_system_stacks_read(const struct go_runtime *rt, go_stack_fn *fn, void *ctx)
 {
-	uint64_t m = 0;
+	uint64_t m = 0, seen = 0;
 	int r = rt->g.allm ? rd_u64(rt, PASS_BOOKS, rt->g.allm, &m) : -ENOENT;
 
-	for (unsigned int i = 0; !r && m && i < MAX_MS; i++) {
+	/* a list that leads back into itself comes by `seen` again (Brent) */
+	for (unsigned int i = 0; !r && m && m != seen && i < MAX_MS; i++) {
+		if (!(i & (i - 1)))
+			seen = m;
 		r = read_system(rt, m, GO_M_G0, fn, ctx);
 		if (!r)
 			r = read_system(rt, m, GO_M_GSIGNAL, fn, ctx);
