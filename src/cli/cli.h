@@ -184,4 +184,8 @@ struct report_opts {
 /* Prints one report. Returns the exit code: CLI_PARTIAL when it is. */
 int cli_print_report(const struct report *r, const struct report_opts *o);
 
+/* profile_full.c: prints all goroutines of a session's process. The exit code. */
+struct session;
+int cli_profile_full(struct session *s);
+
 #endif

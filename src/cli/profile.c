@@ -34,10 +34,10 @@ struct args {
 	double seconds;	  /* between two that are compared; 0: one. Of cpu: for how long */
 	uint64_t rate;	  /* of cpu: samples a second; 0: not given */
 	uint64_t rows;	  /* 0: not asked for */
-	bool folded, schema;
+	bool folded, full, schema;
 };
 
-enum { KEY_TOP = 256, KEY_FOLDED, KEY_SCHEMA, KEY_BASE, KEY_RATE };
+enum { KEY_TOP = 256, KEY_FOLDED, KEY_SCHEMA, KEY_BASE, KEY_RATE, KEY_FULL };
 
 static const struct argp_option options[] = {
 	{ "type", 't', "TYPE[,TYPE]", 0, "What of (default: heap); see below", 0 },
@@ -45,6 +45,7 @@ static const struct argp_option options[] = {
 	  "Write pprof's format, gzipped; - is standard output. Of several types: a directory", 0 },
 	{ "top", KEY_TOP, "N", 0, "Print the N functions with most (default: 20)", 0 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print a stack a line, for flame graphs", 0 },
+	{ "full", KEY_FULL, NULL, 0, "Of goroutines: print each, as debug=2 of net/http/pprof", 0 },
 	{ "seconds", 's', "N", 0, "What changed in N seconds, or cpu time in them", 0 },
 	{ "rate", KEY_RATE, "HZ", 0, "Of cpu: samples a second (99)", 0 },
 	{ "base", KEY_BASE, "FILE", 0, "What changed since FILE, in pprof's format", 0 },
@@ -98,6 +99,13 @@ static void check(struct args *a, struct argp_state *st)
 		argp_error(st, "--top, --folded and --json exclude each other");
 	if (!a->nkinds)
 		a->kind[a->nkinds++] = profile_kind_find("heap");
+	if (a->full && (a->nkinds > 1 || a->kind[0] != profile_kind_find("goroutine")))
+		argp_error(st, "--full is of goroutines: --type goroutine");
+	if (a->full &&
+	    (a->folded || a->print.json || a->rows || a->file || a->base || a->seconds > 0))
+		argp_error(st,
+			   "--full prints goroutines one by one: no --top, --folded, --json, -o, "
+			   "--base or --seconds");
 	if (a->nkinds > 1 && a->folded)
 		argp_error(st, "--folded prints one profile: give one --type");
 	if (a->nkinds > 1 && a->file && !strcmp(a->file, "-"))
@@ -139,6 +147,9 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case KEY_BASE:
 		a->base = arg;
 		return 0;
+	case KEY_FULL:
+		a->full = true;
+		return 0;
 	case KEY_FOLDED:
 		a->folded = true;
 		return 0;
@@ -160,7 +171,10 @@ static const struct argp argp = {
 	.doc = "Print a profile of a live Go program by call stack, as net/http/pprof does; the "
 	       "program needs no endpoint.\v"
 	       "Types: heap (in use, by where it was allocated), allocs (all that ever was), dead "
-	       "(what the last GC cycle found dead), goroutine, threadcreate, block, mutex.\n"
+	       "(what the last GC cycle found dead), types (live objects by Go type), goroutine, "
+	       "stacks (their memory), threadcreate, block, mutex, binary (what of the executable is "
+	       "resident), cpu (of the next 10 seconds, 30 with -o; root, or CAP_BPF and "
+	       "CAP_PERFMON).\n"
 	       "\n"
 	       "Examples:\n"
 	       "  rsscope profile 4242 -o heap.pb.gz && go tool pprof -top heap.pb.gz\n"
@@ -444,7 +458,10 @@ static int profile(const struct args *a)
 		c.r = observe_cpu_open(&s, a->rate, &c.cpu, &c.e);
 		cli_shed_sampling(save);
 	}
-	code = r ? cli_fail(r, &e) : profile_all(a, &s, &c, &base);
+	if (r)
+		code = cli_fail(r, &e);
+	else
+		code = a->full ? cli_profile_full(&s) : profile_all(a, &s, &c, &base);
 	observe_cpu_close(c.cpu);
 	session_close(&s);
 	memsrc_close(m);

@@ -42,6 +42,12 @@ static const struct profile_kind kinds[] = {
 	    { "resident_space", "bytes" },
 	    { "new_or_dead_space", "bytes" } },
 	  profile_make_types },
+	{ "stacks",
+	  { { "reserved_space", "bytes" },
+	    { "used_space", "bytes" },
+	    { "resident_space", "bytes" },
+	    { "goroutines", "count" } },
+	  profile_make_stacks },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)

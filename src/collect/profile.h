@@ -4,6 +4,7 @@
 #define RSSCOPE_COLLECT_PROFILE_H
 
 #include "base/err.h"
+#include "model/profile/goroutine.h"
 #include "model/profile/profile.h"
 #include "session/session.h"
 
@@ -28,5 +29,13 @@ int profile_of_kind(const struct profile_kind *k, struct profile *out);
  */
 int collect_profile(struct session *s, const struct profile_kind *kind, struct profile *out,
 		    struct err *e);
+
+/*
+ * Calls fn for each goroutine that is not the runtime's own, in the order in which they were made,
+ * with what the runtime's tracebacks show of it; stops at the first value that is not 0, and
+ * returns it. Memory does not grow with their number, but for 8 bytes of each. Errors as above.
+ */
+typedef int goroutine_fn(void *ctx, const struct goroutine *g);
+int collect_goroutines(struct session *s, goroutine_fn *fn, void *ctx, struct err *e);
 
 #endif

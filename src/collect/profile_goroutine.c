@@ -1,26 +1,100 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Goroutines by call stack, as runtime/pprof shows them. */
-#include "collect/profile_impl.h"
+/* Goroutines by call stack and labels, as runtime/pprof shows them; as further labels what it does
+ * not show: state, minutes of waiting, who started them. */
+#include "collect/goroutines.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "goruntime/stacks.h"
+enum { SETS = 4096 };
 
-/* runtime/traceback.go, isSystemGoroutine: those of the runtime, which the program did not start.
- */
-static bool is_system(struct making *k, uint64_t startpc)
+/* The set of labels of goroutines that have all of this in common. */
+struct set {
+	uint64_t labels, gopc, minutes;
+	uint32_t status, index; /* index + 1 of the set; 0: free */
+	uint8_t reason;
+};
+
+struct counting {
+	struct making *k;
+	uint64_t now_ns;
+	uint64_t running; /* whose stacks can't be read */
+	uint64_t cut;	  /* whose stacks end where no goroutine begins */
+	bool unread;	  /* labels of some can't be read */
+	bool cut_sets;	  /* labels of some are not all there */
+	struct go_labels labels;
+	struct set sets[SETS];
+};
+
+/* ---- labels */
+
+static int add_label(struct counting *c, struct profile_label *v, size_t *n, const char *key,
+		     const char *value)
 {
-	static const char *const programs[] = { "runtime.main", "runtime.corostart",
-						"runtime.handleAsyncEvent" };
-	const char *name = profile_function_at(k, startpc + 1);
+	int64_t a = profile_string(c->k->p, key), b = a < 0 ? a : profile_string(c->k->p, value);
 
-	for (size_t i = 0; i < ARRAY_LEN(programs); i++)
-		if (!strcmp(name, programs[i]))
-			return false;
-	return !strncmp(name, "runtime.", 8);
+	if (b < 0)
+		return b;
+	v[(*n)++] = (struct profile_label){ a, b };
+	return 0;
 }
+
+static int read_labels(struct counting *c, const struct go_stack *s)
+{
+	int r = go_labels_read(&c->k->g->rt, s->labels, &c->labels);
+
+	c->unread |= r && r != -ESRCH;
+	c->cut_sets |= c->labels.cut;
+	return r == -ESRCH ? r : 0;
+}
+
+static int64_t make_set(struct counting *c, const struct go_stack *s, uint64_t minutes)
+{
+	struct profile_label v[GO_LABELS_MAX + 3];
+	const char *creator = goroutine_creator(c->k->names, s);
+	char state[64], text[24];
+	size_t n = 0;
+	int r = read_labels(c, s);
+
+	for (size_t i = 0; i < c->labels.n && !r; i++)
+		r = add_label(c, v, &n, c->labels.v[i].key, c->labels.v[i].value);
+	if (!r)
+		r = add_label(c, v, &n, "goroutine_state",
+			      go_stack_state(c->k->g->rt.l, s, state, sizeof(state)));
+	if (!r && minutes) {
+		snprintf(text, sizeof(text), "%" PRIu64, minutes);
+		r = add_label(c, v, &n, "goroutine_minutes", text);
+	}
+	if (!r && *creator && s->goid != 1) /* the runtime's own start */
+		r = add_label(c, v, &n, "goroutine_created_by", creator);
+	return r ? r : profile_labels(c->k->p, v, n);
+}
+
+/* Most goroutines are like many others. */
+static int64_t set_of(struct counting *c, const struct go_stack *s)
+{
+	uint64_t minutes = goroutine_minutes(s, c->now_ns);
+	struct set x = { s->labels, s->gopc, minutes, s->status, 0, s->reason };
+	uint64_t h = (s->labels ^ s->gopc << 7 ^ minutes << 3 ^ s->reason) * 0x9e3779b97f4a7c15ULL;
+	struct set *at = &c->sets[h >> 52];
+	int64_t i;
+
+	_Static_assert(SETS == 1 << 12, "the hash gives 12 bits");
+	if (at->index && at->labels == x.labels && at->gopc == x.gopc && at->minutes == minutes &&
+	    at->status == x.status && at->reason == x.reason)
+		return at->index;
+	i = make_set(c, s, minutes);
+	if (i > 0) {
+		x.index = i;
+		*at = x;
+	}
+	return i;
+}
+
+/* ---- stacks */
 
 /* A stack of one location, which is called so. */
 static int take_named(struct making *k, const char *name, uint64_t addr)
@@ -36,57 +110,80 @@ static int take_named(struct making *k, const char *name, uint64_t addr)
 	return r < 0 ? r : 0;
 }
 
-/* One whose stack moves while it is read is there all the same. */
-static int take_running(struct making *k)
+int profile_take_goroutine(struct making *k, const struct go_stack *s)
 {
-	k->n = 0;
-	return profile_push_name(k, "[running]");
-}
+	int r;
 
-struct counting {
-	struct making *k;
-	uint64_t running; /* whose stacks can't be read */
-	uint64_t cut;	  /* whose stacks end where no goroutine begins */
-};
+	k->n = 0;
+	if (!s->npc) /* one whose stack moves while it is read is there all the same */
+		return profile_push_name(k, "[running]");
+	r = profile_take_stack(k, ADDRESSES_PHYSICAL, s->pc, s->npc);
+	if (!r && !k->n) /* it has not begun, and will with a wrapper */
+		r = take_named(k, profile_function_at(k, s->startpc + 1), s->startpc);
+	return r;
+}
 
 static int add(void *ctx, const struct go_stack *s)
 {
 	struct counting *c = ctx;
-	struct making *k = c->k;
+	struct profile_sample x = { .value = { 1 } };
+	int64_t set;
 	int r;
 
-	if (is_system(k, s->startpc))
+	if (goroutine_is_system(c->k->names, s))
 		return 0;
 	c->cut += s->cut;
 	c->running += !s->npc;
-	r = s->npc ? profile_take_stack(k, ADDRESSES_PHYSICAL, s->pc, s->npc) : take_running(k);
-	if (!r && !k->n) /* it has not begun, and will with a wrapper */
-		r = take_named(k, profile_function_at(k, s->startpc + 1), s->startpc);
-	return r ? r : profile_put_counted(k, &(struct profile_sample){ .value = { 1 } });
+	set = set_of(c, s);
+	if (set < 0)
+		return set;
+	x.labels = set;
+	r = profile_take_goroutine(c->k, s);
+	return r ? r : profile_put_counted(c->k, &x);
 }
 
 static int say(const struct counting *c)
 {
+	int r = profile_say_unread(c->k->p, c->running, c->cut);
+
+	if (!r && c->unread)
+		r = profile_say(c->k->p, "the labels of some goroutines could not be read");
+	if (!r && c->cut_sets)
+		r = profile_say(c->k->p,
+				"labels of goroutines are cut: at most %d of each, of %d bytes",
+				GO_LABELS_MAX, GO_LABEL_MAX);
+	if (!r && !c->now_ns)
+		r = profile_say(c->k->p, "how long goroutines have waited is not known: no clock "
+					 "of that time");
+	return r;
+}
+
+int profile_say_unread(struct profile *p, uint64_t running, uint64_t cut)
+{
 	int r = 0;
 
-	if (c->running)
-		r = profile_say(c->k->p,
+	if (running)
+		r = profile_say(p,
 				"%" PRIu64 " goroutines were running: their stacks can't be read, "
 				"they are [running]",
-				c->running);
-	if (!r && c->cut)
-		r = profile_say(c->k->p, "the stacks of %" PRIu64 " goroutines are incomplete",
-				c->cut);
+				running);
+	if (!r && cut)
+		r = profile_say(p, "the stacks of %" PRIu64 " goroutines are incomplete", cut);
 	return r;
 }
 
 int profile_make_goroutine(struct making *k, struct err *e)
 {
-	struct counting c = { .k = k };
-	int r = go_stacks_read(&k->g->rt, k->g->bin, add, &c);
+	_free_ struct counting *c = calloc(1, sizeof(*c));
+	int r;
 
+	if (!c)
+		return err_set(e, -ENOMEM, "out of memory");
+	c->k = k;
+	c->now_ns = goroutine_clock(k->s->m);
+	r = go_stacks_read(&k->g->rt, k->g->bin, false, add, c);
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the runtime's list of goroutines was not found");
-	r = r ? r : say(&c);
+	r = r ? r : say(c);
 	return r ? err_set(e, r, "reading goroutines: %s", strerror(-r)) : 0;
 }

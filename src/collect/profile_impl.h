@@ -51,7 +51,7 @@ const char *profile_function_at(struct making *k, uint64_t addr);
 /* The rows of the table. */
 profile_make_fn profile_make_heap, profile_make_allocs, profile_make_dead;
 profile_make_fn profile_make_goroutine, profile_make_threadcreate;
-profile_make_fn profile_make_block, profile_make_mutex;
+profile_make_fn profile_make_block, profile_make_mutex, profile_make_stacks;
 profile_make_fn profile_make_binary;
 
 /* The samples of the executable's bytes, which `owned` lists (owned.h); b is its file, NULL: that

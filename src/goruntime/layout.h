@@ -33,6 +33,8 @@ struct go_layout {
 	int64_t f[GO_FIELD_COUNT];
 	uint32_t nclasses;		       /* size classes, class 0 (large) included */
 	uint32_t class_size[GO_MAX_SIZECLASS]; /* bytes */
+	const char *reasons; /* why a goroutine waits (waitReasonStrings), by number: each is
+				followed by a line feed */
 };
 
 extern const struct go_layout go_layouts[];

@@ -6,6 +6,7 @@
 #include "goruntime/stacks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "goruntime/rd.h"
@@ -17,7 +18,10 @@ enum {
 	CODE_BITS = 13,
 	G_RUNNING = 2,
 	G_SYSCALL = 3,
+	G_WAITING = 4,
 	G_COPYSTACK = 8,
+	G_LEAKED = 10,
+	MAX_MS = 1 << 17,
 };
 
 /* What is known of an address of code. */
@@ -33,12 +37,13 @@ struct code {
 struct one {
 	struct go_stack s;
 	uint64_t g; /* its address */
-	uint64_t stack[2], pc, sp;
+	uint64_t pc, sp;
 	bool reads;   /* it has a stack that stands still */
 	bool moved;   /* it has run since */
 	bool gone;    /* it has ended since */
 	size_t index; /* of g in the portion */
 	uint64_t pcs[GO_STACK_DEPTH_MAX];
+	bool in_place[GO_STACK_DEPTH_MAX];
 };
 
 struct walk {
@@ -46,6 +51,7 @@ struct walk {
 	struct bin *b;
 	go_stack_fn *fn;
 	void *ctx;
+	bool dead;	     /* these are wanted, too */
 	size_t size;	     /* bytes of a g that are read */
 	const uint64_t *ptr; /* to the g's of the portion */
 	size_t n, seen;	     /* those of them that are alive; of these, looked at again */
@@ -137,12 +143,14 @@ static void unwind(struct walk *w, size_t i)
 		if (o->s.npc == GO_STACK_DEPTH_MAX)
 			return;
 		/* where no call was made, the place itself counts, not what is before it */
-		o->pcs[o->s.npc++] = pc == c->entry || trapped ? pc + 1 : pc;
+		o->in_place[o->s.npc] = pc == c->entry || trapped;
+		o->pcs[o->s.npc] = pc + o->in_place[o->s.npc];
+		o->s.npc++;
 		if (c->last)
 			return;
 		trapped = c->traps;
 		at = return_at(w, sp, c, &sp);
-		if (at < o->stack[0] || at > o->stack[1] - 8 || at % 8 || sp > o->stack[1] ||
+		if (at < o->s.lo || at > o->s.hi - 8 || at % 8 || sp > o->s.hi ||
 		    read_word(w, i, at, &pc))
 			break;
 	}
@@ -151,31 +159,59 @@ static void unwind(struct walk *w, size_t i)
 
 /* ---- a portion */
 
-/* False when it is not alive. */
+static bool is_dead(uint32_t status)
+{
+	return status == GO_GDEAD || status == GO_GDEADEXTRA;
+}
+
+/* What is known of it without its stack. */
+static void get_facts(const struct walk *w, const uint8_t *g, uint32_t status, struct go_stack *s)
+{
+	const struct go_layout *l = w->rt->l;
+	int64_t stack = l->f[GO_G_STACK];
+
+	*s = (struct go_stack){ .goid = get_u64(l, GO_G_GOID, g, w->size),
+				.parent = get_u64(l, GO_G_PARENTGOID, g, w->size),
+				.status = status & ~GO_GSCAN,
+				.scan = status & GO_GSCAN,
+				.reason = get_u8(l, GO_G_WAITREASON, g, w->size),
+				.locked = get_u64(l, GO_G_LOCKEDM, g, w->size),
+				.cleanups = get_u8(l, GO_G_RUNNINGCLEANUPS, g, w->size),
+				.wait_ns = get_u64(l, GO_G_WAITSINCE, g, w->size),
+				.labels = get_u64(l, GO_G_LABELS, g, w->size),
+				.startpc = get_u64(l, GO_G_STARTPC, g, w->size),
+				.gopc = get_u64(l, GO_G_GOPC, g, w->size),
+				.lo = load_u64(g + stack),
+				.hi = load_u64(g + stack + 8) };
+	if (s->status != G_WAITING && s->status != G_SYSCALL)
+		s->wait_ns = 0;
+	if (s->lo >= s->hi)
+		s->lo = s->hi = 0;
+}
+
+/* False when it is not alive, unless it is dead, has a stack, and is wanted. */
 static bool get_g(const struct walk *w, const uint8_t *g, struct one *o)
 {
 	const struct go_layout *l = w->rt->l;
-	uint32_t status = get_u32(l, GO_G_STATUS, g, w->size) & ~GO_GSCAN;
+	uint32_t status = get_u32(l, GO_G_STATUS, g, w->size), plain = status & ~GO_GSCAN;
 	int64_t sched = l->f[GO_G_SCHED];
 
-	if (!status || status == GO_GDEAD || status == GO_GDEADEXTRA || status >= GO_GSTATUS_COUNT)
+	if (!plain || plain >= GO_GSTATUS_COUNT)
 		return false;
-	o->s = (struct go_stack){ .goid = get_u64(l, GO_G_GOID, g, w->size),
-				  .status = status,
-				  .startpc = get_u64(l, GO_G_STARTPC, g, w->size),
-				  .gopc = get_u64(l, GO_G_GOPC, g, w->size) };
-	memcpy(o->stack, g + l->f[GO_G_STACK], sizeof(o->stack));
+	get_facts(w, g, status, &o->s);
+	o->moved = false;
+	o->reads = false;
+	o->pc = o->sp = 0;
+	if (is_dead(plain))
+		return w->dead && o->s.hi;
 	o->pc = load_u64(g + sched + l->f[GO_GOBUF_PC]);
 	o->sp = load_u64(g + sched + l->f[GO_GOBUF_SP]);
-	if (status == G_SYSCALL && get_u64(l, GO_G_SYSCALLSP, g, w->size)) {
+	if (plain == G_SYSCALL && get_u64(l, GO_G_SYSCALLSP, g, w->size)) {
 		o->pc = get_u64(l, GO_G_SYSCALLPC, g, w->size);
 		o->sp = get_u64(l, GO_G_SYSCALLSP, g, w->size);
 	}
-	o->reads = status != G_RUNNING && status != G_COPYSTACK && o->stack[0] < o->stack[1] &&
-		   o->sp >= o->stack[0] && o->sp <= o->stack[1];
-	o->s.stack_bytes = o->stack[0] < o->stack[1] ? o->stack[1] - o->stack[0] : 0;
-	o->s.stack_used = o->reads ? o->stack[1] - o->sp : 0;
-	o->moved = false;
+	o->reads = plain != G_RUNNING && plain != G_COPYSTACK && o->s.hi && o->sp >= o->s.lo &&
+		   o->sp <= o->s.hi;
 	return true;
 }
 
@@ -196,7 +232,7 @@ static bool is_same(const struct walk *w, const struct one *o, const uint8_t *g)
 	struct one now;
 
 	return get_g(w, g, &now) && now.s.goid == o->s.goid && now.s.status == o->s.status &&
-	       now.pc == o->pc && now.sp == o->sp && now.stack[0] == o->stack[0];
+	       now.pc == o->pc && now.sp == o->sp && now.s.lo == o->s.lo;
 }
 
 /* Those that could be read come in order. */
@@ -221,9 +257,9 @@ static int read_heads(struct walk *w)
 		return 0;
 	for (size_t i = 0; i < w->n; i++) {
 		const struct one *o = &w->one[i];
-		uint64_t room = o->reads ? o->stack[1] - o->sp : 0;
+		uint64_t room = o->reads ? o->s.hi - o->sp : 0;
 
-		w->at[i] = !o->reads ? o->stack[0] : room < HEAD ? o->stack[1] - HEAD : o->sp;
+		w->at[i] = !o->reads ? o->s.lo : room < HEAD ? o->s.hi - HEAD : o->sp;
 		w->at[i] -= w->at[i] % 8;
 	}
 	return memsrc_gather(w->rt->m, PASS_BOOKS, w->at, w->n, HEAD, w->head, w->bad);
@@ -287,6 +323,8 @@ static int take_portion(struct walk *w, const uint64_t *ptr, size_t n)
 		if (o->gone)
 			continue;
 		o->s.pc = o->pcs;
+		o->s.in_place = o->in_place;
+		o->s.sp = stands ? o->sp : 0;
 		o->s.npc = stands ? o->s.npc : 0;
 		o->s.cut &= stands;
 		r = w->fn(w->ctx, &o->s);
@@ -299,8 +337,11 @@ static int take_portion(struct walk *w, const uint64_t *ptr, size_t n)
 /* Bytes of a g up to the last field that is wanted. */
 static size_t size_of_g(const struct go_layout *l)
 {
-	static const enum go_field wanted[] = { GO_G_STATUS,	GO_G_GOID,	GO_G_STARTPC,
-						GO_G_SYSCALLSP, GO_G_SYSCALLPC, GO_G_GOPC };
+	static const enum go_field wanted[] = {
+		GO_G_STATUS,	GO_G_GOID,	 GO_G_STARTPC,	  GO_G_SYSCALLSP,
+		GO_G_SYSCALLPC, GO_G_PARENTGOID, GO_G_LOCKEDM,	  GO_G_LABELS,
+		GO_G_GOPC,	GO_G_WAITSINCE,	 GO_G_WAITREASON, GO_G_RUNNINGCLEANUPS,
+	};
 	int64_t most = l->f[GO_G_STACK] + 16, sched = l->f[GO_G_SCHED];
 
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
@@ -320,18 +361,27 @@ static int walk(struct walk *w, const uint64_t *ptr, size_t n)
 	return r;
 }
 
-int go_stacks_of(const struct go_runtime *rt, struct bin *b, const uint64_t *g, size_t n,
-		 go_stack_fn *fn, void *ctx)
+static int read_some(const struct go_runtime *rt, struct bin *b, bool dead, const uint64_t *g,
+		     size_t n, go_stack_fn *fn, void *ctx)
 {
 	_free_ struct walk *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct walk){ .rt = rt, .b = b, .fn = fn, .ctx = ctx, .size = size_of_g(rt->l) };
+	*w = (struct walk){
+		.rt = rt, .b = b, .fn = fn, .ctx = ctx, .dead = dead, .size = size_of_g(rt->l)
+	};
 	return w->size > MEMSRC_GATHER_EACH ? -ENOENT : walk(w, g, n);
 }
 
-int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, void *ctx)
+int go_stacks_of(const struct go_runtime *rt, struct bin *b, const uint64_t *g, size_t n,
+		 go_stack_fn *fn, void *ctx)
+{
+	return read_some(rt, b, false, g, n, fn, ctx);
+}
+
+int go_stacks_read(const struct go_runtime *rt, struct bin *b, bool dead, go_stack_fn *fn,
+		   void *ctx)
 {
 	_free_ uint64_t *ptr = NULL;
 	struct go_slice all;
@@ -343,5 +393,56 @@ int go_stacks_read(const struct go_runtime *rt, struct bin *b, go_stack_fn *fn, 
 	if (!ptr)
 		return -ENOMEM;
 	r = rd(rt, PASS_BOOKS, all.ptr, ptr, all.len * 8);
-	return r && r != -ENODATA ? r : go_stacks_of(rt, b, ptr, all.len, fn, ctx);
+	return r && r != -ENODATA ? r : read_some(rt, b, dead, ptr, all.len, fn, ctx);
+}
+
+/* ---- stacks of threads */
+
+static int read_system(const struct go_runtime *rt, uint64_t m, enum go_field which,
+		       go_stack_fn *fn, void *ctx)
+{
+	uint64_t g, stack[2];
+
+	if (!go_has(rt->l, which) || rd_u64(rt, PASS_BOOKS, m + rt->l->f[which], &g) || !g ||
+	    rd(rt, PASS_BOOKS, g + rt->l->f[GO_G_STACK], stack, sizeof(stack)) ||
+	    stack[0] >= stack[1])
+		return 0;
+	return fn(ctx, &(struct go_stack){ .lo = stack[0], .hi = stack[1] });
+}
+
+int go_system_stacks_read(const struct go_runtime *rt, go_stack_fn *fn, void *ctx)
+{
+	uint64_t m = 0, seen = 0;
+	int r = rt->g.allm ? rd_u64(rt, PASS_BOOKS, rt->g.allm, &m) : -ENOENT;
+
+	/* a list that leads back into itself comes by `seen` again (Brent) */
+	for (unsigned int i = 0; !r && m && m != seen && i < MAX_MS; i++) {
+		if (!(i & (i - 1)))
+			seen = m;
+		r = read_system(rt, m, GO_M_G0, fn, ctx);
+		if (!r)
+			r = read_system(rt, m, GO_M_GSIGNAL, fn, ctx);
+		if (!r)
+			r = rd_u64(rt, PASS_BOOKS, m + rt->l->f[GO_M_ALLLINK], &m);
+	}
+	return r;
+}
+
+/* ---- states */
+
+const char *go_stack_state(const struct go_layout *l, const struct go_stack *s, char *buf, size_t n)
+{
+	const char *name = go_gstatus_name(s->status), *at = l->reasons;
+	int len = strlen(name);
+
+	if ((s->status == G_WAITING || s->status == G_LEAKED) && s->reason && at) {
+		for (unsigned int i = 0; i < s->reason && *at; i++)
+			at += strcspn(at, "\n") + (at[strcspn(at, "\n")] != 0);
+		if (*at && *at != '\n') {
+			name = at;
+			len = strcspn(at, "\n");
+		}
+	}
+	snprintf(buf, n, "%.*s", len, name);
+	return buf;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What `go tool pprof -raw` prints, as a line a sample that does not depend on numbers and order: values by name, label, functions and
-# lines from inside out. Without the names of files: the Go runtime's own files have one a function, where package init has several.
+# lines from inside out. Without the names of files: the Go runtime's own files have one a function, where package init has several; without the labels
+# goroutine_…, which only we have.
 /^Samples:/ { part = "types"; next }
 /^Locations/ { part = "locations"; next }
 /^Mappings/ { part = ""; next }
@@ -13,14 +14,20 @@ part == "types" {
 	part = "samples"
 	next
 }
-part == "samples" && match($0, /: /) && $0 !~ /^ +[a-z]+:\[/ {
+part == "samples" && match($0, /: /) && $0 !~ /^ +[^ :]+:\[/ {
 	n++
 	split(substr($0, 1, RSTART - 1), v, " ")
 	for (i = 1; i <= ntypes; i++) value[n, type[i]] = v[i]
 	stack[n] = substr($0, RSTART + 2)
 	next
 }
-part == "samples" && /^ +[a-z]+:\[/ { sub(/^ +/, ""); label[n] = $0; next }
+part == "samples" && /^ +[^ :]+:\[/ {
+	gsub(/goroutine_[a-z_]+:\[[^]]*\]/, "")
+	gsub(/^ +| +$/, "")
+	gsub(/  +/, " ")
+	label[n] = label[n] $0
+	next
+}
 part == "locations" {
 	sub(/ s=[0-9]+.*$/, "")
 	if ($1 ~ /^[0-9]+:$/) {
@@ -34,18 +41,23 @@ part == "locations" {
 	names[id] = names[id] (names[id] == "" ? "" : ";") name ":" w[m - 1]
 }
 END {
+	m = split("alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes goroutine/count threadcreate/count contentions/count delay/nanoseconds", want, " ")
 	for (i = 1; i <= n; i++) {
+		key = label[i] " "
+		c = split(stack[i], ids, " ")
+		for (k = 1; k <= c; k++) key = key (k > 1 ? ";" : "") names[ids[k]]
+		if (!(key in seen)) order[++keys] = key
+		seen[key] = 1
+		for (k = 1; k <= m; k++) sum[key, k] += value[i, want[k]]
+	}
+	for (i = 1; i <= keys; i++) {
 		out = ""
 		any = 0
-		m = split("alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes goroutine/count threadcreate/count contentions/count delay/nanoseconds", want, " ")
 		for (k = 1; k <= m; k++) {
-			out = out value[i, want[k]] " "
-			any = any || value[i, want[k]] != 0
+			total = sum[order[i], k]
+			any = any || total != 0
+			out = out ((1, want[k]) in value ? sprintf("%d", total) : "") " "
 		}
-		if (!any) continue
-		m = split(stack[i], ids, " ")
-		out = out label[i] " "
-		for (k = 1; k <= m; k++) out = out (k > 1 ? ";" : "") names[ids[k]]
-		print out
+		if (any) print out order[i]
 	}
 }

@@ -82,6 +82,7 @@ struct gow_func {
 	const char *name;
 	struct gow_row row[4]; /* up to the first of size 0 */
 };
+enum { GOW_FRAME = 24 }; /* bytes of each one's frame, without the return address */
 extern const struct gow_func gow_funcs[];
 extern const size_t gow_nfuncs;
 extern const char *const gow_files[];

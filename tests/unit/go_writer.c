@@ -76,6 +76,18 @@ static uint32_t pc_table(struct text *t, const struct gow_func *f, bool files, u
 	return at;
 }
 
+/* The same for the stack pointer: one value all through a function (zig-zag: twice it, and 1 for
+ * the start at −1). */
+static uint32_t sp_table(struct text *t, uint32_t size, uint8_t quantum)
+{
+	uint32_t at = t->n;
+
+	uvarint(t, 2 * (GOW_FRAME + 1));
+	uvarint(t, size / quantum);
+	put(t, "", 1);
+	return at;
+}
+
 static uint32_t func_size(const struct gow_func *f)
 {
 	uint32_t n = 0;
@@ -108,6 +120,7 @@ static uint32_t add_func(struct tables *t, const struct gow_func *f, uint64_t en
 	/* old files count from 1 */
 	uint32_t file = pc_table(&t->pcs, f, true, old, quantum);
 	uint32_t line = pc_table(&t->pcs, f, false, 0, quantum);
+	uint32_t sp = sp_table(&t->pcs, func_size(f), quantum);
 
 	put(&t->names, f->name, strlen(f->name) + 1);
 	pad(&t->funcs, 8);
@@ -119,7 +132,7 @@ static uint32_t add_func(struct tables *t, const struct gow_func *f, uint64_t en
 	u32(&t->funcs, name);
 	u32(&t->funcs, 0);
 	u32(&t->funcs, 0);
-	u32(&t->funcs, 0);
+	u32(&t->funcs, sp);
 	u32(&t->funcs, file);
 	u32(&t->funcs, line);
 	u32(&t->funcs, 0);

@@ -140,8 +140,8 @@ func TestTableRoundTrip(t *testing.T) {
 		{"FIELD", "A_X", []string{"a"}, []string{"x"}},
 		{"CONST", "CONST_C", []string{"c"}, nil},
 	}
-	old := &layout{map[string]int64{"SIZE_A": 8, "CONST_C": -1 << 47}, []int64{0, 8}}
-	mid := &layout{map[string]int64{"SIZE_A": 16, "A_X": 0}, []int64{0, 8, 24}}
+	old := &layout{map[string]int64{"SIZE_A": 8, "CONST_C": -1 << 47}, []int64{0, 8}, []string{"", "select (no \"cases\")"}}
+	mid := &layout{map[string]int64{"SIZE_A": 16, "A_X": 0}, []int64{0, 8, 24}, []string{"", "IO wait", "sleep"}}
 	tab := newTable()
 	for _, r := range []string{"go1.16.1", "go1.16"} {
 		tab.set("amd64", r, old)

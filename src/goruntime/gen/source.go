@@ -192,6 +192,60 @@ func (t *tree) sizeClasses() ([]int64, error) {
 	return nil, errors.New("no table of size classes")
 }
 
+// waitReasons reads the texts of why goroutines wait, by number: a variable's initialiser, whose keys
+// are constants.
+func (t *tree) waitReasons() ([]string, error) {
+	for _, f := range t.files["runtime"] {
+		spec := valueSpec(f, "waitReasonStrings")
+		if spec == nil || len(spec.Values) != 1 {
+			continue
+		}
+		lit, ok := spec.Values[0].(*ast.CompositeLit)
+		if !ok {
+			return nil, fmt.Errorf("a %T instead of a list of texts", spec.Values[0])
+		}
+		texts := map[int64]string{}
+		for _, el := range lit.Elts {
+			n, text, err := t.waitReason(el)
+			if err != nil {
+				return nil, err
+			}
+			texts[n] = text
+		}
+		list := make([]string, len(texts))
+		for n, text := range texts {
+			if n < 0 || n >= int64(len(list)) {
+				return nil, fmt.Errorf("wait reason %d, of %d", n, len(list))
+			}
+			list[n] = text
+		}
+		return list, nil
+	}
+	return nil, errors.New("no list of wait reasons")
+}
+
+// waitReason reads one of them: waitReasonSleep: "sleep".
+func (t *tree) waitReason(e ast.Expr) (n int64, text string, err error) {
+	kv, ok := e.(*ast.KeyValueExpr)
+	if !ok {
+		return 0, "", fmt.Errorf("a %T in a list of wait reasons", e)
+	}
+	key, isName := kv.Key.(*ast.Ident)
+	lit, isText := kv.Value.(*ast.BasicLit)
+	if !isName || !isText {
+		return 0, "", fmt.Errorf("a %T: %T in a list of wait reasons", kv.Key, kv.Value)
+	}
+	c, ok := t.lookup(key.Name).(*types.Const)
+	if !ok {
+		return 0, "", fmt.Errorf("%s is no constant", key.Name)
+	}
+	if n, ok = constValue(c.Val()); !ok {
+		return 0, "", fmt.Errorf("%s is no integer", key.Name)
+	}
+	text, err = strconv.Unquote(lit.Value)
+	return n, text, err
+}
+
 func valueSpec(f *ast.File, name string) *ast.ValueSpec {
 	for _, d := range f.Decls {
 		g, ok := d.(*ast.GenDecl)
@@ -243,6 +297,9 @@ func readTree(root, release, arch string, tags []string, fields []field) (l *lay
 		}
 	}
 	if l.classes, err = t.sizeClasses(); err != nil {
+		return nil, nil, err
+	}
+	if l.reasons, err = t.waitReasons(); err != nil {
 		return nil, nil, err
 	}
 	// A declaration that this program's go/types does not understand may hide a field.

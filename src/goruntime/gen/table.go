@@ -16,6 +16,7 @@ import (
 type layout struct {
 	values  map[string]int64
 	classes []int64
+	reasons []string // why a goroutine waits, by number
 }
 
 // table is layouts.inc: every release's layout, by architecture and release ("go1.26.8"; where an
@@ -50,7 +51,7 @@ func (l *layout) key(fields []field) string {
 		}
 		b.WriteByte(' ')
 	}
-	fmt.Fprint(&b, l.classes)
+	fmt.Fprintf(&b, "%v %q", l.classes, l.reasons)
 	return b.String()
 }
 
@@ -122,7 +123,7 @@ func (t *table) write(fields []field) string {
 	b.WriteString("#define GO_NOTHING [0 ... GO_FIELD_COUNT - 1] = ABSENT,\n")
 	writeExperiments(&b, t.known)
 	var all, first []*group
-	classes := map[string]bool{}
+	lists := map[string]bool{}
 	for _, arch := range arches {
 		var prev *group
 		groups := t.groups(arch, fields)
@@ -133,9 +134,13 @@ func (t *table) write(fields []field) string {
 			if f := holder(first, g.releases[0]); f != nil {
 				prev = f
 			}
-			if name := classesMacro(g.classes); !classes[name] {
-				classes[name] = true
+			if name := classesMacro(g.classes); !lists[name] {
+				lists[name] = true
 				writeClasses(&b, name, g.classes)
+			}
+			if name := reasonsMacro(g.reasons); !lists[name] {
+				lists[name] = true
+				writeReasons(&b, name, g.reasons)
 			}
 			writeGroup(&b, g, prev, fields)
 			all = append(all, g)
@@ -200,6 +205,24 @@ func writeClasses(b *strings.Builder, name string, classes []int64) {
 	b.WriteString("\n")
 }
 
+// reasonsMacro names a list of wait reasons by its length and a hash of it.
+func reasonsMacro(reasons []string) string {
+	h := fnv.New32a()
+	for _, r := range reasons {
+		fmt.Fprintln(h, r)
+	}
+	return fmt.Sprintf("GO_REASONS_%d_%08x", len(reasons), h.Sum32())
+}
+
+func writeReasons(b *strings.Builder, name string, reasons []string) {
+	fmt.Fprintf(b, "\n#define %s", name)
+	w := newWrapper(b, " ")
+	for _, r := range reasons {
+		w.item(strconv.Quote(r + "\n"))
+	}
+	b.WriteString("\n")
+}
+
 func writeGroup(b *strings.Builder, g, base *group, fields []field) {
 	from, values := "GO_NOTHING", map[string]int64(nil)
 	what := g.releases[0]
@@ -246,8 +269,9 @@ func writeEntry(b *strings.Builder, g *group) {
 		}
 		line += r + sep
 	}
-	fmt.Fprintf(b, "%s\",\n\t\t.f = { %s },\n\t\t.nclasses = %d,\n\t\t.class_size = { %s },\n\t},\n",
-		line, g.macro(), len(g.classes), classesMacro(g.classes))
+	fmt.Fprintf(b, "%s\",\n\t\t.f = { %s },\n\t\t.nclasses = %d,\n\t\t.class_size = { %s },\n"+
+		"\t\t.reasons = %s,\n\t},\n",
+		line, g.macro(), len(g.classes), classesMacro(g.classes), reasonsMacro(g.reasons))
 }
 
 // wrapper breaks a macro's body into lines of limited width, a backslash at the end of each.
@@ -276,7 +300,8 @@ var (
 	macroRE   = regexp.MustCompile(`(?m)^#define (GO_\w+) (.*)$`)
 	wordRE    = regexp.MustCompile(`\w+`)
 	itemRE    = regexp.MustCompile(`F\((\w+), (-?\w+)\)`)
-	entryRE   = regexp.MustCompile(`(?s)\.arch = "(\w+)",\s*\.releases =([^,]*),\s*\.f = \{ (\w+) \},.*?\.class_size = \{ (\w+) \}`)
+	entryRE   = regexp.MustCompile(`(?s)\.arch = "(\w+)",\s*\.releases =([^,]*),\s*\.f = \{ (\w+) \},.*?\.class_size = \{ (\w+) \}(?:,\s*\.reasons = (\w+))?`)
+	quotedRE  = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 	releaseRE = regexp.MustCompile(`go1[.\d]*(?:\+\w+)?`)
 )
 
@@ -296,6 +321,7 @@ func readTable(file string) (t *table, hash string, err error) {
 	src := strings.ReplaceAll(string(text), "\\\n", " ")
 	values := map[string]map[string]int64{"GO_NOTHING": {}}
 	classes := map[string][]int64{}
+	reasons := map[string][]string{}
 	for _, m := range macroRE.FindAllStringSubmatch(src, -1) {
 		name, body := m[1], strings.Fields(m[2])
 		if strings.HasPrefix(name, "GO_CLASSES_") {
@@ -305,6 +331,16 @@ func readTable(file string) (t *table, hash string, err error) {
 					return nil, "", fmt.Errorf("%s: %s: %v", file, name, err)
 				}
 				classes[name] = append(classes[name], n)
+			}
+			continue
+		}
+		if strings.HasPrefix(name, "GO_REASONS_") {
+			for _, q := range quotedRE.FindAllString(m[2], -1) {
+				r, err := strconv.Unquote(q)
+				if err != nil {
+					return nil, "", fmt.Errorf("%s: %s: %v", file, name, err)
+				}
+				reasons[name] = append(reasons[name], strings.TrimSuffix(r, "\n"))
 			}
 			continue
 		}
@@ -340,7 +376,7 @@ func readTable(file string) (t *table, hash string, err error) {
 			return nil, "", fmt.Errorf("%s: an entry without its macros: %s", file, m[3])
 		}
 		for _, r := range releaseRE.FindAllString(m[2], -1) {
-			t.set(m[1], r, &layout{values: values[m[3]], classes: classes[m[4]]})
+			t.set(m[1], r, &layout{values: values[m[3]], classes: classes[m[4]], reasons: reasons[m[5]]})
 		}
 	}
 	return t, hash, nil
