@@ -15,12 +15,14 @@ static const char *const func_name[] = {
 	[GO_FUNC_GC_END] = "runtime.prepareFreeWorkbufs",
 	/* called by who wants a cycle, with a struct that says what for (mgc.go, gcTrigger) */
 	[GO_FUNC_GC_START] = "runtime.gcStart",
+	/* called when the heap is larger than it has ever been: see bpf/heap.bpf.c */
+	[GO_FUNC_GROW] = "runtime.(*mheap).grow",
 };
 
 /* Their entries become places of probes. */
 static bool is_probed(enum go_func_id id)
 {
-	return id == GO_FUNC_GC_END || id == GO_FUNC_GC_START;
+	return id == GO_FUNC_GC_END || id == GO_FUNC_GC_START || id == GO_FUNC_GROW;
 }
 
 /* ---- functions */
@@ -122,7 +124,7 @@ void go_facts_join(struct go_facts *f, const struct go_facts *other)
 
 /* ---- bytes: a version, then the fields in order; booleans and states take one byte */
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 static int put(struct text *t, uint64_t x, size_t n)
 {
