@@ -60,6 +60,9 @@ void json_put_origins(struct jbuild *b, json_t *top, const struct report *r);
 /* "caller" and "stack" of one. */
 void json_put_stack(struct jbuild *b, json_t *o, const struct report_origin *x);
 
+/* What the Go heap held at its peak: left out where nothing of that is known. */
+void json_put_peak(struct jbuild *b, json_t *top, const struct report *r);
+
 /* What `run` knows beside the ledger. */
 void json_put_run(struct jbuild *b, json_t *top, const struct report *r);
 

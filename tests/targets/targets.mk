@@ -10,7 +10,7 @@ GO_SRC := $(wildcard tests/targets/*/*.go tests/targets/go.mod)
 C_TARGETS := $(patsubst tests/targets/c/%.c,$(T)/%,$(wildcard tests/targets/c/*.c))
 
 # name: package, cgo, go build flags
-GO_TARGETS := demo churn gcloop run work shapes mappings origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie profiled profiled-pie
+GO_TARGETS := demo churn gcloop run work shapes mappings origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie profiled profiled-pie peak peak-pie
 demo_PKG := demo
 demo_FLAGS := -ldflags '-s -w'
 churn_PKG := churn
@@ -20,6 +20,10 @@ profiled_PKG := profiled
 profiled_FLAGS := -ldflags '-s -w'
 profiled-pie_PKG := profiled
 profiled-pie_FLAGS := -buildmode=pie -ldflags '-s -w'
+peak_PKG := peak
+peak_FLAGS := -ldflags '-s -w'
+peak-pie_PKG := peak
+peak-pie_FLAGS := -buildmode=pie -ldflags '-s -w'
 mappings_PKG := mappings
 mappings_FLAGS := -ldflags '-s -w'
 gcloop_PKG := gcloop

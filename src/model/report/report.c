@@ -44,6 +44,17 @@ void report_origin_free(struct report_origin *o)
 	vec_free(&o->stack);
 }
 
+void report_peak_free(struct report_peak *p)
+{
+	for (size_t i = 0; i < p->rows.n; i++)
+		report_origin_free(&p->rows.v[i].site);
+	for (size_t i = 0; i < p->notes.n; i++)
+		free(p->notes.v[i]);
+	vec_free(&p->rows);
+	vec_free(&p->notes);
+	*p = (struct report_peak){ 0 };
+}
+
 static void go_free(struct report_go *g)
 {
 	vec_free(&g->metrics);
@@ -69,6 +80,7 @@ void report_free(struct report *r)
 	for (size_t i = 0; i < r->origins.n; i++)
 		report_origin_free(&r->origins.v[i]);
 	vec_free(&r->origins);
+	report_peak_free(&r->peak);
 	findings_free(&r->findings);
 	for (size_t i = 0; i < r->missing.n; i++) {
 		free(r->missing.v[i].path);

@@ -112,6 +112,32 @@ struct report_origin {
 	VEC(struct report_frame) stack;
 };
 
+/* Where a part of the heap was allocated. */
+struct report_site {
+	struct report_origin
+		site;	    /* its stack and caller; bytes, and objects as count: estimates */
+	uint64_t low, high; /* bytes: 95 % of such samples are of a heap that lies here */
+	uint64_t samples;   /* objects that were sampled */
+};
+
+/* What the Go heap held when it was largest, of a process that is watched. */
+struct report_peak {
+	bool known;
+	uint64_t at_unix_ns;
+	uint64_t heap; /* bytes of spans in use then */
+	struct opt_u64 rss;
+	uint64_t highest; /* bytes of spans in use, ever seen: above `heap` where it passed too fast
+			   */
+	uint64_t total, low, high; /* bytes that the samples stand for, and 95 % of such */
+	uint64_t samples, stacks;
+	uint64_t period;      /* bytes: one object is sampled for so many */
+	bool by_growth;	      /* each growth of the heap was seen; else its size was asked for */
+	uint64_t interval_ns; /* so often */
+	uint64_t readings;    /* of the profiler's buckets */
+	VEC(struct report_site) rows; /* largest first */
+	VEC(char *) notes;	      /* sentences on what is not as it should be */
+};
+
 struct report_kernel {
 	struct opt_u64 page_tables;   /* VmPTE, bytes */
 	struct opt_u64 kernel_stacks; /* threads × kernel stack size, bytes */
@@ -174,6 +200,7 @@ struct report {
 	struct report_kernel kernel;
 	struct report_cgroup cgroup;
 	VEC(struct report_origin) origins; /* largest first */
+	struct report_peak peak;
 	finding_vec findings;
 	VEC(struct missing) missing;
 	named_vec losses;
@@ -187,7 +214,8 @@ void report_init(struct report *r);   /* empties it */
 void finding_free(struct finding *f); /* what it owns */
 void findings_free(finding_vec *v);   /* and leaves it empty */
 void report_origin_free(struct report_origin *o);
-void report_free(struct report *r); /* all it owns; safe after report_init alone */
+void report_peak_free(struct report_peak *p); /* and leaves it empty */
+void report_free(struct report *r);	      /* all it owns; safe after report_init alone */
 
 /* The sentence that opens a report without a ledger. Appended to *out. 0 or -ENOMEM. */
 int report_no_ledger(struct text *out);
