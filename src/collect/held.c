@@ -264,12 +264,11 @@ static int add_row(const struct site *s, struct report_peak *out)
 int held_rows(const struct held *h, const struct profile *p, size_t rows, struct report_peak *out)
 {
 	_free_ struct site *v = calloc(p->samples.n + 1, sizeof(*v));
-	uint64_t seen = 0;
+	uint64_t seen = 0, total = 0, samples = 0, low, high;
 	double var = 0;
 	size_t n;
 	int r = v ? 0 : -ENOMEM;
 
-	out->period = h->rate;
 	for (size_t i = 0; i < p->samples.n && v; i++) {
 		const struct held_stack *s = &h->stacks.v[i];
 
@@ -280,14 +279,19 @@ int held_rows(const struct held *h, const struct profile *p, size_t rows, struct
 				      .samples = s->sampled,
 				      .seen = s->sampled * s->size,
 				      .var = p->samples.v[i].variance };
-		out->total += v[i].bytes;
-		out->samples += s->sampled;
+		total += v[i].bytes;
+		samples += s->sampled;
 		seen += v[i].seen;
 		var += v[i].var;
 	}
-	interval(out->total, seen, var, &out->low, &out->high);
+	interval(total, seen, var, &low, &high);
+	out->period = OPT(h->rate);
+	out->total = OPT(total);
+	out->samples = OPT(samples);
+	out->low = OPT(low);
+	out->high = OPT(high);
 	n = v ? join(v, p->samples.n) : 0;
-	out->stacks = n;
+	out->stacks = OPT(n);
 	for (size_t i = 0; i < n && i < rows && !r; i++)
 		r = add_row(&v[i], out);
 	return r;

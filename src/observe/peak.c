@@ -337,12 +337,12 @@ static int add_notes(const struct peak *p, struct report_peak *out)
 
 	if (!out->by_growth)
 		r = note(out,
-			 "growth of the heap was not traced: its size was read every %" PRIu64
-			 " ms, and shorter peaks may be missing",
-			 out->interval_ns / MS);
-	if (!r && out->highest / 9 * 8 > out->heap) {
-		text_bytes(a, sizeof(a), out->highest);
-		text_bytes(b, sizeof(b), out->heap);
+			 "growth of the heap was not traced: its size was read every %d ms, and "
+			 "shorter peaks may be missing",
+			 EVERY_ALONE_MS);
+	if (!r && p->highest / 9 * 8 > p->kept.heap) {
+		text_bytes(a, sizeof(a), p->highest);
+		text_bytes(b, sizeof(b), p->kept.heap);
 		r = note(out, "the heap was as large as %s, too briefly to be read: this is at %s",
 			 a, b);
 	}
@@ -377,15 +377,13 @@ static int fill(struct peak *p, struct report_peak *out, struct err *why)
 		*why = p->why;
 		return 0;
 	}
-	*out = (struct report_peak){ .known = true,
-				     .at_unix_ns = p->kept.at_unix_ns,
-				     .heap = p->kept.heap,
+	*out = (struct report_peak){ .at_unix_ns = p->kept.at_unix_ns,
+				     .heap = OPT(p->kept.heap),
 				     .rss = p->kept.rss,
-				     .highest = p->highest,
-				     .readings = p->readings };
+				     .highest = OPT(p->highest),
+				     .readings = OPT(p->readings) };
 	pthread_mutex_lock(&p->lock);
 	out->by_growth = p->by_growth;
-	out->interval_ns = p->every_ns;
 	pthread_mutex_unlock(&p->lock);
 	r = held_profile(&p->s, &p->kept.h, &prof, why);
 	if (!r)

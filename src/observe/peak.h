@@ -28,7 +28,7 @@ void peak_event(struct peak *p, const struct event *e, const struct ev *ev); /* 
 void peak_stop(struct peak *p); /* NULL-safe */
 void peak_close(struct peak *p);
 
-/* What is known now: *out is empty (known is false) where there is nothing, and *why has the
+/* What is known now: *out is empty (heap is absent) where there is nothing, and *why has the
  * reason, "" when the process is no Go program. The names need the files of the process, which are
  * open. 0 or -ENOMEM. */
 int peak_report(struct peak *p, struct report_peak *out, struct err *why);

@@ -183,7 +183,7 @@ static int set_peak(const struct run *r, struct report *rep)
 		return rc;
 	report_peak_free(&rep->peak);
 	rep->peak = k;
-	if (k.known || !why.text[0] || !r->is_go || again)
+	if (k.heap.has || !why.text[0] || !r->is_go || again)
 		return 0;
 	return report_missing_always(rep, "peak", "", "%s", why.text);
 }

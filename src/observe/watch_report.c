@@ -20,7 +20,7 @@ int watch_put_peak(struct watch *w)
 	peak_stop(w->peak);
 	if (w->peak && !w->a->no_report)
 		r = peak_report(w->peak, &k, &why);
-	if (!r && w->a->o.json && (k.known || why.text[0]))
+	if (!r && w->a->o.json && (k.heap.has || why.text[0]))
 		r = watch_json_peak(memsrc_pid(w->s.m), &k, why.text, &w->outlet.out);
 	else if (!r && !w->a->o.json)
 		r = watch_text_peak(&w->a->o.style, &k, &w->outlet.out);

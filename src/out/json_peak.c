@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "model/report/figures.h"
 #include "out/json_build.h"
 #include "out/watch.h"
 
@@ -19,22 +20,14 @@ static void put_row(struct jbuild *b, json_t *list, const struct report_site *s)
 	json_put_stack(b, o, &s->site);
 }
 
-static void put_peak(struct jbuild *b, json_t *o, const struct report_peak *k)
+static void put_peak(struct jbuild *b, json_t *o, const struct report *r)
 {
+	const struct report_peak *k = &r->peak;
 	json_t *list;
 
 	jput_time(b, o, "at", k->at_unix_ns);
-	jput_size(b, o, "heap_bytes", k->heap);
-	jput_opt(b, o, "rss", k->rss);
-	jput_size(b, o, "highest_heap_bytes", k->highest);
-	jput_size(b, o, "total", k->total);
-	jput_size(b, o, "low", k->low);
-	jput_size(b, o, "high", k->high);
-	jput_u64(b, o, "samples", k->samples);
-	jput_u64(b, o, "period", k->period);
-	jput_u64(b, o, "stacks", k->stacks);
+	jput_figures(b, o, r, "peak");
 	jput(b, o, "by_growth", json_boolean(k->by_growth));
-	jput_u64(b, o, "readings", k->readings);
 	list = jput_array(b, o, "rows");
 	for (size_t i = 0; i < k->rows.n; i++)
 		put_row(b, list, &k->rows.v[i]);
@@ -46,27 +39,28 @@ static void put_peak(struct jbuild *b, json_t *o, const struct report_peak *k)
 
 void json_put_peak(struct jbuild *b, json_t *top, const struct report *r)
 {
-	if (r->peak.known)
-		put_peak(b, jput_object(b, top, "peak"), &r->peak);
+	if (figures_any(r, "peak"))
+		put_peak(b, jput_object(b, top, "peak"), r);
 }
 
 int watch_json_peak(uint32_t pid, const struct report_peak *k, const char *why, struct text *out)
 {
+	const struct report r = { .peak = *k }; /* borrowed */
 	struct jbuild b = { 0 };
 	json_t *o = json_object();
 	_free_ char *s = NULL;
-	int r = -ENOMEM;
+	int rc = -ENOMEM;
 
 	jput_text(&b, o, "type", "peak");
 	jput_u64(&b, o, "pid", pid);
-	if (k->known)
-		put_peak(&b, o, k);
+	if (k->heap.has)
+		put_peak(&b, o, &r);
 	else
 		jput_text(&b, o, "reason", why);
 	if (!b.failed)
 		s = json_dumps(o, JSON_COMPACT);
 	if (s)
-		r = text_printf(out, "%s\n", s);
+		rc = text_printf(out, "%s\n", s);
 	json_decref(o);
-	return r;
+	return rc;
 }

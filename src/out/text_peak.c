@@ -26,12 +26,12 @@ static void put_head(struct text_page *p, const struct report_peak *k)
 	struct para a = { .p = p, .label = "heap peak" };
 	char at[64], b[32], low[32], high[32];
 
-	para_add(&a, "%s in use at %s", page_keep(p, b, k->heap), local_time(k->at_unix_ns, at));
+	para_add(&a, "%s in use at %s", page_keep(p, b, k->heap.v), local_time(k->at_unix_ns, at));
 	if (k->rss.has)
 		para_add(&a, ", RSS %s", page_keep(p, b, k->rss.v));
 	para_add(&a, "; %s allocated (95\1%% interval %s to %s, %" PRIu64 " samples), by",
-		 page_keep(p, b, k->total), page_keep(p, low, k->low), page_keep(p, high, k->high),
-		 k->samples);
+		 page_keep(p, b, k->total.v), page_keep(p, low, k->low.v),
+		 page_keep(p, high, k->high.v), k->samples.v);
 	para_end(&a);
 }
 
@@ -39,20 +39,20 @@ void page_peak(struct text_page *p, const struct report_peak *k, size_t most)
 {
 	char chain[ORIGIN_TEXT], b[32], clean[240];
 
-	if (!k->known)
+	if (!k->heap.has)
 		return;
 	put_head(p, k);
 	for (size_t i = 0; i < k->rows.n && i < most; i++) {
 		const struct report_site *s = &k->rows.v[i];
 		struct para a = { .p = p, .label = "" };
-		bool last = i + 1 == most && k->stacks > most;
+		bool last = i + 1 == most && k->stacks.v > most;
 
 		para_add(&a, "%s: %s (%.0f\1%%)%s", text_origin_chain(p, &s->site, true, chain),
 			 page_keep(p, b, s->site.bytes),
-			 k->total ? 100.0 * (double)s->site.bytes / (double)k->total : 0.0,
+			 k->total.v ? 100.0 * (double)s->site.bytes / (double)k->total.v : 0.0,
 			 last ? "," : "");
 		if (last)
-			para_add(&a, "and %" PRIu64 " more", k->stacks - most);
+			para_add(&a, "and %" PRIu64 " more", k->stacks.v - most);
 		para_end(&a);
 	}
 	for (size_t i = 0; i < k->notes.n; i++) {

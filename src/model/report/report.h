@@ -122,18 +122,15 @@ struct report_site {
 
 /* What the Go heap held when it was largest, of a process that is watched. */
 struct report_peak {
-	bool known;
 	uint64_t at_unix_ns;
-	uint64_t heap; /* bytes of spans in use then */
+	struct opt_u64 heap; /* bytes of spans in use then; absent: nothing is known of it */
 	struct opt_u64 rss;
-	uint64_t highest; /* bytes of spans in use, ever seen: above `heap` where it passed too fast
-			   */
-	uint64_t total, low, high; /* bytes that the samples stand for, and 95 % of such */
-	uint64_t samples, stacks;
-	uint64_t period;      /* bytes: one object is sampled for so many */
-	bool by_growth;	      /* each growth of the heap was seen; else its size was asked for */
-	uint64_t interval_ns; /* so often */
-	uint64_t readings;    /* of the profiler's buckets */
+	struct opt_u64 highest; /* bytes of spans in use, ever: more where it passed too fast */
+	struct opt_u64 total, low, high; /* bytes that the samples stand for, and 95 % of such */
+	struct opt_u64 samples, stacks;
+	struct opt_u64 period;	 /* bytes: one object is sampled for so many */
+	struct opt_u64 readings; /* of the profiler's buckets */
+	bool by_growth;		 /* each growth of the heap was seen; else its size was asked for */
 	VEC(struct report_site) rows; /* largest first */
 	VEC(char *) notes;	      /* sentences on what is not as it should be */
 };
