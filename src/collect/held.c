@@ -65,7 +65,7 @@ int held_read(struct session *s, struct held *out, struct err *e)
 	out->moved = info.moved;
 	out->torn = info.torn;
 	if (r == -ENOENT)
-		return err_set(e, -ENOTSUP, "the table of the profiler's buckets was not found");
+		return err_set(e, r, "the table of the profiler's buckets was not found");
 	return r ? err_set(e, r, "reading the profiler's buckets: %s", strerror(-r)) : 0;
 }
 

@@ -36,7 +36,8 @@ enum { HELD_PCS = 4 << 20 };
 
 /*
  * Reads it, into *out, whose memory is used again. Needs a runtime that s has found, as it is.
- * 0; -ENOTSUP: the program has no heap profile, which the text explains; -ESRCH; other -errno.
+ * 0; -ENOTSUP: the program has no heap profile, which the text explains; -ENOENT: its table was not
+ * found: a runtime that has just begun has none; -ESRCH; other -errno.
  */
 int held_read(struct session *s, struct held *out, struct err *e);
 void held_free(struct held *h); /* safe on a zeroed struct, and twice */

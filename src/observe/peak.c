@@ -56,7 +56,6 @@ struct peak {
 	struct kept kept, spare;
 	uint64_t highest, readings;
 	struct err why; /* there is nothing */
-	bool never;	/* and will not be */
 };
 
 /* ---- looking; under `use` */
@@ -64,7 +63,7 @@ struct peak {
 static void forget(struct peak *p)
 {
 	session_close(&p->s);
-	p->kept.has = p->never = false;
+	p->kept.has = false;
 	p->pace = (struct peak_pace){ 0 };
 	p->highest = p->readings = 0;
 	p->open_ns = p->open_gap_ns = 0;
@@ -133,9 +132,10 @@ static void read_buckets(struct peak *p, uint64_t heap)
 	k->heap = heap;
 	read_rss(p, &k->rss);
 	r = held_read(&p->s, &k->h, &p->why);
-	peak_pace_read(&p->pace, heap, mono_ns() - began);
-	p->readings++;
-	p->never = r == -ENOTSUP;
+	peak_pace_read(&p->pace, r ? 0 : heap, mono_ns() - began);
+	p->readings += !r;
+	if (r == -ENOENT) /* not yet, perhaps */
+		session_close(&p->s);
 	if (r || (p->kept.has && k->h.bytes <= p->kept.h.bytes))
 		return;
 	was = p->kept;
@@ -149,8 +149,6 @@ static void look(struct peak *p, bool settled)
 	uint64_t heap, now = mono_ns();
 	int r;
 
-	if (p->never)
-		return;
 	if (!is_up(p))
 		open_session(p, now);
 	if (!is_up(p))

@@ -2,7 +2,7 @@
 
 // peak holds 64 MiB, and more for a moment when it is asked. Lines on standard input: "spike MIB":
 // so much, for 200 ms or as long as it takes; "work N": N GC cycles of garbage in a heap that does
-// not grow. With the argument "spike MIB" it does that at once and ends.
+// need to grow. "sys" is what the heap has been given of the address space. With the argument "spike MIB" it does that at once and ends.
 package main
 
 import (
@@ -59,11 +59,13 @@ func spike(mib int) {
 	}
 	held := time.Since(full)
 	n := len(spikes)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
 	spikes = nil
 	runtime.GC()
 	debug.FreeOSMemory()
-	fmt.Printf("{\"bytes\": %d, \"objects\": %d, \"ms\": %d, \"full_ms\": %d}\n", n*block, n,
-		time.Since(began)/time.Millisecond, held/time.Millisecond)
+	fmt.Printf("{\"bytes\": %d, \"objects\": %d, \"ms\": %d, \"full_ms\": %d, \"sys\": %d}\n", n*block, n,
+		time.Since(began)/time.Millisecond, held/time.Millisecond, m.HeapSys+m.StackInuse)
 }
 
 var sink []byte
@@ -79,7 +81,7 @@ func work(cycles uint32) {
 			garbage()
 		}
 	}
-	fmt.Printf("{\"cycles\": %d}\n", m.NumGC)
+	fmt.Printf("{\"cycles\": %d, \"sys\": %d}\n", m.NumGC, m.HeapSys+m.StackInuse)
 }
 
 func main() {
