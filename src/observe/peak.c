@@ -125,14 +125,14 @@ static int heap_now(struct peak *p, uint64_t *out)
 static void read_buckets(struct peak *p, uint64_t heap)
 {
 	struct kept *k = &p->spare, was;
-	uint64_t began = mono_ns();
+	uint64_t began = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	int r;
 
 	k->at_unix_ns = clock_ns(CLOCK_REALTIME);
 	k->heap = heap;
 	read_rss(p, &k->rss);
 	r = held_read(&p->s, &k->h, &p->why);
-	peak_pace_read(&p->pace, r ? 0 : heap, mono_ns() - began);
+	peak_pace_read(&p->pace, r ? 0 : heap, clock_ns(CLOCK_THREAD_CPUTIME_ID) - began);
 	p->readings += !r;
 	if (r == -ENOENT) /* not yet, perhaps */
 		session_close(&p->s);

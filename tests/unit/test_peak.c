@@ -69,13 +69,24 @@ TEST(peak_pace_keeps_time_for_the_end_of_a_rise)
 
 /* ---- sites */
 
+/* Of bytes, by the binomial distribution. */
+static double variance(uint64_t rate, uint64_t size, uint64_t sampled)
+{
+	double p = 1 - exp(-(double)size / (double)rate);
+
+	return (double)sampled * (1 - p) / (p * p) * (double)size * (double)size;
+}
+
 static void add(struct held *h, struct profile *p, const uint32_t *stack, size_t n, uint64_t size,
 		uint64_t sampled, int64_t bytes)
 {
-	int64_t value[PROFILE_VALUES_MAX] = { bytes, (int64_t)(bytes / size) };
+	struct profile_sample x = { .n = n,
+				    .size = size,
+				    .value = { bytes, (int64_t)(bytes / size) },
+				    .variance = variance(h->rate, size, sampled) };
 
 	REQUIRE(!vec_push(&h->stacks, (struct held_stack){ .size = size, .sampled = sampled }));
-	REQUIRE(!profile_add(p, stack, n, size, value));
+	REQUIRE(!profile_add(p, stack, &x));
 }
 
 /* Two sites: one of large objects, each of which is seen; one of objects of two sizes. */
