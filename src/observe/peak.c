@@ -175,11 +175,12 @@ static void wait_until(struct peak *p, uint64_t at_ns)
 static uint64_t next_look(const struct peak *p, uint64_t grown_ns, uint64_t now)
 {
 	const uint64_t after[] = { SETTLE_MS * (uint64_t)MS, SETTLED_MS * (uint64_t)MS };
+	uint64_t at = now + p->every_ns;
 
 	for (size_t i = 0; i < ARRAY_LEN(after); i++)
 		if (grown_ns && now < grown_ns + after[i])
 			return grown_ns + after[i];
-	return now + p->every_ns;
+	return !is_up(p) && p->open_ns > now && p->open_ns < at ? p->open_ns : at;
 }
 
 static void *watch_heap(void *arg)
@@ -231,7 +232,8 @@ static void set_pace(struct peak *p, const struct ev *ev)
 	p->every_ns = (p->by_growth ? EVERY_MS : EVERY_ALONE_MS) * (uint64_t)MS;
 }
 
-int peak_open(pid_t pid, struct go_cache *cache, const struct ev *ev, struct peak **out)
+int peak_open(pid_t pid, struct go_cache *cache, const struct ev *ev, uint64_t wait_ns,
+	      struct peak **out)
 {
 	struct peak *p = calloc(1, sizeof(*p));
 	pthread_condattr_t attr;
@@ -240,6 +242,7 @@ int peak_open(pid_t pid, struct go_cache *cache, const struct ev *ev, struct pea
 	if (!p)
 		return -ENOMEM;
 	p->pid = pid;
+	p->open_ns = mono_ns() + wait_ns;
 	session_init(&p->s, NULL, cache);
 	set_pace(p, ev);
 	pthread_mutex_init(&p->lock, NULL);

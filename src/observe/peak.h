@@ -16,9 +16,10 @@
 struct peak;
 
 /* Begins, after the probes are there and privileges are given up: ev says how growth is told. The
- * process need not be a Go program yet. cache is borrowed, may be NULL. -errno: there is no thread,
- * or no memory. */
-int peak_open(pid_t pid, struct go_cache *cache, const struct ev *ev, struct peak **out);
+ * process need not be a Go program yet; it is left alone for wait_ns. cache is borrowed, may be
+ * NULL. -errno: there is no thread, or no memory. */
+int peak_open(pid_t pid, struct go_cache *cache, const struct ev *ev, uint64_t wait_ns,
+	      struct peak **out);
 
 /* An event of the process: its heap or its RSS is larger than ever, or it is another program. */
 void peak_event(struct peak *p, const struct event *e, const struct ev *ev); /* p may be NULL */

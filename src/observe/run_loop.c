@@ -18,6 +18,7 @@ enum {
 	/* A program is left alone at first: its runtime is not up, and most short ones are done. */
 	FIRST_MS = 30,
 	FIRST_DUE_MS = 50,
+	PEAK_MS = 60, /* the first ledger is not held up */
 	/* Of the time, at most one part in so many is spent on snapshots; at least so long in
 	 * between.
 	 */
@@ -431,7 +432,7 @@ void run_watch(struct run *r, int program_fd)
 	}
 	if (ev_groups(r->ev) & EV_MAPPINGS)
 		run_book_open(&r->book, r->child.pid, program_fd, r->shelf);
-	if (wants_peak(r) && peak_open(r->child.pid, r->a->o.cache, r->ev, &r->peak))
+	if (wants_peak(r) && peak_open(r->child.pid, r->a->o.cache, r->ev, PEAK_MS * MS, &r->peak))
 		log_warn("the heap's peak is not watched: no thread could be started");
 	r->next_ns = now + FIRST_MS * MS;
 	r->next_due_ns = now + FIRST_DUE_MS * MS;

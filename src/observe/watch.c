@@ -296,7 +296,7 @@ static void begin(struct watch *w)
 	if (w->a->duration)
 		w->deadline.at_ns = now + (uint64_t)(w->a->duration * 1e9);
 	intake_begin(&w->intake, w->ev);
-	if (wants_peak(w) && peak_open(memsrc_pid(w->s.m), w->a->o.cache, w->ev, &w->peak))
+	if (wants_peak(w) && peak_open(memsrc_pid(w->s.m), w->a->o.cache, w->ev, 0, &w->peak))
 		log_warn("the heap's peak is not watched: no thread could be started");
 }
 
