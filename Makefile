@@ -44,7 +44,7 @@ ifneq ($(filter-out clean help deps demo check check-kernels format install-deps
     $(error missing: $(missing); as root run `make deps`, or: apt-get install --no-install-recommends $(DEB_BUILD))
   endif
   PC_CFLAGS := $(shell $(PKGCONF) --cflags $(LIBS_PC))
-  PC_LIBS := $(shell $(PKGCONF) --libs $(if $(STATIC),--static) $(LIBS_PC))
+  PC_LIBS := $(shell $(PKGCONF) --libs $(if $(STATIC),--static) $(LIBS_PC)) -lm
 endif
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -76,7 +76,7 @@ all: $(PROG)
 
 $(PROG): $(CLI_OBJ) $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(CLI_OBJ) $(LIB) $(PC_LIBS) -lm
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(CLI_OBJ) $(LIB) $(PC_LIBS)
 
 $(LIB): $(LIB_OBJ)
 	$(say) AR $@

@@ -32,7 +32,8 @@ enum rsc_type {
 	RSC_THREAD_START, /* struct rsc_rec_task */
 	RSC_THREAD_EXIT,
 	RSC_EXEC,
-	RSC_GC_START, /* struct rsc_rec_gc_start */
+	RSC_GC_START,  /* struct rsc_rec_gc_start */
+	RSC_HEAP_GROW, /* struct rsc_rec_grow */
 };
 
 enum rsc_call {
@@ -123,6 +124,14 @@ struct rsc_rec_gc_start {
 	 * there being no frame yet */
 	__u64 stack[RSC_GC_STACK];
 };
+
+/* runtime.(*mheap).grow was entered: the Go heap needs more address space than it has ever had. One
+ * record for all calls of RSC_GROW_GAP_NS. */
+struct rsc_rec_grow {
+	struct rsc_rec hdr;
+	__u64 calls; /* since the process became a target */
+};
+#define RSC_GROW_GAP_NS 5000000
 
 /* hdr.tgid and hdr.tid are the task that starts, ends or execs. */
 struct rsc_rec_task {
@@ -227,6 +236,8 @@ struct rsc_tally {
 	__u64 bytes;
 	__u64 lost;	  /* records that could not be delivered, for whichever reason */
 	__u64 over_share; /* of these: its share was used up */
+	__u64 grows;	  /* calls of runtime.(*mheap).grow */
+	__u64 grow_ns;	  /* when the last record of one was made */
 };
 
 /*
@@ -294,6 +305,7 @@ struct rsc_cpu_count {
 	X(UNFOLLOWED, "children_unfollowed", 0,                                                    \
 	  "processes that were forked, beyond those followed")                                     \
 	X(GC_START, "gc_start_lost", 0, "GC cycles whose trigger was not observed")                \
+	X(GROW, "heap_growth_lost", 0, "growths of the Go heap that were not reported")            \
 	X(WORD, "gc_word_unreadable", 0, "runtime variables that could not be read at a GC cycle") \
 	X(MAP, "map_update_failed", 0, "entries for which a map of the probes had no room")
 
@@ -337,6 +349,8 @@ RSC_SIZE(struct rsc_rec_gc_start, 56 + 8 * RSC_GC_STACK);
 RSC_AT(struct rsc_rec_gc_start, kind, 40);
 RSC_AT(struct rsc_rec_gc_start, caller, 48);
 RSC_AT(struct rsc_rec_gc_start, stack, 56);
+RSC_SIZE(struct rsc_rec_grow, 48);
+RSC_AT(struct rsc_rec_grow, calls, 40);
 RSC_SIZE(struct rsc_rec_task, 72);
 RSC_AT(struct rsc_rec_task, by_tgid, 40);
 RSC_AT(struct rsc_rec_task, by_tid, 44);
@@ -353,7 +367,7 @@ RSC_AT(struct rsc_target, gc_arg, 20);
 RSC_AT(struct rsc_target, rss_step, 24);
 RSC_AT(struct rsc_target, go, 32);
 RSC_AT(struct rsc_target, words, 64);
-RSC_SIZE(struct rsc_tally, 32);
+RSC_SIZE(struct rsc_tally, 48);
 RSC_AT(struct rsc_tally, lost, 16);
 RSC_AT(struct rsc_tally, over_share, 24);
 RSC_SIZE(struct rsc_cpu_stack, 24 + 8 * (RSC_CPU_NATIVE + 1) + 8 * RSC_CPU_GO);
@@ -364,6 +378,8 @@ RSC_SIZE(struct rsc_cpu_target, 72);
 RSC_AT(struct rsc_cpu_target, text, 16);
 RSC_AT(struct rsc_cpu_target, go, 40);
 RSC_SIZE(struct rsc_cpu_count, 32);
+RSC_AT(struct rsc_tally, grows, 32);
+RSC_AT(struct rsc_tally, grow_ns, 40);
 RSC_SIZE(struct rsc_region, 8);
 RSC_AT(struct rsc_region, region, 4);
 RSC_SIZE(struct rsc_advice_key, 8);

@@ -102,6 +102,7 @@ struct cli_probes {
 	uint32_t groups; /* EV_*; set before parsing */
 	uint64_t ring;	 /* bytes; 0: the default */
 	bool fallbacks;
+	const char *peak; /* the file of --peak-profile; NULL: none */
 };
 
 extern const struct argp cli_probes_argp;
@@ -119,8 +120,9 @@ extern const struct argp cli_cache_argp;
 void cli_cache_open(struct cli_cache *c);
 void cli_cache_close(struct cli_cache *c);
 
-/* What `watch` and `run` are asked for by these; text goes to fd. */
-void cli_observe(struct observe_opts *o, const struct cli_probes *p, const struct cli_print *print,
+/* What `watch` and `run` are asked for by these; text goes to fd. False: the file of --peak-profile
+ * can't be written, which is told. It stays open until the program ends. */
+bool cli_observe(struct observe_opts *o, const struct cli_probes *p, const struct cli_print *print,
 		 const struct cli_cache *c, int fd);
 
 /* The value of `--option SEC`; a usage error ends the program. */

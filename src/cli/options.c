@@ -3,9 +3,11 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -99,7 +101,7 @@ const struct argp cli_print_argp = { .options = print_options, .parser = parse_p
 
 /* ---- --no-mappings and what only tests want */
 
-enum { KEY_NO_MAPPINGS = 1056, KEY_RING, KEY_FALLBACKS };
+enum { KEY_NO_MAPPINGS = 1056, KEY_RING, KEY_FALLBACKS, KEY_PEAK };
 
 static error_t parse_probes(int key, char *arg, struct argp_state *st)
 {
@@ -116,6 +118,9 @@ static error_t parse_probes(int key, char *arg, struct argp_state *st)
 	case KEY_FALLBACKS:
 		o->fallbacks = true;
 		return 0;
+	case KEY_PEAK:
+		o->peak = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -124,6 +129,8 @@ static error_t parse_probes(int key, char *arg, struct argp_state *st)
 static const struct argp_option probes_options[] = {
 	{ "no-mappings", KEY_NO_MAPPINGS, NULL, 0,
 	  "Don't trace mmap and related calls (avoids overhead on every such call)", 0 },
+	{ "peak-profile", KEY_PEAK, "FILE", 0,
+	  "Write what the Go heap held at its peak, by allocation site (pprof's format)", 0 },
 	{ "ring", KEY_RING, "BYTES", OPTION_HIDDEN, "Size of the ring buffer", 0 },
 	{ "fallbacks", KEY_FALLBACKS, NULL, OPTION_HIDDEN, "Take the probes' fallbacks", 0 },
 	{ 0 },
@@ -165,7 +172,17 @@ void cli_cache_close(struct cli_cache *c)
 
 /* ---- */
 
-void cli_observe(struct observe_opts *o, const struct cli_probes *p, const struct cli_print *print,
+/* Opened at once: what may be written is not the same without privileges. */
+static bool open_peak(const char *file, int *fd)
+{
+	*fd = file ? open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : -1;
+	if (!file || *fd >= 0)
+		return true;
+	log_error("cannot write '%s': %s", file, strerror(errno));
+	return false;
+}
+
+bool cli_observe(struct observe_opts *o, const struct cli_probes *p, const struct cli_print *print,
 		 const struct cli_cache *c, int fd)
 {
 	memory_keep_freed(MEMORY_SNAPSHOTS);
@@ -177,6 +194,7 @@ void cli_observe(struct observe_opts *o, const struct cli_probes *p, const struc
 	o->style = cli_style_fd(fd, print);
 	o->version = cli_version();
 	o->attached = cli_shed_attached;
+	return open_peak(p->peak, &o->peak_fd);
 }
 
 double cli_parse_seconds(const char *arg, const char *option, struct argp_state *st)

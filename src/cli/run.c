@@ -98,7 +98,8 @@ static int run(struct run_args *a)
 		log_error("cannot write '%s': %s", a->output, strerror(errno));
 		return RUN_FAILED;
 	}
-	cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, a->o.fd);
+	if (!cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, a->o.fd))
+		return RUN_FAILED;
 	code = run_program(&a->o);
 	if (a->output && close(a->o.fd))
 		log_error("cannot write the report: %s", strerror(errno));

@@ -128,7 +128,8 @@ static int watch_one(struct watch_args *a, struct memsrc *m)
 	int r;
 
 	a->o.fd = STDOUT_FILENO;
-	cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, STDOUT_FILENO);
+	if (!cli_observe(&a->o.o, &a->probes, &a->print, &a->cache, STDOUT_FILENO))
+		return CLI_FAILED;
 	r = watch_process(m, &a->o, &res, &e);
 	if (res.write_rc)
 		return cli_put_code(res.write_rc);

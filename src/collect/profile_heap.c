@@ -32,6 +32,14 @@ static double weight(uint64_t rate, struct amount a)
 	return 1 / (1 - exp(-((double)a.bytes / (double)a.count) / (double)rate));
 }
 
+/* What only forged buckets stand for ends there. */
+static int64_t bounded(double v)
+{
+	const double most = 0x1p62;
+
+	return v > most ? (int64_t)most : v < -most ? -(int64_t)most : (int64_t)v;
+}
+
 static struct amount scale(uint64_t rate, struct amount a)
 {
 	double by = weight(rate, a);
@@ -40,7 +48,15 @@ static struct amount scale(uint64_t rate, struct amount a)
 		return (struct amount){ 0 };
 	if (rate <= 1)
 		return a;
-	return (struct amount){ (int64_t)((double)a.count * by), (int64_t)((double)a.bytes * by) };
+	return (struct amount){ bounded((double)a.count * by), bounded((double)a.bytes * by) };
+}
+
+void profile_scale(uint64_t rate, int64_t *count, int64_t *bytes)
+{
+	struct amount a = scale(rate, (struct amount){ *count, *bytes });
+
+	*count = a.count;
+	*bytes = a.bytes;
 }
 
 /* Of the estimated bytes: each object is there with a probability of its own (Horvitz and
@@ -130,20 +146,27 @@ static bool is_runtime(struct making *k, uint64_t addr)
 	return !strncmp(name, "runtime.", 8) || !strncmp(name, "internal/runtime/", 17);
 }
 
+/* pprof.go, hideRuntime */
+size_t profile_allocator(struct making *k, const uint64_t *pc, size_t n)
+{
+	size_t from = 0;
+
+	while (from < n && is_runtime(k, pc[from]))
+		from++;
+	return from < n ? from : 0;
+}
+
 static int add_bucket(void *ctx, const struct go_bucket *b)
 {
 	struct heap *h = ctx;
 	struct making *k = h->k;
 	struct profile_sample s = { .size = b->size };
-	size_t from = 0;
+	size_t from;
 	int r = h->add(h, b, &s);
 
 	if (r)
 		return r < 0 ? r : 0;
-	/* without the allocator itself, but where there is nothing else (pprof.go, hideRuntime) */
-	while (from < b->npc && is_runtime(k, b->pc[from]))
-		from++;
-	from = from < b->npc ? from : 0;
+	from = profile_allocator(k, b->pc, b->npc);
 	r = profile_take_stack(k, ADDRESSES_LOGICAL, b->pc + from, b->npc - from);
 	return r ? r : profile_put(k, &s);
 }
@@ -191,19 +214,24 @@ static int say(struct heap *h, const struct go_profile_info *info)
 	return r;
 }
 
+int profile_heap_rate(const struct session_go *g, uint64_t *rate, bool *assumed, struct err *e)
+{
+	*assumed = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, rate) != 0;
+	*rate = *assumed ? RATE_DEFAULT : *rate;
+	if (*rate)
+		return 0;
+	return err_set(e, -ENOTSUP,
+		       "there is no memory profile: MemProfileRate is 0, which the program has "
+		       "set, or Go, where nothing in the program refers to the profiler");
+}
+
 static int make(struct heap *h, struct err *e)
 {
-	const struct session_go *g = h->k->g;
 	struct go_profile_info info;
-	int r;
+	int r = profile_heap_rate(h->k->g, &h->rate, &h->rate_assumed, e);
 
-	h->rate_assumed = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, &h->rate) != 0;
-	h->rate = h->rate_assumed ? RATE_DEFAULT : h->rate;
-	if (!h->rate)
-		return err_set(
-			e, -ENOTSUP,
-			"there is no memory profile: MemProfileRate is 0, which the program has "
-			"set, or Go, where nothing in the program refers to the profiler");
+	if (r)
+		return r;
 	h->k->p->period_type = (struct profile_type){ "space", "bytes" };
 	h->k->p->period = h->rate;
 	r = read_buckets(h, &info);

@@ -48,6 +48,19 @@ int profile_put_counted(struct making *k, const struct profile_sample *s);
 /* The innermost function that the call before a return address is in; "": not known. */
 const char *profile_function_at(struct making *k, uint64_t addr);
 
+/* ---- profile_heap.c */
+
+/* runtime/pprof, scaleHeapSample: what *count sampled objects of *bytes stand for. */
+void profile_scale(uint64_t rate, int64_t *count, int64_t *bytes);
+
+/* How many of the innermost addresses are the allocator's own, which pprof leaves out; 0 where
+ * there are no others. */
+size_t profile_allocator(struct making *k, const uint64_t *pc, size_t n);
+
+/* MemProfileRate; *assumed: it is Go's default, the program's own was not found. 0; -ENOTSUP with a
+ * text: there is no heap profile. */
+int profile_heap_rate(const struct session_go *g, uint64_t *rate, bool *assumed, struct err *e);
+
 /* The rows of the table. */
 profile_make_fn profile_make_heap, profile_make_allocs, profile_make_dead;
 profile_make_fn profile_make_goroutine, profile_make_threadcreate;

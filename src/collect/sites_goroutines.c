@@ -74,13 +74,13 @@ static int add(void *ctx, const struct go_stack *s)
 	int r = 0;
 
 	g->count++;
-	g->bytes += s->stack_bytes;
+	g->bytes += s->hi - s->lo;
 	x = find(g, s, &r);
 	if (x) {
 		x->count++;
-		x->bytes += s->stack_bytes;
-		x->used += s->stack_used;
-		x->part_used |= !s->stack_used;
+		x->bytes += s->hi - s->lo;
+		x->used += s->sp ? s->hi - s->sp : 0;
+		x->part_used |= !s->sp;
 	}
 	return r;
 }
@@ -174,7 +174,7 @@ int look_sites_goroutines(struct look *k, struct report_profile *p, size_t most)
 {
 	const struct session_go *go = k->go[0].s;
 	_free_ struct grouping *g = calloc(1, sizeof(*g));
-	int r = g ? go_stacks_read(&go->rt, go->bin, add, g) : -ENOMEM;
+	int r = g ? go_stacks_read(&go->rt, go->bin, false, add, g) : -ENOMEM;
 
 	if (!r) {
 		p->count = OPT(g->count);

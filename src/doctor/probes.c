@@ -35,9 +35,10 @@ static const struct use {
 			    "uses the tracepoints instead", EVF_SCHED_TP, false },
 	[EVF_SCHED_TP] = { "thread tracepoints", "thread starts and exits", NULL, EVF_SCHED_BTF,
 			   true },
-	[EVF_UPROBE] = { "uprobes", "GC cycles", "watch cannot trace GC cycles", -1, false },
 	[EVF_CPU_CLOCK] = { "perf cpu-clock", "profile --type cpu",
 			    "profile --type cpu does not work", -1, false },
+	[EVF_UPROBE] = { "uprobes", "GC cycles, growth of the heap", "watch cannot trace GC cycles",
+			 -1, false },
 };
 
 static int add_feature(struct doctor *d, const struct ev_features *f, enum ev_feature i)

@@ -53,6 +53,7 @@ static const struct row table[] = {
 	{ "rss_tp", "tracepoint kmem:rss_stat", EV_RSS, EVF_RSS_TP, true, NULL, true },
 	{ "gc_end", "uprobe runtime.prepareFreeWorkbufs", EV_GC, EVF_UPROBE, true, NULL, false },
 	{ "gc_start", "uprobe runtime.gcStart", EV_GC, EVF_UPROBE, false, NULL, false },
+	{ "heap_grow", "uprobe runtime.(*mheap).grow", EV_GC, EVF_UPROBE, false, NULL, false },
 	{ "fork_btf", "tp_btf sched_process_fork", EV_THREADS, EVF_SCHED_BTF, true, "fork_tp",
 	  false },
 	{ "fork_tp", "tracepoint sched:sched_process_fork", EV_THREADS, EVF_SCHED_TP, true, NULL,
@@ -190,28 +191,28 @@ int plan_autoload(struct plan *p, struct bpf_object *obj)
 	return 0;
 }
 
-/* Where a probe of GC cycles goes, 0: nowhere. What began a cycle is told with its end. */
-static uint64_t gc_place(int i, const struct ev_gc *gc)
+/* Where a probe of one target goes, with the code that is there; 0: nowhere. What began a cycle is
+ * told with its end, and the heap's growth beside it. */
+static uint64_t gc_place(int i, const struct ev_gc *gc, const uint8_t **code)
 {
-	return table[i].required || !gc->offset ? gc->offset : gc->start_offset;
-}
+	bool grow = !strcmp(table[i].name, "heap_grow");
 
-static int check_gc(int i, const struct ev_gc *gc, struct err *e)
-{
-	return place_check(gc->fd, gc_place(i, gc), table[i].required ? gc->code : gc->start_code,
-			   e);
+	*code = table[i].required ? gc->code : grow ? gc->grow_code : gc->start_code;
+	if (table[i].required || !gc->offset)
+		return gc->offset;
+	return grow ? gc->grow_offset : gc->start_offset;
 }
 
 /* The pid limits the breakpoint to the target's memory; -1 would put it into every process that
  * runs this file. Never a return probe: it rewrites return addresses, which Go's stack moves and
  * unwinding do not survive. */
-static struct bpf_link *attach_gc(int i, struct bpf_object *obj, pid_t pid, const struct ev_gc *gc)
+static struct bpf_link *attach_gc(int i, struct bpf_object *obj, pid_t pid, int fd, uint64_t at)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, table[i].name);
 	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", gc->fd);
-	return bpf_program__attach_uprobe(prog, false, pid, path, gc_place(i, gc));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return bpf_program__attach_uprobe(prog, false, pid, path, at);
 }
 
 /* What a refusal asks for: perf_uprobe_event_init() in kernel/events/core.c wants more than the
@@ -257,18 +258,21 @@ int plan_attach_gc(struct plan *p, struct bpf_object *obj, pid_t pid, const stru
 	memset(out, 0, PLAN_GC * sizeof(*out));
 	for (int i = 0; i < ROWS; i++) {
 		struct bpf_link **link = &out[n];
+		const uint8_t *code;
+		uint64_t at;
 
 		if (table[i].group != EV_GC)
 			continue;
 		n++;
-		if (!p->row[i].chosen || !gc_place(i, gc))
+		at = gc_place(i, gc, &code);
+		if (!p->row[i].chosen || !at)
 			continue;
-		r = check_gc(i, gc, e);
+		r = place_check(gc->fd, at, code, e);
 		if (r && table[i].required)
 			return r;
 		if (r)
 			continue;
-		*link = attach_gc(i, obj, pid, gc);
+		*link = attach_gc(i, obj, pid, gc->fd, at);
 		r = *link ? 0 : -errno;
 		if (r && table[i].required)
 			return err_set(e, r, "%s did not attach: %s%s", table[i].target,

@@ -13,7 +13,7 @@
 #include "event/detach.h"
 #include "event/ev.h"
 
-enum { PLAN_MAX = EV_PROGRAMS_MAX, PLAN_GC = 2 /* probes of GC cycles */ };
+enum { PLAN_MAX = EV_PROGRAMS_MAX, PLAN_GC = 3 /* probes that are attached by target */ };
 
 struct plan_row {
 	bool chosen; /* loaded and attached by this attempt */

@@ -63,6 +63,12 @@ static int decode_gc(struct cursor *c, struct event *e)
 	return 0;
 }
 
+static int decode_grow(struct cursor *c, struct event *e)
+{
+	e->grow.calls = cursor_u64(c);
+	return 0;
+}
+
 static int decode_task(struct cursor *c, uint16_t type, uint16_t flags, struct event *e)
 {
 	const char *comm;
@@ -93,6 +99,9 @@ static int decode_body(struct cursor *c, uint16_t type, uint16_t flags, struct e
 	case RSC_GC:
 		e->type = EVENT_GC;
 		return decode_gc(c, e);
+	case RSC_HEAP_GROW:
+		e->type = EVENT_HEAP_GROW;
+		return decode_grow(c, e);
 	case RSC_THREAD_START:
 		e->type = EVENT_THREAD_START;
 		return decode_task(c, type, flags, e);

@@ -24,7 +24,7 @@ enum { EV_POLL_MS = 100, EV_CHILDREN_MAX = 64 };
 enum ev_group {
 	EV_MAPPINGS = 1, /* calls that change mappings, with callers; may slow every syscall */
 	EV_RSS = 2,	 /* steps of the resident set */
-	EV_GC = 4,	 /* ends of GC cycles; needs struct ev_gc */
+	EV_GC = 4,	 /* ends of GC cycles, growth of the heap; needs struct ev_gc */
 	EV_THREADS = 8,	 /* threads and processes start, end, exec */
 	EV_ALL = 15,	 /* what is watched unless said otherwise */
 	EV_MADVISE = 16, /* with EV_MAPPINGS: an event of each madvise, not only counts */
@@ -45,9 +45,10 @@ struct ev_gc {
 	int fd;		       /* the executable or library: borrowed for the call that attaches */
 	uint64_t offset;       /* of runtime.prepareFreeWorkbufs in that file, bytes; 0: unknown */
 	uint64_t start_offset; /* the same of runtime.gcStart */
+	uint64_t grow_offset;  /* the same of runtime.(*mheap).grow */
 	uint32_t start_arg;    /* its argument: bytes above the stack pointer; 0: in a register */
 	/* What the file has at these offsets; where it has changed nothing is attached. */
-	uint8_t code[EV_CODE], start_code[EV_CODE];
+	uint8_t code[EV_CODE], start_code[EV_CODE], grow_code[EV_CODE];
 	struct ev_word words[GCV_COUNT];
 };
 

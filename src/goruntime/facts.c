@@ -15,12 +15,14 @@ static const char *const func_name[] = {
 	[GO_FUNC_GC_END] = "runtime.prepareFreeWorkbufs",
 	/* called by who wants a cycle, with a struct that says what for (mgc.go, gcTrigger) */
 	[GO_FUNC_GC_START] = "runtime.gcStart",
+	/* called when the heap is larger than it has ever been: see bpf/heap.bpf.c */
+	[GO_FUNC_GROW] = "runtime.(*mheap).grow",
 };
 
 /* Their entries become places of probes. */
 static bool is_probed(enum go_func_id id)
 {
-	return id == GO_FUNC_GC_END || id == GO_FUNC_GC_START;
+	return id == GO_FUNC_GC_END || id == GO_FUNC_GC_START || id == GO_FUNC_GROW;
 }
 
 /* ---- functions */

@@ -21,6 +21,7 @@ enum go_func_id {
 	GO_FUNC_RACE,	  /* runtime.raceinit: the race detector is */
 	GO_FUNC_GC_END,	  /* runtime.prepareFreeWorkbufs */
 	GO_FUNC_GC_START, /* runtime.gcStart */
+	GO_FUNC_GROW,	  /* runtime.(*mheap).grow */
 	GO_FUNC_COUNT
 };
 

@@ -459,6 +459,7 @@ static void read_report(struct jget *g, const json_t *doc, const json_t *o, bool
 	read_runtimes(g, o, r);
 	read_figures(g, o, r, "kernel");
 	read_threads(g, o, r);
+	read_figures(g, o, r, "peak");
 	read_cgroup(g, o, r);
 	read_origins(g, o, r);
 	read_missing(g, o, r);

@@ -57,6 +57,7 @@ static int weight(int kind)
 	case KIND_RSS:
 	case KIND_GC:
 		return 2;
+	case KIND_HEAP_GROW:
 	case KIND_THREAD_START:
 	case KIND_THREAD_EXIT:
 	case KIND_FORK:

@@ -40,6 +40,7 @@ static int run_forked(struct run *r)
 	run_stream_open(&r->stream, r->a, &r->outlet);
 	run_watch(r, program);
 	run_report(r);
+	observe_write_peak(&r->a->o, r->peak);
 	run_finish(r);
 	r->child.pid = 0; /* reaped */
 	return status_code(r->seen.wstatus);
@@ -71,6 +72,7 @@ static void run_free(struct run *r)
 	outlet_close(&r->outlet);
 	loop_close(&r->loop);
 	follow_close(&r->follow);
+	peak_close(r->peak);
 	ev_close(r->ev);
 	shelf_destroy(r->shelf);
 	run_ledger_free(&r->seen.last);

@@ -177,6 +177,7 @@ struct run {
 	struct run_book book;
 	struct run_stream stream;
 	struct follow follow;
+	struct peak *peak; /* NULL: the heap's peak is not watched */
 	struct ev *ev;
 	bool has_binary, is_go, stripped, pie, cgo;
 	char go_version[128];

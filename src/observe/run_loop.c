@@ -18,6 +18,7 @@ enum {
 	/* A program is left alone at first: its runtime is not up, and most short ones are done. */
 	FIRST_MS = 30,
 	FIRST_DUE_MS = 50,
+	PEAK_MS = 60, /* the first ledger is not held up */
 	/* Of the time, at most one part in so many is spent on snapshots; at least so long in
 	 * between.
 	 */
@@ -32,6 +33,11 @@ enum {
 };
 
 /* ---- GC cycles: where the probe goes */
+
+static bool wants_peak(const struct run *r)
+{
+	return r->a->o.peak_fd >= 0 || r->a->o.groups & EV_GC;
+}
 
 /* What the file says of the program. True when it holds a Go program. */
 static bool describe_program(struct run *r, int fd, struct ev_gc *gc)
@@ -56,6 +62,8 @@ static bool describe_program(struct run *r, int fd, struct ev_gc *gc)
 		snprintf(r->go_version, sizeof(r->go_version), "%s", bin_go(bin)->version);
 		go_cache_get(r->a->o.cache, NULL, bin, &known);
 		gc_places_find(&known, bin, 0, gc);
+		if (!wants_peak(r))
+			gc->grow_offset = 0;
 		go_cache_put(r->a->o.cache, NULL, bin, &known);
 		snprintf(r->no_gc, sizeof(r->no_gc), "%s",
 			 gc->offset ? "" : "the function that ends a cycle is not found");
@@ -119,6 +127,7 @@ static void take_event(struct run *r, const struct event *e)
 			follow_exec(r);
 		return;
 	}
+	peak_event(r->peak, e, r->ev);
 	s->events[k]++;
 	s->gc_bare += k == KIND_GC && !e->gc.have;
 	if (k == KIND_EXIT)
@@ -423,6 +432,8 @@ void run_watch(struct run *r, int program_fd)
 	}
 	if (ev_groups(r->ev) & EV_MAPPINGS)
 		run_book_open(&r->book, r->child.pid, program_fd, r->shelf);
+	if (wants_peak(r) && peak_open(r->child.pid, r->a->o.cache, r->ev, PEAK_MS * MS, &r->peak))
+		log_warn("the heap's peak is not watched: no thread could be started");
 	r->next_ns = now + FIRST_MS * MS;
 	r->next_due_ns = now + FIRST_DUE_MS * MS;
 	while (!r->ended) {
@@ -433,6 +444,7 @@ void run_watch(struct run *r, int program_fd)
 	}
 	now = mono_ns();
 	ev_stop(r->ev);
+	peak_stop(r->peak);
 	r->stuck.at_ns = now + 1000 * (uint64_t)MS;
 	for (r->intake.ring.more = true; r->intake.ring.more && !r->abandoned;)
 		turn(r);

@@ -171,6 +171,23 @@ static int complete(const struct run *r, const struct run_ledger *l, const char 
 	return rc || again ? rc : add_missing(r, rep);
 }
 
+/* As it is known by now; *rep has that of the last report, if any. */
+static int set_peak(const struct run *r, struct report *rep)
+{
+	struct report_peak k = { 0 };
+	struct err why = { 0 };
+	int rc = r->peak ? peak_report(r->peak, &k, &why) : 0;
+	bool again = rep->run.known;
+
+	if (rc)
+		return rc;
+	report_peak_free(&rep->peak);
+	rep->peak = k;
+	if (k.heap.has || !why.text[0] || !r->is_go || again)
+		return 0;
+	return report_missing_always(rep, "peak", "", "%s", why.text);
+}
+
 static char *join(char **cmd)
 {
 	_text_ struct text t = { 0 };
@@ -267,10 +284,14 @@ void run_report(struct run *r)
 	}
 
 	if (s->last.has) {
-		rc = complete(r, &s->last, "last", &s->last.r);
+		rc = set_peak(r, &s->last.r);
+		if (!rc)
+			rc = complete(r, &s->last, "last", &s->last.r);
 		list[n++] = &s->last.r;
 	} else {
 		rc = without_ledger(r, &none);
+		if (!rc)
+			rc = set_peak(r, &none);
 		if (!rc)
 			rc = complete(r, NULL, "", &none);
 		list[n++] = &none;

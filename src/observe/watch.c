@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "observe/watch_impl.h"
 
 const struct watch_group watch_groups[WATCH_GROUPS] = {
@@ -229,6 +230,13 @@ static int open_events(struct watch *w, struct err *e)
 	return ev_open(&o, &w->ev, e);
 }
 
+static bool wants_peak(const struct watch *w)
+{
+	const struct watch_opts *a = w->a;
+
+	return a->o.peak_fd >= 0 || (a->o.groups & EV_GC && !a->no_report);
+}
+
 /* What is known of the target before there are events of it. */
 static int open_target(struct watch *w, struct memsrc *m, struct err *e)
 {
@@ -242,6 +250,7 @@ static int open_target(struct watch *w, struct memsrc *m, struct err *e)
 		return r;
 	if (!w->a->no_report)
 		bracket_first(&w->bracket, &w->s);
+	w->s.heap_growth = wants_peak(w);
 	session_gc_find(&w->s);
 	return 0;
 }
@@ -287,6 +296,8 @@ static void begin(struct watch *w)
 	if (w->a->duration)
 		w->deadline.at_ns = now + (uint64_t)(w->a->duration * 1e9);
 	intake_begin(&w->intake, w->ev);
+	if (wants_peak(w) && peak_open(memsrc_pid(w->s.m), w->a->o.cache, w->ev, 0, &w->peak))
+		log_warn("the heap's peak is not watched: no thread could be started");
 }
 
 static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
@@ -309,6 +320,8 @@ static int watch_stream(struct watch *w, struct memsrc *m, struct err *e)
 		r = fold_flush(&w->fold, &w->text, mono_ns(), &w->outlet.out);
 	if (!r)
 		r = watch_put_end(w);
+	if (!r)
+		r = watch_put_peak(w);
 	if (!r && !w->a->no_report && !w->abandoned)
 		r = watch_report(w, e);
 	written = finish(w);
@@ -325,6 +338,7 @@ static void watch_free(struct watch *w)
 	follow_close(&w->follow);
 	ev_close(w->ev);
 	bracket_free(&w->bracket);
+	peak_close(w->peak);
 	session_close(&w->s);
 	shelf_destroy(w->shelf);
 	vec_free(&w->lost);

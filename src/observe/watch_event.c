@@ -64,6 +64,7 @@ static void count(struct watch *w, const struct event *e)
 		w->ended = true;
 	if (e->tgid != (uint32_t)memsrc_pid(w->s.m))
 		return;
+	peak_event(w->peak, e, w->ev);
 	if (k == KIND_EXEC) {
 		take_exec(w);
 		w->text.seen.gc = (struct gc_track){ 0 };

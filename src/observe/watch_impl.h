@@ -29,6 +29,7 @@ struct watch {
 	struct fold fold;
 	struct sampler sampler;
 	struct bracket bracket;
+	struct peak *peak; /* NULL: the heap's peak is not wanted */
 	struct loop loop;
 	struct outlet outlet;
 	struct loop_fd signals, pidfd;
@@ -59,6 +60,9 @@ int watch_put_sample(struct watch *w, uint64_t now_ns);
 int watch_put_end(struct watch *w);
 
 /* ---- reports at the end (watch_report.c) */
+
+/* What the target's heap held at its peak: its line, and its file. */
+int watch_put_peak(struct watch *w);
 
 /* Of the target and of the children that are still there. */
 int watch_report(struct watch *w, struct err *e);

@@ -11,6 +11,24 @@ static int put(struct watch *w, const struct report *r)
 	return rc ? rc : outlet_flush(&w->outlet);
 }
 
+int watch_put_peak(struct watch *w)
+{
+	struct report_peak k = { 0 };
+	struct err why = { 0 };
+	int r = 0;
+
+	peak_stop(w->peak);
+	if (w->peak && !w->a->no_report)
+		r = peak_report(w->peak, &k, &why);
+	if (!r && w->a->o.json && (k.heap.has || why.text[0]))
+		r = watch_json_peak(memsrc_pid(w->s.m), &k, why.text, &w->outlet.out);
+	else if (!r && !w->a->o.json)
+		r = watch_text_peak(&w->a->o.style, &k, &w->outlet.out);
+	report_peak_free(&k);
+	w->partial |= !observe_write_peak(&w->a->o, w->peak);
+	return r;
+}
+
 static int report_target(struct watch *w, struct err *e)
 {
 	struct collect_opts co = { .pss = w->a->pss, .sites = COLLECT_SITES };

@@ -63,6 +63,9 @@ void json_put_stack(struct jbuild *b, json_t *o, int caller, const report_frames
 /* Who stands behind a category: left out where nothing of that is known. */
 void json_put_profiles(struct jbuild *b, json_t *o, const struct report *r, enum category cat);
 
+/* What the Go heap held at its peak: left out where nothing of that is known. */
+void json_put_peak(struct jbuild *b, json_t *top, const struct report *r);
+
 /* What `run` knows beside the ledger. */
 void json_put_run(struct jbuild *b, json_t *top, const struct report *r);
 

@@ -332,6 +332,7 @@ json_t *json_report_value(const struct report *r)
 	put_cgroup(&b, top, r);
 	put_if_any(&b, top, r, "at_goal");
 	json_put_origins(&b, top, r);
+	json_put_peak(&b, top, r);
 	jput_findings(&b, top, &r->findings);
 	jput_missing(&b, top, r);
 	put_losses_and_cost(&b, top, r);

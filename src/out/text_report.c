@@ -10,6 +10,7 @@
 #include "model/findings/outlook.h"
 #include "out/text_findings.h"
 #include "out/text_origins.h"
+#include "out/text_peak.h"
 #include "out/text_run.h"
 #include "out/text_tree.h"
 
@@ -333,6 +334,13 @@ static void put_unexplained(struct text_page *p)
 	para_end(&a);
 }
 
+static void put_peak(struct text_page *p, enum terse terse)
+{
+	static const unsigned int most[] = { 5, 3, 2, 1 };
+
+	page_peak(p, &p->r->peak, most[terse]);
+}
+
 static void put_missing(struct text_page *p, enum terse terse)
 {
 	static const unsigned int most[] = { 3, 2, 1, 0 };
@@ -386,6 +394,7 @@ static void put_tail(struct text_page *p, enum terse terse)
 	put_share(p, "swapped", true, terse);
 	put_share(p, "huge pages", false, terse);
 	put_origins(p, terse);
+	put_peak(p, terse);
 	put_kernel(p);
 	put_cgroup(p, terse);
 	if (!p->r->no_ledger)

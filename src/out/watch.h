@@ -169,6 +169,8 @@ int watch_text_rest(struct watch_text *w, uint64_t now_ns, uint64_t n, uint64_t 
 int watch_text_gap(struct watch_text *w, uint64_t now_ns, uint64_t n, struct text *out);
 int watch_text_exec(struct watch_text *w, const struct watch_exec *x, struct text *out);
 int watch_text_child(struct watch_text *w, const struct watch_child *c, struct text *out);
+/* Before the report; nothing where it is not known. */
+int watch_text_peak(const struct text_style *s, const struct report_peak *k, struct text *out);
 int watch_text_end(struct watch_text *w, const struct watch_end *e, struct text *out);
 
 /* A line as GODEBUG=gctrace=1 has it; "?" for what is not known. scans: with the sizes of stacks
@@ -188,6 +190,8 @@ int watch_json_mapping(uint32_t pid, uint64_t start, uint64_t stop, const char *
 		       const char *prot, const char *name, struct text *out);
 int watch_json_exec(const struct watch_clock *c, const struct watch_exec *x, struct text *out);
 int watch_json_child(const struct watch_clock *c, const struct watch_child *p, struct text *out);
+/* why: it is not known. */
+int watch_json_peak(uint32_t pid, const struct report_peak *k, const char *why, struct text *out);
 int watch_json_end(const struct watch_clock *c, const struct watch_end *e, struct text *out);
 
 #endif

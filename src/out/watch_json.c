@@ -294,6 +294,9 @@ int watch_json_event(struct watch_seen *w, const struct event *e, const struct f
 	case EVENT_GC:
 		put_gc(&l, &w->gc, &e->gc, frames, n);
 		break;
+	case EVENT_HEAP_GROW:
+		line_put_u64(&l, "growths", e->grow.calls);
+		break;
 	default:
 		seen_task(w, e);
 		put_task(&l, e);

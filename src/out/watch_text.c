@@ -211,6 +211,10 @@ int watch_text_event(struct watch_text *w, const struct event *e, const struct f
 	case EVENT_GC:
 		r = put_gc(w, &e->gc, frames, n, out);
 		break;
+	case EVENT_HEAP_GROW:
+		r = text_printf(out, "  new high water of the Go heap (%" PRIu64 " growths so far)",
+				e->grow.calls);
+		break;
 	default:
 		seen_task(&w->seen, e);
 		r = put_task(w, e, out);

@@ -78,9 +78,11 @@ void session_gc_probe(struct session *s, struct ev_gc *out)
 
 	*out = gc->at;
 	out->fd = fd;
+	if (!s->heap_growth)
+		out->grow_offset = 0;
 	if (fd >= 0 || !gc->at.offset)
 		return;
-	out->offset = out->start_offset = 0;
+	out->offset = out->start_offset = out->grow_offset = 0;
 	snprintf(gc->no_gc, sizeof(gc->no_gc), "cannot reopen its file: %s", strerror(-fd));
 }
 

@@ -31,8 +31,9 @@ struct session_gc {
 /* Fills s->gc from the files and runtimes of s as they are; what is missing is no failure. */
 void session_gc_find(struct session *s);
 
-/* Where the probes go, with the file that was analysed: its descriptor is borrowed until the next
- * read of a binary. offset 0: nowhere, no_gc says why. */
+/* Where the probes go (that of the heap's growth only with s->heap_growth), with the file that was
+ * analysed: its descriptor is borrowed until the next read of a binary. offset 0: nowhere, no_gc
+ * says why. */
 void session_gc_probe(struct session *s, struct ev_gc *out);
 
 /* The runtime whose cycles these are; NULL: it is not known. */
@@ -53,9 +54,9 @@ void session_go_path(const struct session_go *g, struct ev_gopath *out);
 
 /* ---- gc_places.c */
 
-/* Where the executable's file holds the functions at whose entry a GC cycle is over, and begins:
- * sets gc->offset, start_offset (0: not there), their code, start_arg. text: see binary.h, 0 when
- * not known; known may be NULL. */
+/* Where the executable's file holds the functions at whose entry a GC cycle is over, and begins,
+ * and the heap grows: sets gc->offset, start_offset, grow_offset (0: not there), their code,
+ * start_arg. text: see binary.h, 0 when not known; known may be NULL. */
 void gc_places_find(struct go_facts *known, struct bin *b, uint64_t text, struct ev_gc *gc);
 
 #endif

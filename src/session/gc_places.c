@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a GC cycle is told, and its beginning: the places of its probes in the executable's file.
- */
+/* Where a GC cycle is told, its beginning, and the heap's growth: the places of the probes in the
+ * executable's file. */
 #include <string.h>
 
 #include "base/cursor.h"
@@ -100,6 +100,7 @@ void gc_places_find(struct go_facts *known, struct bin *b, uint64_t text, struct
 {
 	gc->offset = place_of(known, b, text, GO_FUNC_GC_END, gc->code);
 	gc->start_offset = 0;
+	gc->grow_offset = place_of(known, b, text, GO_FUNC_GROW, gc->grow_code);
 	if (argument_place(b, &gc->start_arg))
 		gc->start_offset = place_of(known, b, text, GO_FUNC_GC_START, gc->start_code);
 }

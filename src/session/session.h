@@ -70,6 +70,7 @@ struct session {
 	bool complete; /* all of the above has been looked for */
 	bool used;     /* m has been read since: the first snapshot begins anew */
 	struct symbolizer *names; /* of its code; NULL: see session_names */
+	bool heap_growth;	  /* set by the caller: events of it are wanted */
 	struct session_gc gc;	  /* zeros: see session_gc_find */
 	struct mapbook *book;	  /* NULL: see session_open_book */
 	VEC(uint64_t) tmpfs;	  /* devices of tmpfs mounts, major << 32 | minor */

@@ -10,7 +10,7 @@ GO_SRC := $(wildcard tests/targets/*/*.go tests/targets/go.mod)
 C_TARGETS := $(patsubst tests/targets/c/%.c,$(T)/%,$(wildcard tests/targets/c/*.c))
 
 # name: package, cgo, go build flags
-GO_TARGETS := demo churn gcloop run work shapes mappings origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie profiled profiled-pie queues queues-pie burn burn-stripped burn-pie types types-pie goroutines goroutines-pie
+GO_TARGETS := demo churn gcloop run work shapes mappings origins origins-pie fixture-pure fixture-cgo fixture-pure-stripped fixture-cgo-stripped fixture-pie profiled profiled-pie queues queues-pie burn burn-stripped burn-pie types types-pie goroutines goroutines-pie peak peak-pie
 demo_PKG := demo
 demo_FLAGS := -ldflags '-s -w'
 churn_PKG := churn
@@ -41,6 +41,10 @@ goroutines_CGO := 0
 goroutines_FLAGS := -ldflags '-s -w'
 goroutines-pie_PKG := goroutines
 goroutines-pie_FLAGS := -buildmode=pie -ldflags '-s -w'
+peak_PKG := peak
+peak_FLAGS := -ldflags '-s -w'
+peak-pie_PKG := peak
+peak-pie_FLAGS := -buildmode=pie -ldflags '-s -w'
 mappings_PKG := mappings
 mappings_FLAGS := -ldflags '-s -w'
 gcloop_PKG := gcloop

@@ -242,6 +242,21 @@ static struct rsc_rec_gc_start rec_start(__u64 ns, __u32 kind)
 	return r;
 }
 
+TEST(event_growth_of_the_heap)
+{
+	struct rsc_rec_grow r = { .hdr = rec_header(RSC_HEAP_GROW, sizeof(r)), .calls = 12 };
+	struct event e;
+
+	REQUIRE(!ev_decode(&r, sizeof(r), &e));
+	CHECK_INT(e.type, EVENT_HEAP_GROW);
+	CHECK_INT(event_kind(&e), KIND_HEAP_GROW);
+	CHECK_STR(event_kind_name(KIND_HEAP_GROW), "heap_growth");
+	CHECK_INT(e.grow.calls, 12);
+	CHECK_INT(ev_decode(&r, sizeof(r) - 8, &e), -EINVAL);
+	r.hdr.size -= 8;
+	CHECK_INT(ev_decode(&r, sizeof(r), &e), -EINVAL);
+}
+
 static int keep(void *ctx, const struct event *e)
 {
 	struct event **at = ctx;

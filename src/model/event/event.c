@@ -60,6 +60,8 @@ enum event_kind event_kind(const struct event *e)
 		return KIND_RSS;
 	case EVENT_GC:
 		return KIND_GC;
+	case EVENT_HEAP_GROW:
+		return KIND_HEAP_GROW;
 	case EVENT_THREAD_START:
 		return e->task.new_process ? KIND_FORK : KIND_THREAD_START;
 	case EVENT_THREAD_EXIT:
@@ -77,6 +79,7 @@ const char *event_kind_name(enum event_kind k)
 		/* calls come first, in the order of event_callno */
 		[KIND_RSS] = "rss",
 		[KIND_GC] = "gc",
+		[KIND_HEAP_GROW] = "heap_growth",
 		[KIND_THREAD_START] = "thread_start",
 		[KIND_THREAD_EXIT] = "thread_exit",
 		[KIND_FORK] = "fork",

@@ -17,6 +17,7 @@ enum event_type {
 	EVENT_CALL,
 	EVENT_RSS,
 	EVENT_GC,
+	EVENT_HEAP_GROW,
 	EVENT_THREAD_START,
 	EVENT_THREAD_EXIT,
 	EVENT_EXEC,
@@ -120,6 +121,12 @@ static inline bool gc_has(const struct event_gc *g, enum gc_value i)
 	return g->have >> i & 1;
 }
 
+/* The Go heap needs more address space than it has ever had: calls of runtime.(*mheap).grow. One
+ * event stands for those of some milliseconds. */
+struct event_grow {
+	uint64_t calls; /* since watching began */
+};
+
 struct event_task {
 	uint32_t by_tgid, by_tid; /* start: the creator; exec: by_tid is the id before */
 	bool new_process;	  /* start: a fork, not a thread */
@@ -140,6 +147,7 @@ struct event {
 		struct event_call call;
 		struct event_rss rss;
 		struct event_gc gc;
+		struct event_grow grow;
 		struct event_task task;
 	};
 };
@@ -160,6 +168,7 @@ enum event_kind {
 	KIND_REMAP_FILE_PAGES,
 	KIND_RSS,
 	KIND_GC,
+	KIND_HEAP_GROW,
 	KIND_THREAD_START,
 	KIND_THREAD_EXIT,
 	KIND_FORK,

@@ -97,6 +97,17 @@ const struct figure figures[] = {
 	KEPT("rss.high_water", BYTES, GAUGE, rss.high_water, NULL),
 	KEPT("rss.churn", BYTES, FACT, rss.churn, NULL),
 
+	KEPT("peak.heap_bytes", BYTES, GAUGE, peak.heap, NULL),
+	KEPT("peak.rss", BYTES, GAUGE, peak.rss, NULL),
+	KEPT("peak.highest_heap_bytes", BYTES, GAUGE, peak.highest, NULL),
+	KEPT("peak.total", BYTES, FACT, peak.total, NULL),
+	KEPT("peak.low", BYTES, FACT, peak.low, NULL),
+	KEPT("peak.high", BYTES, FACT, peak.high, NULL),
+	KEPT("peak.samples", COUNT, FACT, peak.samples, NULL),
+	KEPT("peak.stacks", COUNT, FACT, peak.stacks, NULL),
+	KEPT("peak.period", BYTES, FACT, peak.period, NULL),
+	KEPT("peak.readings", COUNT, FACT, peak.readings, NULL),
+
 	KEPT("run.wall_ns", NS, COUNTER, run.wall_ns, NULL),
 	KEPT("run.user_ns", NS, COUNTER, run.user_ns, NULL),
 	KEPT("run.system_ns", NS, COUNTER, run.system_ns, NULL),

@@ -74,6 +74,17 @@ const struct report_profile *report_profile_find(const struct report *r, enum ca
 	return NULL;
 }
 
+void report_peak_free(struct report_peak *p)
+{
+	for (size_t i = 0; i < p->rows.n; i++)
+		report_origin_free(&p->rows.v[i].site);
+	for (size_t i = 0; i < p->notes.n; i++)
+		free(p->notes.v[i]);
+	vec_free(&p->rows);
+	vec_free(&p->notes);
+	*p = (struct report_peak){ 0 };
+}
+
 static void go_free(struct report_go *g)
 {
 	vec_free(&g->metrics);
@@ -104,6 +115,7 @@ void report_free(struct report *r)
 		report_profile_free(&r->profiles.v[i]);
 	vec_free(&r->profiles);
 	vec_free(&r->threads.in);
+	report_peak_free(&r->peak);
 	findings_free(&r->findings);
 	for (size_t i = 0; i < r->missing.n; i++) {
 		free(r->missing.v[i].path);

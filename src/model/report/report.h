@@ -148,6 +148,28 @@ struct report_origin {
 	report_frames stack;
 };
 
+/* Where a part of the heap was allocated. */
+struct report_peak_row {
+	struct report_origin site; /* stack and caller; bytes, and objects as count: estimates */
+	uint64_t low, high;	   /* bytes: 95 % of such samples are of a heap that lies here */
+	uint64_t samples;	   /* objects that were sampled */
+};
+
+/* What the Go heap held when it was largest, of a process that is watched. */
+struct report_peak {
+	uint64_t at_unix_ns;
+	struct opt_u64 heap; /* bytes of spans in use then; absent: nothing is known of it */
+	struct opt_u64 rss;
+	struct opt_u64 highest; /* bytes of spans in use, ever: more where it passed too fast */
+	struct opt_u64 total, low, high; /* bytes that the samples stand for, and 95 % of such */
+	struct opt_u64 samples, stacks;
+	struct opt_u64 period;	 /* bytes: one object is sampled for so many */
+	struct opt_u64 readings; /* of the profiler's buckets */
+	bool by_growth;		 /* each growth of the heap was seen; else its size was asked for */
+	VEC(struct report_peak_row) rows; /* largest first */
+	VEC(char *) notes;		  /* sentences on what is not as it should be */
+};
+
 struct report_kernel {
 	struct opt_u64 page_tables;   /* VmPTE, bytes */
 	struct opt_u64 kernel_stacks; /* threads × kernel stack size, bytes */
@@ -223,6 +245,7 @@ struct report {
 	struct report_cgroup cgroup;
 	VEC(struct report_origin) origins; /* largest first */
 	VEC(struct report_profile) profiles;
+	struct report_peak peak;
 	finding_vec findings;
 	VEC(struct missing) missing;
 	named_vec losses;
@@ -243,7 +266,8 @@ void report_profile_free(struct report_profile *p);
 /* The profile of a category, or NULL. */
 const struct report_profile *report_profile_find(const struct report *r, enum category cat,
 						 const char *type);
-void report_free(struct report *r); /* all it owns; safe after report_init alone */
+void report_peak_free(struct report_peak *p); /* and leaves it empty */
+void report_free(struct report *r);	      /* all it owns; safe after report_init alone */
 
 /* The sentence that opens a report without a ledger. Appended to *out. 0 or -ENOMEM. */
 int report_no_ledger(struct text *out);
