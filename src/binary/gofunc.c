@@ -50,11 +50,14 @@ static int tab_u32(const struct bin *b, uint64_t at, uint32_t *out)
 
 static int put_entry(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off)
 {
-	struct pcln *p = ctx;
+	struct bin *b = ctx;
+	struct pcln *p = &b->pcln;
 	uint64_t at = vaddr - (p->vaddr + p->ftab);
 
-	if (vaddr >= p->vaddr + p->ftab && at / 16 <= p->nfunc && at % 16 == 0)
-		p->entries[at / 16] = addend;
+	if (vaddr < p->vaddr + p->ftab || at / 16 > p->nfunc || at % 16)
+		return 0;
+	p->entries[at / 16] = addend;
+	io_touch(b->io, off, RELA_ENTRY);
 	return 0;
 }
 
@@ -74,7 +77,7 @@ static int load_entries(struct bin *b)
 		r = tab_read(b, p->ftab + i * 16, &entries[i], 8);
 	p->entries = entries;
 	io_allow(b->io, io_size(b->io));
-	return r ? r : image_rela(b, put_entry, p);
+	return r ? r : image_rela(b, put_entry, b);
 }
 
 /* Entry of function i (nfunc: the end of the last), from `text`. */
@@ -185,6 +188,18 @@ int bin_go_func(struct bin *b, uint64_t text, uint64_t pc, struct bin_func *out)
 	return r;
 }
 
+/* What was found of the table by going over the file is found anew, and recorded. */
+void gofunc_forget(struct bin *b)
+{
+	struct pcln *p = &b->pcln;
+
+	free(p->entries);
+	p->entries = NULL;
+	vec_free(&p->pointers);
+	p->text = p->gofunc = 0;
+	p->tried_text = p->tried_gofunc = p->tried_pointers = false;
+}
+
 /* ---- by name */
 
 struct name_scan {
@@ -289,14 +304,12 @@ static bool func_by_order(const struct bin *b, uint64_t want, uint64_t *found)
 	return first_not_before(b, lo, want, found, &equal) && equal;
 }
 
-int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
+static int look_up(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
 {
 	uint64_t want = 0, i = 0, pc;
 	size_t n = strlen(name);
-	int r = table_ready(b, &text);
+	int r;
 
-	if (r)
-		return r;
 	if (!n || n > NAME_MAX_LEN)
 		return -ENOENT;
 	if (b->pcln.magic != PCLN_12) {
@@ -312,6 +325,19 @@ int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_fun
 		return -ENOENT;
 	r = entry_pc(b, text, i, &pc);
 	return r ? r : bin_go_func(b, text, pc, out);
+}
+
+int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
+{
+	int r = table_ready(b, &text); /* recorded: others need that, too */
+	bool was;
+
+	if (r)
+		return r;
+	was = io_record_pause(b->io, true);
+	r = look_up(b, text, name, out);
+	io_record_pause(b->io, was);
+	return r;
 }
 
 /* ---- lines */
@@ -347,34 +373,44 @@ static int stream_u32(struct stream *s, uint32_t *out)
 	return -EINVAL;
 }
 
-/* The value that the table at `tab` has for pc. -ENOENT when none. */
-static int pc_value(struct bin *b, uint32_t tab, uint64_t entry, uint64_t pc, int32_t *out)
+/* Steps through a table that begins at s, of code from entry on. */
+static int find_value(struct stream *s, uint64_t entry, uint64_t pc, int32_t *out)
 {
-	const struct pcln *p = &b->pcln;
-	uint64_t at = entry, from = p->pctab + tab;
-	struct stream s = { .b = b };
+	uint64_t at = entry;
 	uint32_t val = -1;
 
-	if (!tab || from >= p->size)
-		return -ENOENT;
-	s.at = p->off + from;
-	s.end = p->size - from < PCVALUE_MAX ? p->off + p->size : s.at + PCVALUE_MAX;
 	for (bool first = true;; first = false) {
 		uint32_t dv, dpc;
 
-		if (stream_u32(&s, &dv))
+		if (stream_u32(s, &dv))
 			return -EINVAL;
 		if (!dv && !first)
 			return -ENOENT;
-		if (stream_u32(&s, &dpc))
+		if (stream_u32(s, &dpc))
 			return -EINVAL;
 		val += dv & 1 ? ~(dv >> 1) : dv >> 1; /* zig-zag */
-		at += (uint64_t)(uint32_t)(dpc * p->quantum);
+		at += (uint64_t)(uint32_t)(dpc * s->b->pcln.quantum);
 		if (pc < at) {
 			*out = val;
 			return 0;
 		}
 	}
+}
+
+/* The value that the table at `tab` has for pc. -ENOENT when none. */
+static int pc_value(struct bin *b, uint32_t tab, uint64_t entry, uint64_t pc, int32_t *out)
+{
+	const struct pcln *p = &b->pcln;
+	uint64_t from = p->pctab + tab;
+	struct stream s = { .b = b, .at = p->off + from };
+	int r;
+
+	if (!tab || from >= p->size)
+		return -ENOENT;
+	s.end = p->size - from < PCVALUE_MAX ? p->off + p->size : s.at + PCVALUE_MAX;
+	r = find_value(&s, entry, pc, out);
+	io_touch(b->io, p->off + from, s.at - s.n - (p->off + from));
+	return r;
 }
 
 /* File offset of the name of a function's file number. */
@@ -497,6 +533,7 @@ static int put_pointer(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off)
 		return 0;
 	if (p->pointers.n >= FUNCDATA_MAX * p->nfunc)
 		return -EINVAL;
+	io_touch(b->io, off, RELA_ENTRY);
 	return vec_push(&p->pointers, (struct pcln_pointer){ vaddr, addend });
 }
 

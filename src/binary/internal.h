@@ -120,6 +120,10 @@ int pclntab_find(struct bin *b);
  * -ENOENT. */
 int moduledata_text(const struct bin *b, const struct pcln *p, uint64_t *text, uint64_t *gofunc);
 
+/* ---- gofunc.c */
+/* What was found of the table by going over the file, lazily. */
+void gofunc_forget(struct bin *b);
+
 /* ---- symbols.c */
 /* Whether .dynsym has a symbol that only cgo makes. Reads a bounded part, while recording. */
 bool symbols_cgo(struct bin *b);
