@@ -20,7 +20,8 @@
 #include "session/session.h"
 
 struct collect_opts {
-	bool pss; /* read smaps, after the look, for proportional sizes */
+	bool pss;      /* read smaps, after the look, for proportional sizes */
+	bool profiles; /* collect_once, while it is saved: also what profiles need */
 	/* For tests of honesty: the span, or the mapping, that holds this address is hidden from
 	 * the ledger. Its bytes must then show as unknown. 0: none. */
 	uint64_t hide_span, hide_vma;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "collect/profile_saved.h"
 #include "goruntime/stacks.h"
 
 /* runtime/traceback.go, isSystemGoroutine: those of the runtime, which the program did not start.
@@ -83,7 +84,10 @@ static int say(const struct counting *c)
 int profile_make_goroutine(struct making *k, struct err *e)
 {
 	struct counting c = { .k = k };
-	int r = go_stacks_read(&k->g->rt, k->g->bin, add, &c);
+	int r = profile_saved_begin(k);
+
+	if (!r)
+		r = go_stacks_read(&k->g->rt, k->g->bin, add, &c);
 
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the runtime's list of goroutines was not found");

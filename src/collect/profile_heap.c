@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "collect/profile_saved.h"
 #include "goruntime/profile.h"
 
 enum { RATE_DEFAULT = 512 << 10 }; /* runtime/mprof.go, MemProfileRate: bytes */
@@ -156,6 +157,7 @@ static int read_buckets(struct heap *h, struct go_profile_info *info)
 	int r = 0;
 
 	*info = (struct go_profile_info){ .moved = true };
+	r = profile_saved_begin(h->k);
 	for (unsigned int i = 0; i < TRIES && info->moved && !r; i++) {
 		memsrc_flush(h->k->g->rt.m);
 		p->samples.n = p->stacks.n = p->sampled = 0;
@@ -191,13 +193,22 @@ static int say(struct heap *h, const struct go_profile_info *info)
 	return r;
 }
 
-static int make(struct heap *h, struct err *e)
+static int read_rate(struct heap *h)
 {
 	const struct session_go *g = h->k->g;
+	int r = -ENOENT;
+
+	if (memsrc_kind(g->rt.m) != MEMSRC_CAPTURE)
+		r = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, &h->rate);
+	return profile_saved_fact(h->k, "profile_rate_memory", r, &h->rate);
+}
+
+static int make(struct heap *h, struct err *e)
+{
 	struct go_profile_info info;
 	int r;
 
-	h->rate_assumed = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, &h->rate) != 0;
+	h->rate_assumed = read_rate(h) != 0;
 	h->rate = h->rate_assumed ? RATE_DEFAULT : h->rate;
 	if (!h->rate)
 		return err_set(

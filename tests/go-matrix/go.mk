@@ -16,6 +16,7 @@ check-go: $(PROG) $(GO_TOOLS)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' VARIANTS='$(VARIANTS)' bash tests/go-matrix/matrix.sh $(OUTPUT) $(GO_RELEASES)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' OUTPUT='$(OUTPUT)' GO_RELEASES='$(or $(GO_RELEASES),all)' bash tests/e2e/58_inlined.sh
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' OUTPUT='$(OUTPUT)' GO_RELEASES='$(or $(GO_RELEASES),all)' bash tests/e2e/80_profile.sh
+	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' OUTPUT='$(OUTPUT)' GO_RELEASES='$(or $(GO_RELEASES),all)' bash tests/e2e/87_profile_capture.sh
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' bash tests/go-matrix/gctrace.sh $(OUTPUT) $(GO_RELEASES)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' bash tests/go-matrix/experiments.sh $(OUTPUT) $(GO_RELEASES)
 
