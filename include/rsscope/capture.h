@@ -41,6 +41,12 @@ enum capture_type {
 	CAPTURE_END = 8,    /* struct capture_end; nothing after it */
 	CAPTURE_TYPES = 9,
 	CAPTURE_OPTIONAL = 0x40000000,
+	/* What profiles need beyond a report, in many small parts. A reader that does not know them
+	 * still gives the report. */
+	CAPTURE_WORDS = CAPTURE_OPTIONAL | 1, /* struct capture_words; body: bytes, then struct
+					       * capture_step [], of memory; in planes */
+	CAPTURE_SCRAPS =
+		CAPTURE_OPTIONAL | 2, /* struct capture_scraps; body: likewise, of a file */
 };
 
 enum { CAPTURE_ZLIB = 1 };
@@ -52,7 +58,8 @@ enum {
 	CAPTURE_TEXT_BODY_MAX = 64 << 20, /* the same for CAPTURE_TEXT */
 	CAPTURE_NAME_MAX = 4096,	  /* bytes of a key, name, path */
 	CAPTURE_EPOCH_MAX = 0xffff,
-	CAPTURE_STREAMS_MAX = 4096, /* different (pass, epoch) */
+	CAPTURE_STREAMS_MAX = 4096,  /* different (pass, epoch) of CAPTURE_MEMORY */
+	CAPTURE_WORDS_MAX = 1 << 23, /* steps of all CAPTURE_WORDS */
 };
 
 struct capture_record {
@@ -132,6 +139,35 @@ struct capture_piece {
 	uint64_t off; /* in the file; raw_len bytes */
 };
 
+/*
+ * Parts that follow each other at a distance, of memory or of a file: the first begins gap bytes
+ * behind `start`, each other one that far behind the end of the one before. The body has the bytes
+ * of those whose state is CAPTURE_DATA, one after the other, and behind them `count` steps.
+ *
+ * A body in planes has the first byte of all its 8-byte words, then the second of all, …; what is
+ * left at its end is as it is. Words that are alike take half the room so.
+ *
+ * What an epoch of CAPTURE_WORDS does not have is what the next lower one of its pass has.
+ */
+struct capture_step {
+	uint32_t gap;
+	uint32_t len_state; /* length << 2 | enum capture_extent_state */
+};
+
+struct capture_words { /* as capture_memory */
+	uint32_t pass;
+	uint32_t epoch;
+	uint32_t count;
+	uint32_t reserved;
+	uint64_t start;
+};
+
+struct capture_scraps { /* of a file; none is but data */
+	uint32_t file;
+	uint32_t count;
+	uint64_t start;
+};
+
 struct capture_end {
 	uint64_t count[CAPTURE_TYPES]; /* records of each type before this one; [0] of unknown */
 };
@@ -147,6 +183,9 @@ _Static_assert(sizeof(struct capture_extent) == 24, "on-disk layout");
 _Static_assert(sizeof(struct capture_file) == 16, "on-disk layout");
 _Static_assert(sizeof(struct capture_open) == 24, "on-disk layout");
 _Static_assert(sizeof(struct capture_piece) == 16, "on-disk layout");
+_Static_assert(sizeof(struct capture_step) == 8, "on-disk layout");
+_Static_assert(sizeof(struct capture_words) == 24, "on-disk layout");
+_Static_assert(sizeof(struct capture_scraps) == 16, "on-disk layout");
 _Static_assert(sizeof(struct capture_end) == 72, "on-disk layout");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields are stored as they are");
 

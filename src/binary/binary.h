@@ -146,4 +146,12 @@ int bin_fd(struct bin *b);
  * the same way. Calls fn(ctx, off, len) for each; stops at the first non-zero return. */
 int bin_pieces(const struct bin *b, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx);
 
+/*
+ * From bin_record until bin_scraps, what is read of functions, lines and stack frames is recorded:
+ * with these parts, too, that sparse file gives the same answers to the same questions by address.
+ * Those by name go over the whole file, and are not recorded. bin_record: 0, -ENOMEM, -EFBIG.
+ */
+int bin_record(struct bin *b);
+int bin_scraps(struct bin *b, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx);
+
 #endif

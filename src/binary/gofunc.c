@@ -30,11 +30,14 @@ int gofunc_u32(const struct bin *b, uint64_t at, uint32_t *out)
 
 static int put_entry(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off)
 {
-	struct pcln *p = ctx;
+	struct bin *b = ctx;
+	struct pcln *p = &b->pcln;
 	uint64_t at = vaddr - (p->vaddr + p->ftab);
 
-	if (vaddr >= p->vaddr + p->ftab && at / 16 <= p->nfunc && at % 16 == 0)
-		p->entries[at / 16] = addend;
+	if (vaddr < p->vaddr + p->ftab || at / 16 > p->nfunc || at % 16)
+		return 0;
+	p->entries[at / 16] = addend;
+	io_touch(b->io, off, RELA_ENTRY);
 	return 0;
 }
 
@@ -54,7 +57,7 @@ static int load_entries(struct bin *b)
 		r = gofunc_read(b, p->ftab + i * 16, &entries[i], 8);
 	p->entries = entries;
 	io_allow(b->io, io_size(b->io));
-	return r ? r : image_rela(b, put_entry, p);
+	return r ? r : image_rela(b, put_entry, b);
 }
 
 /* Entry of function i (nfunc: the end of the last), from `text`. */
@@ -156,6 +159,18 @@ int bin_go_func(struct bin *b, uint64_t text, uint64_t pc, struct bin_func *out)
 	if (!r)
 		*out = (struct bin_func){ .name = name, .entry = f.entry, .end = f.end };
 	return r;
+}
+
+/* What was found of the table by going over the file is found anew, and recorded. */
+void gofunc_forget(struct bin *b)
+{
+	struct pcln *p = &b->pcln;
+
+	free(p->entries);
+	p->entries = NULL;
+	vec_free(&p->pointers);
+	p->text = p->gofunc = 0;
+	p->tried_text = p->tried_gofunc = p->tried_pointers = false;
 }
 
 /* ---- by name */
@@ -262,14 +277,12 @@ static bool func_by_order(const struct bin *b, uint64_t want, uint64_t *found)
 	return first_not_before(b, lo, want, found, &equal) && equal;
 }
 
-int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
+static int look_up(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
 {
 	uint64_t want = 0, i = 0, pc;
 	size_t n = strlen(name);
-	int r = gofunc_ready(b, &text);
+	int r;
 
-	if (r)
-		return r;
 	if (!n || n > NAME_MAX_LEN)
 		return -ENOENT;
 	if (b->pcln.magic != PCLN_12) {
@@ -285,6 +298,19 @@ int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_fun
 		return -ENOENT;
 	r = entry_pc(b, text, i, &pc);
 	return r ? r : bin_go_func(b, text, pc, out);
+}
+
+int bin_go_lookup(struct bin *b, uint64_t text, const char *name, struct bin_func *out)
+{
+	int r = gofunc_ready(b, &text); /* recorded: others need that, too */
+	bool was;
+
+	if (r)
+		return r;
+	was = io_record_pause(b->io, true);
+	r = look_up(b, text, name, out);
+	io_record_pause(b->io, was);
+	return r;
 }
 
 /* ---- one after another */

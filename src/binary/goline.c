@@ -54,34 +54,44 @@ static int stream_u32(struct stream *s, uint32_t *out)
 	return -EINVAL;
 }
 
-/* The value that the table at `tab` has for pc. -ENOENT when none. */
-static int pc_value(struct bin *b, uint32_t tab, uint64_t entry, uint64_t pc, int32_t *out)
+/* Steps through a table that begins at s, of code from entry on. */
+static int find_value(struct stream *s, uint64_t entry, uint64_t pc, int32_t *out)
 {
-	const struct pcln *p = &b->pcln;
-	uint64_t at = entry, from = p->pctab + tab;
-	struct stream s = { .b = b };
+	uint64_t at = entry;
 	uint32_t val = -1;
 
-	if (!tab || from >= p->size)
-		return -ENOENT;
-	s.at = p->off + from;
-	s.end = p->size - from < PCVALUE_MAX ? p->off + p->size : s.at + PCVALUE_MAX;
 	for (bool first = true;; first = false) {
 		uint32_t dv, dpc;
 
-		if (stream_u32(&s, &dv))
+		if (stream_u32(s, &dv))
 			return -EINVAL;
 		if (!dv && !first)
 			return -ENOENT;
-		if (stream_u32(&s, &dpc))
+		if (stream_u32(s, &dpc))
 			return -EINVAL;
 		val += dv & 1 ? ~(dv >> 1) : dv >> 1; /* zig-zag */
-		at += (uint64_t)(uint32_t)(dpc * p->quantum);
+		at += (uint64_t)(uint32_t)(dpc * s->b->pcln.quantum);
 		if (pc < at) {
 			*out = val;
 			return 0;
 		}
 	}
+}
+
+/* The value that the table at `tab` has for pc. -ENOENT when none. */
+static int pc_value(struct bin *b, uint32_t tab, uint64_t entry, uint64_t pc, int32_t *out)
+{
+	const struct pcln *p = &b->pcln;
+	uint64_t from = p->pctab + tab;
+	struct stream s = { .b = b, .at = p->off + from };
+	int r;
+
+	if (!tab || from >= p->size)
+		return -ENOENT;
+	s.end = p->size - from < PCVALUE_MAX ? p->off + p->size : s.at + PCVALUE_MAX;
+	r = find_value(&s, entry, pc, out);
+	io_touch(b->io, p->off + from, s.at - s.n - (p->off + from));
+	return r;
 }
 
 /* File offset of the name of a function's file number. */
@@ -204,6 +214,7 @@ static int put_pointer(void *ctx, uint64_t vaddr, uint64_t addend, uint64_t off)
 		return 0;
 	if (p->pointers.n >= FUNCDATA_MAX * p->nfunc)
 		return -EINVAL;
+	io_touch(b->io, off, RELA_ENTRY);
 	return vec_push(&p->pointers, (struct pcln_pointer){ vaddr, addend });
 }
 

@@ -146,6 +146,9 @@ struct module {
 };
 /* Some passes over the relocations of a PIE, within io_allow. -ENOENT: not found. */
 int module_read(struct bin *b, struct module *out);
+/* ---- gofunc.c */
+/* What was found of the table by going over the file, lazily. */
+void gofunc_forget(struct bin *b);
 
 /* ---- symbols.c */
 /* Sized symbols of functions and variables of .symtab, sorted by address, without those of

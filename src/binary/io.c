@@ -19,7 +19,9 @@ enum {
 	STRINGS_MAX = 64 << 20,
 	SCAN_MAX = 2047u << 20,
 	PIECES_MAX = 1 << 16, /* reads are few; a hostile file must not make them many */
+	GRAIN = 64,
 };
+#define RECORD_MAX (64ULL << 30)
 
 struct block {
 	uint64_t no;   /* of BLOCK bytes, + 1; 0: empty */
@@ -31,6 +33,8 @@ struct block {
 struct bin_io {
 	int fd;
 	bool recording;
+	bool paused;
+	uint8_t *touched; /* a bit a GRAIN, since io_record_again; NULL: not asked for */
 	uint64_t size;
 	struct bin_identity id;
 	uint64_t scan_left; /* bytes */
@@ -96,6 +100,7 @@ void io_close(struct bin_io *io)
 		return;
 	io_pool_release(io);
 	vec_free(&io->pieces);
+	free(io->touched);
 	free(io);
 }
 
@@ -328,6 +333,10 @@ int io_note(struct bin_io *io, uint64_t off, uint64_t len)
 		return 0;
 	if (len > io->size - off)
 		len = io->size - off;
+	if (io->touched) {
+		io_touch(io, off, len);
+		return 0;
+	}
 	if (v->n && off >= v->v[v->n - 1].start && off <= v->v[v->n - 1].end) {
 		if (off + len > v->v[v->n - 1].end)
 			v->v[v->n - 1].end = off + len;
@@ -359,6 +368,62 @@ void io_record_end(struct bin_io *io)
 const range_vec *io_pieces(const struct bin_io *io)
 {
 	return &io->pieces;
+}
+
+int io_record_again(struct bin_io *io)
+{
+	if (io->size > RECORD_MAX)
+		return -EFBIG;
+	if (!io->touched)
+		io->touched = calloc(io->size / GRAIN / 8 + 1, 1);
+	io->recording = io->touched;
+	return io->touched ? 0 : -ENOMEM;
+}
+
+bool io_record_pause(struct bin_io *io, bool pause)
+{
+	bool was = io->paused;
+
+	io->paused = pause;
+	return was;
+}
+
+void io_touch(struct bin_io *io, uint64_t off, uint64_t len)
+{
+	if (!io->touched || io->paused || !len || off >= io->size)
+		return;
+	if (len > io->size - off)
+		len = io->size - off;
+	for (uint64_t i = off / GRAIN; i <= (off + len - 1) / GRAIN; i++)
+		io->touched[i / 8] |= 1 << i % 8;
+}
+
+static bool is_touched(const struct bin_io *io, uint64_t i)
+{
+	return io->touched[i / 8] >> i % 8 & 1;
+}
+
+int io_scraps(struct bin_io *io, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx)
+{
+	uint64_t n = io->touched ? (io->size + GRAIN - 1) / GRAIN : 0, i = 0;
+	int r = 0;
+
+	while (i < n && !r) {
+		uint64_t from = i, end;
+
+		if (!is_touched(io, i)) {
+			i = i % 8 || io->touched[i / 8] ? i + 1 : i + 8;
+			continue;
+		}
+		while (i < n && is_touched(io, i))
+			i++;
+		end = i * GRAIN < io->size ? i * GRAIN : io->size;
+		r = fn(ctx, from * GRAIN, end - from * GRAIN);
+	}
+	free(io->touched);
+	io->touched = NULL;
+	io->recording = false;
+	return r;
 }
 
 /* ---- strings */
@@ -459,6 +524,8 @@ int intern_get(struct intern *t, struct bin_io *io, uint64_t off, uint64_t end, 
 		*slot = (struct intern_slot){ .off = off, .s = s };
 		t->n++;
 	}
+	if (io->touched)
+		io_touch(io, off, strlen(slot->s) + 1);
 	*out = slot->s;
 	return 0;
 }

@@ -78,6 +78,18 @@ int io_note(struct bin_io *io, uint64_t off, uint64_t len);
 void io_record_end(struct bin_io *io);
 const range_vec *io_pieces(const struct bin_io *io); /* by file offset; flags 0 */
 
+/*
+ * Recording of what is read here and there from now on, to the grain of 64 bytes, strings that are
+ * given out again included. fn gets the ranges when it ends, in order, until it returns non-zero,
+ * which io_scraps returns. -ENOMEM; -EFBIG: of a file of more than 64 GiB.
+ */
+int io_record_again(struct bin_io *io);
+int io_scraps(struct bin_io *io, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx);
+/* Not while a question is answered that goes over the whole file: what it was before. */
+bool io_record_pause(struct bin_io *io, bool pause);
+/* Reads that io_peek serves, for those who use it. */
+void io_touch(struct bin_io *io, uint64_t off, uint64_t len);
+
 /* Strings of the file that were given out: one copy each, kept until intern_free. */
 struct intern_slot {
 	uint64_t off;

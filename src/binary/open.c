@@ -178,3 +178,14 @@ int bin_pieces(const struct bin *b, int (*fn)(void *ctx, uint64_t off, uint64_t 
 	}
 	return 0;
 }
+
+int bin_record(struct bin *b)
+{
+	gofunc_forget(b);
+	return io_record_again(b->io);
+}
+
+int bin_scraps(struct bin *b, int (*fn)(void *ctx, uint64_t off, uint64_t len), void *ctx)
+{
+	return io_scraps(b->io, fn, ctx);
+}

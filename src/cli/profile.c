@@ -120,7 +120,6 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		a->targets.live_only = true; /* captures don't hold it */
 		st->child_inputs[0] = &a->targets;
 		st->child_inputs[1] = &a->print;
 		st->child_inputs[2] = &a->cache;
@@ -167,9 +166,11 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "PID",
-	.doc = "Print a profile of a live Go program by call stack, as net/http/pprof does; the "
-	       "program needs no endpoint.\v"
+	.args_doc = "PID|FILE",
+	.doc = "Print a profile of a Go program by call stack, as net/http/pprof does; the program "
+	       "needs no endpoint. FILE is a capture (`rsscope capture`) or an ELF core of one "
+	       "that "
+	       "may have ended.\v"
 	       "Types: heap (in use, by where it was allocated), allocs (all that ever was), dead "
 	       "(what the last GC cycle found dead), types (live objects by Go type), goroutine, "
 	       "stacks (their memory), threadcreate, block, mutex, binary (what of the executable is "
@@ -182,6 +183,7 @@ static const struct argp argp = {
 	       "  rsscope profile 4242 --type allocs --seconds 30\n"
 	       "  rsscope profile 4242 --type cpu --seconds 5\n"
 	       "  rsscope profile --name etcd --folded\n"
+	       "  rsscope profile etcd.rsscap --type goroutine\n"
 	       "\n"
 	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 some types failed.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
@@ -452,6 +454,9 @@ static int profile(const struct args *a)
 	r = target_open(&a->targets.t.v.v[0], &m, &e);
 	if (!r && !sampled(a))
 		cli_shed_opened(m, save);
+	if (!r && a->seconds > 0 && memsrc_kind(m) != MEMSRC_LIVE)
+		r = err_set(&e, -EINVAL,
+			    "--seconds needs a process that runs: a file does not change");
 	if (!r)
 		r = session_open(m, NULL, a->cache.store.go, &s, &e);
 	if (!r && sampled(a)) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "collect/look.h"
+#include "collect/profile_saved.h"
 #include "collect/pss.h"
 #include "collect/repeated.h"
 #include "model/findings/findings.h"
@@ -487,18 +488,24 @@ int collect_report(struct session *s, const struct collect_opts *o, struct repor
 int collect_once(struct memsrc *m, struct go_cache *c, const struct collect_opts *o,
 		 struct report *out, struct err *e)
 {
+	struct shelf *shelf = NULL;
 	struct session s;
 	int r;
 
 	if (e)
 		*e = (struct err){ 0 };
-	r = session_open(m, NULL, c, &s, e);
+	if (o->profiles && shelf_create(0, &shelf))
+		return err_set(e, -ENOMEM, "out of memory");
+	r = session_open(m, shelf, c, &s, e);
 	if (r) {
 		report_init(out);
 		r = explain(m, r, e);
 	} else {
 		r = collect_report(&s, o, out, e);
 	}
+	if (!r && o->profiles)
+		r = profiles_save(&s, e);
 	session_close(&s);
+	shelf_destroy(shelf);
 	return r;
 }

@@ -47,7 +47,8 @@ struct collect_objects {
 };
 
 struct collect_opts {
-	bool pss; /* read smaps, after the look, for proportional sizes */
+	bool profiles; /* collect_once, while it is saved: also what profiles need */
+	bool pss;      /* read smaps, after the look, for proportional sizes */
 	/* Who stands behind the memory: so many sites (allocation sites, groups of goroutines) of
 	 * each category of which it can be told and which makes up more than a quarter of RSS, or,
 	 * with all_sites, of all of them. 0: none is looked for. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "collect/profile_saved.h"
 
 /* In the order of the documentation. The column that is wanted most comes first, which readers
  * that take one show. */
@@ -16,38 +16,49 @@ static const struct profile_kind kinds[] = {
 	    { "inuse_objects", "count" },
 	    { "alloc_space", "bytes" },
 	    { "alloc_objects", "count" } },
-	  profile_make_heap },
+	  profile_make_heap,
+	  "heap" },
 	{ "allocs",
 	  { { "alloc_space", "bytes" },
 	    { "alloc_objects", "count" },
 	    { "inuse_space", "bytes" },
 	    { "inuse_objects", "count" } },
-	  profile_make_allocs },
+	  profile_make_allocs,
+	  "heap" },
 	{ "dead",
 	  { { "dead_space", "bytes" },
 	    { "dead_objects", "count" },
 	    { "live_space", "bytes" },
 	    { "new_space", "bytes" } },
-	  profile_make_dead },
-	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine },
-	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate },
-	{ "block", { { "delay", "nanoseconds" }, { "contentions", "count" } }, profile_make_block },
-	{ "mutex", { { "delay", "nanoseconds" }, { "contentions", "count" } }, profile_make_mutex },
+	  profile_make_dead,
+	  "heap" },
+	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine, "goroutine" },
+	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate, "threads" },
+	{ "block",
+	  { { "delay", "nanoseconds" }, { "contentions", "count" } },
+	  profile_make_block,
+	  "block" },
+	{ "mutex",
+	  { { "delay", "nanoseconds" }, { "contentions", "count" } },
+	  profile_make_mutex,
+	  "mutex" },
 	/* by observe/cpu.h; the columns as runtime/pprof has them */
-	{ "cpu", { { "samples", "count" }, { "cpu", "nanoseconds" } }, NULL },
-	{ "binary", { { "resident", "bytes" }, { "size", "bytes" } }, profile_make_binary },
+	{ "cpu", { { "samples", "count" }, { "cpu", "nanoseconds" } }, NULL, NULL },
+	{ "binary", { { "resident", "bytes" }, { "size", "bytes" } }, profile_make_binary, NULL },
 	{ "types",
 	  { { "live_space", "bytes" },
 	    { "live_objects", "count" },
 	    { "resident_space", "bytes" },
 	    { "new_or_dead_space", "bytes" } },
-	  profile_make_types },
+	  profile_make_types,
+	  NULL },
 	{ "stacks",
 	  { { "reserved_space", "bytes" },
 	    { "used_space", "bytes" },
 	    { "resident_space", "bytes" },
 	    { "goroutines", "count" } },
-	  profile_make_stacks },
+	  profile_make_stacks,
+	  NULL },
 };
 
 const struct profile_kind *profile_kind_at(size_t i)
@@ -236,8 +247,9 @@ int collect_profile(struct session *s, const struct profile_kind *kind, struct p
 	if (!g)
 		return err_set(e, -ENOTSUP, "%s", s->ngo ? s->go[0].why.text : "no Go program");
 	*k = (struct making){ .kind = kind, .s = s, .g = g, .p = out };
-	out->time_unix_ns = clock_ns(CLOCK_REALTIME);
-	r = session_names(s, e);
+	r = profile_saved_open(s->m, kind, out, e);
+	if (!r)
+		r = session_names(s, e);
 	k->names = s->names;
 	return r ? r : kind->make(k, e);
 }

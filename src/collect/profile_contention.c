@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What goroutines waited for, and which mutexes they held up, as runtime/pprof shows it: for
  * programs that have switched it on. */
-#include "collect/profile_impl.h"
+#include "collect/profile_saved.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,6 +79,17 @@ static int set_scale(struct contention *c, const uint64_t *rate)
 					   "the sampled events alone");
 }
 
+static int read_rate(struct making *k, enum go_profile_kind kind, uint64_t *rate)
+{
+	const struct session_go *g = k->g;
+	int r = -ENOENT;
+
+	if (memsrc_kind(g->rt.m) != MEMSRC_CAPTURE)
+		r = go_profile_rate(&g->rt, g->bin, kind, rate);
+	return profile_saved_fact(
+		k, kind == GO_PROFILE_BLOCK ? "profile_rate_block" : "profile_rate_mutex", r, rate);
+}
+
 static int make(struct making *k, enum go_profile_kind kind, struct err *e)
 {
 	/* unwound by frame pointers from 1.23 on: mprof.go, fpTracebackPartialExpand */
@@ -88,7 +99,7 @@ static int make(struct making *k, enum go_profile_kind kind, struct err *e)
 				.stacks = mixed ? ADDRESSES_MIXED : ADDRESSES_LOGICAL };
 	struct go_profile_info info;
 	uint64_t rate;
-	bool known = !go_profile_rate(&k->g->rt, k->g->bin, kind, &rate);
+	bool known = !read_rate(k, kind, &rate);
 	double per_second;
 	int from = go_ticks_per_second(&k->g->rt, k->g->bin, &per_second), r = 0;
 
@@ -104,6 +115,8 @@ static int make(struct making *k, enum go_profile_kind kind, struct err *e)
 				      "to some parts in 100,000");
 	if (!r)
 		r = set_scale(&c, known ? &rate : NULL);
+	if (!r)
+		r = profile_saved_begin(k);
 	memsrc_flush(k->g->rt.m);
 	if (!r)
 		r = go_profile_read(&k->g->rt, kind, add, &c, &info);

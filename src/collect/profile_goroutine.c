@@ -25,6 +25,8 @@ struct counting {
 	uint64_t cut;	  /* whose stacks end where no goroutine begins */
 	bool unread;	  /* labels of some can't be read */
 	bool cut_sets;	  /* labels of some are not all there */
+	bool saved;	  /* from or for a capture, which holds no labels */
+	bool unsaved;	  /* some have labels that it does not hold */
 	struct go_labels labels;
 	struct set sets[SETS];
 };
@@ -44,8 +46,12 @@ static int add_label(struct counting *c, struct profile_label *v, size_t *n, con
 
 static int read_labels(struct counting *c, const struct go_stack *s)
 {
-	int r = go_labels_read(&c->k->g->rt, s->labels, &c->labels);
+	int r;
 
+	c->unsaved |= c->saved && s->labels;
+	if (c->saved) /* they are the program's own strings */
+		return 0;
+	r = go_labels_read(&c->k->g->rt, s->labels, &c->labels);
 	c->unread |= r && r != -ESRCH;
 	c->cut_sets |= c->labels.cut;
 	return r == -ESRCH ? r : 0;
@@ -148,6 +154,8 @@ static int say(const struct counting *c)
 
 	if (!r && c->unread)
 		r = profile_say(c->k->p, "the labels of some goroutines could not be read");
+	if (!r && c->unsaved)
+		r = profile_say(c->k->p, "the program's labels are not in a capture");
 	if (!r && c->cut_sets)
 		r = profile_say(c->k->p,
 				"labels of goroutines are cut: at most %d of each, of %d bytes",
@@ -180,8 +188,11 @@ int profile_make_goroutine(struct making *k, struct err *e)
 	if (!c)
 		return err_set(e, -ENOMEM, "out of memory");
 	c->k = k;
+	c->saved = memsrc_kind(k->s->m) == MEMSRC_CAPTURE || memsrc_is_saved(k->s->m);
 	c->now_ns = goroutine_clock(k->s->m);
-	r = go_stacks_read(&k->g->rt, k->g->bin, false, add, c);
+	r = profile_saved_begin(k);
+	if (!r)
+		r = go_stacks_read(&k->g->rt, k->g->bin, false, add, c);
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the runtime's list of goroutines was not found");
 	r = r ? r : say(c);

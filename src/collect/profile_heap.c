@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "collect/profile_saved.h"
 #include "goruntime/profile.h"
 
 enum { RATE_DEFAULT = 512 << 10 }; /* runtime/mprof.go, MemProfileRate: bytes */
@@ -179,6 +180,7 @@ static int read_buckets(struct heap *h, struct go_profile_info *info)
 	int r = 0;
 
 	*info = (struct go_profile_info){ .moved = true };
+	r = profile_saved_begin(h->k);
 	for (unsigned int i = 0; i < TRIES && info->moved && !r; i++) {
 		memsrc_flush(h->k->g->rt.m);
 		p->samples.n = p->stacks.n = p->sampled = 0;
@@ -214,9 +216,10 @@ static int say(struct heap *h, const struct go_profile_info *info)
 	return r;
 }
 
-int profile_heap_rate(const struct session_go *g, uint64_t *rate, bool *assumed, struct err *e)
+/* r: whether *rate was found. */
+static int settle_rate(int r, uint64_t *rate, bool *assumed, struct err *e)
 {
-	*assumed = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, rate) != 0;
+	*assumed = r != 0;
 	*rate = *assumed ? RATE_DEFAULT : *rate;
 	if (*rate)
 		return 0;
@@ -225,10 +228,26 @@ int profile_heap_rate(const struct session_go *g, uint64_t *rate, bool *assumed,
 		       "set, or Go, where nothing in the program refers to the profiler");
 }
 
+int profile_heap_rate(const struct session_go *g, uint64_t *rate, bool *assumed, struct err *e)
+{
+	return settle_rate(go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, rate), rate, assumed,
+			   e);
+}
+
+static int read_rate(struct heap *h)
+{
+	const struct session_go *g = h->k->g;
+	int r = -ENOENT;
+
+	if (memsrc_kind(g->rt.m) != MEMSRC_CAPTURE)
+		r = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, &h->rate);
+	return profile_saved_fact(h->k, "profile_rate_memory", r, &h->rate);
+}
+
 static int make(struct heap *h, struct err *e)
 {
 	struct go_profile_info info;
-	int r = profile_heap_rate(h->k->g, &h->rate, &h->rate_assumed, e);
+	int r = settle_rate(read_rate(h), &h->rate, &h->rate_assumed, e);
 
 	if (r)
 		return r;

@@ -24,6 +24,7 @@ struct profile_kind {
 	const char *name;
 	struct profile_type types[PROFILE_VALUES_MAX]; /* its columns, the most wanted first */
 	profile_make_fn *make;			       /* NULL: see profile_kind_is_sampled */
+	const char *part; /* of memory, that captures hold: see profile_saved.h; NULL: none */
 };
 
 /*

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "collect/profile_saved.h"
+
 static int add(void *ctx, const uint64_t *pc, size_t n)
 {
 	struct making *k = ctx;
@@ -17,8 +19,10 @@ static int add(void *ctx, const uint64_t *pc, size_t n)
 
 int profile_make_threadcreate(struct making *k, struct err *e)
 {
-	int r = go_createstacks_read(&k->g->rt, add, k);
+	int r = profile_saved_begin(k);
 
+	if (!r)
+		r = go_createstacks_read(&k->g->rt, add, k);
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the runtime's list of threads was not found");
 	return r ? err_set(e, r, "reading the runtime's threads: %s", strerror(-r)) : 0;

@@ -273,9 +273,12 @@ static int read_again(struct walk *w, size_t i, uint8_t *g)
 	int r = 0;
 
 	w->has_heads = false;
-	for (unsigned int k = 0; k < TRIES && !r && (o->moved || o->s.cut); k++) {
-		memsrc_flush(w->rt->m);
-		r = rd(w->rt, PASS_BOOKS, o->g, g, w->size);
+	o->moved = true; /* where a capture has no room for a retry, it stays so */
+	for (unsigned int k = 0; k < TRIES && memsrc_may_retry(w->rt->m, PASS_BOOKS); k++) {
+		if (!k) {
+			memsrc_flush(w->rt->m);
+			r = rd(w->rt, PASS_BOOKS, o->g, g, w->size);
+		}
 		o->gone = !r && !get_g(w, g, o);
 		if (r || o->gone || !o->reads)
 			break;
@@ -283,6 +286,8 @@ static int read_again(struct walk *w, size_t i, uint8_t *g)
 		memsrc_flush(w->rt->m);
 		r = rd(w->rt, PASS_BOOKS, o->g, g, w->size);
 		o->moved = r || !is_same(w, o, g);
+		if (!o->moved && !o->s.cut)
+			break;
 	}
 	return r == -ESRCH || r == -ENOMEM ? r : 0;
 }
@@ -298,11 +303,11 @@ static int read_stacks(struct walk *w, size_t n)
 			unwind(w, i);
 	memsrc_flush(w->rt->m);
 	w->seen = 0;
-	if (!r && memsrc_kind(w->rt->m) == MEMSRC_LIVE)
+	if (!r && memsrc_kind(w->rt->m) != MEMSRC_CORE)
 		r = rd_each(w->rt, PASS_BOOKS, w->ptr, n, 0, w->size, check_g, w);
 	for (size_t i = 0; i < w->n && !r; i++)
 		if (w->one[i].reads && (w->one[i].moved || w->one[i].s.cut) &&
-		    memsrc_kind(w->rt->m) == MEMSRC_LIVE)
+		    memsrc_kind(w->rt->m) != MEMSRC_CORE)
 			r = read_again(w, i, g);
 	return r;
 }

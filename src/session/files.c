@@ -46,6 +46,20 @@ static int keep_pieces(struct memsrc *m, struct bin *b, const char *path)
 	return fd < 0 ? fd : bin_pieces(b, keep_piece, &(struct keep){ m, path, fd });
 }
 
+static int keep_scrap(void *ctx, uint64_t off, uint64_t len)
+{
+	struct keep *p = ctx;
+
+	return memsrc_keep_scrap(p->m, p->path, p->fd, off, len);
+}
+
+int files_keep_scraps(struct memsrc *m, struct bin *b, const char *path)
+{
+	int fd = bin_fd(b);
+
+	return fd < 0 ? fd : bin_scraps(b, keep_scrap, &(struct keep){ m, path, fd });
+}
+
 static int open_file(struct memsrc *m, struct shelf *shelf, const struct shelf_opener *o,
 		     struct bin **out, struct err *e)
 {

@@ -40,6 +40,9 @@ int files_open_exe(struct memsrc *m, struct shelf *shelf, const struct maps *map
 int libs_add(struct libs *l, struct memsrc *m, const struct maps *maps, const char *exe);
 void libs_free(struct libs *l); /* safe on a zeroed struct, and twice */
 
+/* Saves what bin_record has recorded of the file that m calls so. 0 or -errno. */
+int files_keep_scraps(struct memsrc *m, struct bin *b, const char *path);
+
 /* How m's files get to a shelf. path is borrowed. */
 struct shelf_opener files_opener(struct memsrc *m, const char *path, uint64_t start, uint64_t end,
 				 bool lib);

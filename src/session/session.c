@@ -292,6 +292,45 @@ int session_begin(struct session *s)
 	return r;
 }
 
+/* ---- what a capture holds of names */
+
+typedef int file_fn(struct session *s, struct bin *b, const char *path);
+
+static int each_go_file(struct session *s, file_fn *fn)
+{
+	int r = s->bin && bin_go(s->bin)->is_go ? fn(s, s->bin, "exe") : 0;
+
+	for (size_t i = 0; i < s->libs.v.n && !r; i++) {
+		const struct lib *l = &s->libs.v.v[i];
+
+		if (l->bin && bin_go(l->bin)->is_go)
+			r = fn(s, l->bin, l->name);
+	}
+	return r;
+}
+
+static int record_file(struct session *s, struct bin *b, const char *path)
+{
+	return bin_record(b);
+}
+
+static int keep_file(struct session *s, struct bin *b, const char *path)
+{
+	return files_keep_scraps(s->m, b, path);
+}
+
+int session_record_names(struct session *s)
+{
+	return each_go_file(s, record_file);
+}
+
+int session_keep_names(struct session *s)
+{
+	return each_go_file(s, keep_file);
+}
+
+/* ---- mounts */
+
 int session_find_tmpfs(struct session *s)
 {
 	_text_ struct text t = { 0 };

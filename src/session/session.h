@@ -115,6 +115,15 @@ int session_set_maps(struct session *s, const struct maps *maps);
  * holds. */
 void session_end(struct session *s, const struct maps *maps);
 
+/*
+ * Around what a capture is to hold of the program's code, beyond what opening it needs: between the
+ * two, names and stack frames that are asked for are recorded. The session has a shelf, so that
+ * whoever reads a file reads the one that is recorded. session_keep_names saves it, and ends that.
+ * 0 or -errno.
+ */
+int session_record_names(struct session *s);
+int session_keep_names(struct session *s);
+
 /* Devices of tmpfs mounts that the target sees, read once. 0 or -ENOMEM. */
 int session_find_tmpfs(struct session *s);
 

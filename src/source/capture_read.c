@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading and checking a capture file: one pass over the records, no trust in any of them. */
-#include "source/capture_read.h"
+#include "source/capture_record.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -22,22 +22,7 @@ enum {
 #define PIECES_MAX (1ULL << 30)
 #define PAGES_MAX  (1ULL << 30)
 
-/* One record under examination. */
-struct record {
-	struct capture *c;
-	struct err *e;
-	uint64_t off; /* of the record in the file */
-	struct capture_record r;
-	uint8_t *meta; /* room for CAPTURE_META_MAX and a NUL */
-	struct cap_body body;
-	uint64_t count[CAPTURE_TYPES];
-	uint64_t pieces; /* bytes, all files */
-	uint64_t pages;	 /* bytes, all page maps */
-};
-
-static int bad(const struct record *k, const char *fmt, ...) PRINTF(2, 3);
-
-static int bad(const struct record *k, const char *fmt, ...)
+int record_bad(const struct record *k, const char *fmt, ...)
 {
 	char why[256];
 	va_list ap;
@@ -51,7 +36,7 @@ static int bad(const struct record *k, const char *fmt, ...)
 		       k->c->path, (unsigned long long)k->off, why);
 }
 
-int capture_body(const struct capture *c, const struct cap_body *b, void *buf)
+static int read_body(const struct capture *c, const struct cap_body *b, void *buf)
 {
 	_free_ uint8_t *stored = NULL;
 	uLongf n = b->raw_len;
@@ -66,10 +51,23 @@ int capture_body(const struct capture *c, const struct cap_body *b, void *buf)
 	return uncompress(buf, &n, stored, b->stored_len) == Z_OK && n == b->raw_len ? 0 : -EINVAL;
 }
 
+int capture_body(const struct capture *c, const struct cap_body *b, void *buf)
+{
+	_free_ uint8_t *planes = NULL;
+	int rc;
+
+	if (!b->planes)
+		return read_body(c, b, buf);
+	planes = malloc(b->raw_len + 1);
+	rc = planes ? read_body(c, b, planes) : -ENOMEM;
+	if (!rc)
+		planes_to_words(planes, b->raw_len, buf);
+	return rc;
+}
+
 /* ---- records by type */
 
-/* The fixed part of the metadata, and `tail` bytes behind it: no more, no less. */
-static bool meta_is(const struct record *k, size_t fixed, uint64_t tail)
+bool record_meta_is(const struct record *k, size_t fixed, uint64_t tail)
 {
 	return k->r.meta_len >= fixed && k->r.meta_len - fixed == tail;
 }
@@ -90,11 +88,12 @@ static int add_text(struct record *k)
 	struct capture_text c;
 
 	memcpy(&c, k->meta, sizeof(c));
-	if (!meta_is(k, sizeof(c), c.key_len) || c.error > 4095 || (c.error && k->body.raw_len))
-		return bad(k, "bad text record");
+	if (!record_meta_is(k, sizeof(c), c.key_len) || c.error > 4095 ||
+	    (c.error && k->body.raw_len))
+		return record_bad(k, "bad text record");
 	t.key = take_name(k, c.key_len);
 	if (!t.key)
-		return bad(k, "text without a proper key");
+		return record_bad(k, "text without a proper key");
 	t.seq = c.seq;
 	t.rc = -(int)c.error;
 	if (vec_push(&k->c->texts, t)) {
@@ -110,12 +109,12 @@ static int add_note(struct record *k)
 	struct capture_note c;
 
 	memcpy(&c, k->meta, sizeof(c));
-	if (!meta_is(k, sizeof(c), c.name_len) || k->body.raw_len)
-		return bad(k, "bad note record");
+	if (!record_meta_is(k, sizeof(c), c.name_len) || k->body.raw_len)
+		return record_bad(k, "bad note record");
 	n.name = take_name(k, c.name_len);
 	n.value = c.value;
 	if (!n.name)
-		return bad(k, "note without a proper name");
+		return record_bad(k, "note without a proper name");
 	if (vec_push(&k->c->notes, n)) {
 		free(n.name);
 		return -ENOMEM;
@@ -128,33 +127,35 @@ static int add_pages(struct record *k)
 	struct cap_pages p = { .body = k->body };
 
 	memcpy(&p.c, k->meta, sizeof(p.c));
-	if (!meta_is(k, sizeof(p.c), 0) || p.c.error > 4095 || (p.c.error && k->body.raw_len) ||
-	    k->body.raw_len % sizeof(struct capture_range) || p.c.start < p.c.req_start ||
-	    p.c.end < p.c.start || p.c.req_end < p.c.end)
-		return bad(k, "bad page map record");
+	if (!record_meta_is(k, sizeof(p.c), 0) || p.c.error > 4095 ||
+	    (p.c.error && k->body.raw_len) || k->body.raw_len % sizeof(struct capture_range) ||
+	    p.c.start < p.c.req_start || p.c.end < p.c.start || p.c.req_end < p.c.end)
+		return record_bad(k, "bad page map record");
 	k->pages += k->body.raw_len;
 	if (k->pages > PAGES_MAX)
-		return bad(k, "page maps of more than 1 GiB");
+		return record_bad(k, "page maps of more than 1 GiB");
 	return vec_push(&k->c->pages, p);
 }
 
-/* The stream of a memory record: the last one, or a new one behind it. */
-static struct cap_stream *stream_for(struct record *k, const struct capture_memory *m, int *rc)
+int record_stream(struct record *k, uint32_t pass, uint32_t epoch, bool words,
+		  struct cap_stream **out)
 {
 	struct capture *c = k->c;
 	struct cap_stream *last = c->streams.n ? &c->streams.v[c->streams.n - 1] : NULL;
-	struct cap_stream s = { .pass = m->pass, .epoch = m->epoch };
+	struct cap_stream s = { .pass = pass, .epoch = epoch };
+	int rc = 0;
 
-	if (last && last->pass == m->pass && last->epoch == m->epoch)
-		return last;
-	if (m->pass >= PASS_COUNT || m->epoch > CAPTURE_EPOCH_MAX ||
-	    c->streams.n == CAPTURE_STREAMS_MAX ||
-	    (last && (last->pass > m->pass || (last->pass == m->pass && last->epoch > m->epoch)))) {
-		*rc = bad(k, "memory of pass %u, epoch %u is out of order", m->pass, m->epoch);
-		return NULL;
+	if (!last || last->pass != pass || last->epoch != epoch) {
+		if (pass >= PASS_COUNT || epoch > CAPTURE_EPOCH_MAX ||
+		    (!words && k->streams++ == CAPTURE_STREAMS_MAX) ||
+		    (last && (last->pass > pass || (last->pass == pass && last->epoch > epoch))))
+			return record_bad(k, "memory of pass %u, epoch %u is out of order", pass,
+					  epoch);
+		rc = vec_push(&c->streams, s);
 	}
-	*rc = vec_push(&c->streams, s);
-	return *rc ? NULL : &c->streams.v[c->streams.n - 1];
+	if (!rc)
+		*out = &c->streams.v[c->streams.n - 1];
+	return rc;
 }
 
 static int add_memory(struct record *k)
@@ -166,10 +167,10 @@ static int add_memory(struct record *k)
 	int rc = 0;
 
 	memcpy(&m, k->meta, sizeof(m));
-	if (!meta_is(k, sizeof(m), m.count * (uint64_t)sizeof(struct capture_extent)))
-		return bad(k, "bad memory record");
-	s = stream_for(k, &m, &rc);
-	if (!s)
+	if (!record_meta_is(k, sizeof(m), m.count * (uint64_t)sizeof(struct capture_extent)))
+		return record_bad(k, "bad memory record");
+	rc = record_stream(k, m.pass, m.epoch, false, &s);
+	if (rc)
 		return rc;
 	end = s->x.n ? s->x.v[s->x.n - 1].end : 0;
 	for (uint32_t i = 0; i < m.count && !rc; i++) {
@@ -178,7 +179,7 @@ static int add_memory(struct record *k)
 		memcpy(&x, k->meta + sizeof(m) + i * sizeof(x), sizeof(x));
 		if (x.addr < end || !x.len || x.addr + x.len < x.addr || x.state > CAPTURE_FAILED ||
 		    (!x.state && x.len > k->body.raw_len - off))
-			return bad(k, "bad extent %u of memory", i);
+			return record_bad(k, "bad extent %u of memory", i);
 		end = x.addr + x.len;
 		rc = vec_push(&s->x, (struct cap_extent){ .start = x.addr,
 							  .end = end,
@@ -189,7 +190,7 @@ static int add_memory(struct record *k)
 			off += x.len;
 	}
 	if (!rc && off != k->body.raw_len)
-		return bad(k, "memory record with bytes of no extent");
+		return record_bad(k, "memory record with bytes of no extent");
 	return rc ? rc : vec_push(&c->blocks, k->body);
 }
 
@@ -199,13 +200,13 @@ static int add_file(struct record *k)
 	struct capture_file c;
 
 	memcpy(&c, k->meta, sizeof(c));
-	if (!meta_is(k, sizeof(c), c.path_len) || k->body.raw_len || c.size > INT64_MAX ||
+	if (!record_meta_is(k, sizeof(c), c.path_len) || k->body.raw_len || c.size > INT64_MAX ||
 	    c.id != k->c->files.n)
-		return bad(k, "bad file record");
+		return record_bad(k, "bad file record");
 	f.size = c.size;
 	f.path = take_name(k, c.path_len);
 	if (!f.path)
-		return bad(k, "file without a proper path");
+		return record_bad(k, "file without a proper path");
 	if (vec_push(&k->c->files, f)) {
 		free(f.path);
 		return -ENOMEM;
@@ -218,27 +219,33 @@ static int add_open(struct record *k)
 	struct capture_open o;
 
 	memcpy(&o, k->meta, sizeof(o));
-	if (!meta_is(k, sizeof(o), 0) || k->body.raw_len || o.file >= k->c->files.n ||
+	if (!record_meta_is(k, sizeof(o), 0) || k->body.raw_len || o.file >= k->c->files.n ||
 	    o.error > 4095)
-		return bad(k, "bad open record");
+		return record_bad(k, "bad open record");
 	return vec_push(&k->c->opens, o);
+}
+
+int record_count_piece(struct record *k, uint64_t len)
+{
+	k->pieces += len;
+	return k->pieces > PIECES_MAX ? record_bad(k, "pieces of files of more than 1 GiB") : 0;
 }
 
 static int add_piece(struct record *k)
 {
 	struct capture_piece p;
 	struct cap_file *f;
+	int rc;
 
 	memcpy(&p, k->meta, sizeof(p));
-	if (!meta_is(k, sizeof(p), 0) || p.file >= k->c->files.n)
-		return bad(k, "bad piece of a file");
+	if (!record_meta_is(k, sizeof(p), 0) || p.file >= k->c->files.n)
+		return record_bad(k, "bad piece of a file");
 	f = &k->c->files.v[p.file];
 	if (p.off > f->size || k->body.raw_len > f->size - p.off)
-		return bad(k, "piece beyond the end of its file");
-	k->pieces += k->body.raw_len;
-	if (k->pieces > PIECES_MAX)
-		return bad(k, "pieces of files of more than 1 GiB");
-	return vec_push(&f->pieces, (struct cap_piece){ p.off, k->body });
+		return record_bad(k, "piece beyond the end of its file");
+	rc = record_count_piece(k, k->body.raw_len);
+	return rc ? rc
+		  : vec_push(&f->pieces, (struct cap_piece){ p.off, 0, k->body.raw_len, k->body });
 }
 
 static int check_end(struct record *k)
@@ -246,19 +253,21 @@ static int check_end(struct record *k)
 	struct capture_end end;
 
 	memcpy(&end, k->meta, sizeof(end));
-	if (!meta_is(k, sizeof(end), 0) || k->body.raw_len)
-		return bad(k, "bad end record");
+	if (!record_meta_is(k, sizeof(end), 0) || k->body.raw_len)
+		return record_bad(k, "bad end record");
 	if (memcmp(end.count, k->count, sizeof(end.count)))
-		return bad(k, "records are missing or duplicated");
+		return record_bad(k, "records are missing or duplicated");
 	if (k->off + sizeof(k->r) + k->r.meta_len != k->c->size)
-		return bad(k, "data after the end record");
+		return record_bad(k, "data after the end record");
 	return 0;
 }
 
-static const struct {
+struct record_type {
 	size_t fixed; /* metadata at least */
 	int (*add)(struct record *k);
-} by_type[CAPTURE_TYPES] = {
+};
+
+static const struct record_type by_type[CAPTURE_TYPES] = {
 	[CAPTURE_TEXT] = { sizeof(struct capture_text), add_text },
 	[CAPTURE_NOTE] = { sizeof(struct capture_note), add_note },
 	[CAPTURE_PAGES] = { sizeof(struct capture_pages), add_pages },
@@ -269,6 +278,24 @@ static const struct {
 	[CAPTURE_END] = { sizeof(struct capture_end), check_end },
 };
 
+/* The same of those that a reader need not know. */
+static const struct {
+	uint32_t type;
+	struct record_type by;
+} optional[] = {
+	{ CAPTURE_WORDS, { sizeof(struct capture_words), record_add_words } },
+	{ CAPTURE_SCRAPS, { sizeof(struct capture_scraps), record_add_scraps } },
+};
+
+/* NULL: not known. */
+static const struct record_type *type_of(uint32_t type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(optional); i++)
+		if (optional[i].type == type)
+			return &optional[i].by;
+	return type > 0 && type < CAPTURE_TYPES ? &by_type[type] : NULL;
+}
+
 /* ---- the file */
 
 /* The record's header is plausible and the record lies within the file. */
@@ -277,20 +304,20 @@ static int check_record(const struct record *k)
 	const struct capture_record *r = &k->r;
 	uint64_t left = k->c->size - k->off - sizeof(*r);
 	uint64_t most = r->type == CAPTURE_TEXT ? CAPTURE_TEXT_BODY_MAX : CAPTURE_BODY_MAX;
-	bool known = r->type > 0 && r->type < CAPTURE_TYPES;
+	const struct record_type *known = type_of(r->type);
 
 	if (!known && !(r->type & CAPTURE_OPTIONAL))
-		return bad(k, "unknown record type %u", r->type);
+		return record_bad(k, "unknown record type %u", r->type);
 	if (r->flags & ~CAPTURE_ZLIB || r->meta_len > CAPTURE_META_MAX || r->meta_len > left ||
 	    r->stored_len > left - r->meta_len)
-		return bad(k, "record size out of range");
-	if (known && r->meta_len < by_type[r->type].fixed)
-		return bad(k, "record too short for its type");
+		return record_bad(k, "record size out of range");
+	if (known && r->meta_len < known->fixed)
+		return record_bad(k, "record too short for its type");
 	if (r->flags & CAPTURE_ZLIB ? r->raw_len / DEFLATE_RATIO > r->stored_len
 				    : r->raw_len != r->stored_len)
-		return bad(k, "body size out of range");
+		return record_bad(k, "body size out of range");
 	if (known && r->raw_len > most)
-		return bad(k, "a body of %llu bytes", (unsigned long long)r->raw_len);
+		return record_bad(k, "a body of %llu bytes", (unsigned long long)r->raw_len);
 	return 0;
 }
 
@@ -313,16 +340,17 @@ static int check_crc(struct record *k, uint8_t *chunk)
 		off += n;
 		left -= n;
 	}
-	return crc == k->r.crc ? 0 : bad(k, "wrong checksum");
+	return crc == k->r.crc ? 0 : record_bad(k, "wrong checksum");
 }
 
 static int read_record(struct record *k, uint8_t *chunk)
 {
+	const struct record_type *known;
 	struct capture *c = k->c;
 	int rc;
 
 	if (c->size - k->off < sizeof(k->r))
-		return bad(k, "the file ends without its end record");
+		return record_bad(k, "the file ends without its end record");
 	rc = file_read_at(c->fd, k->off, &k->r, sizeof(k->r));
 	if (!rc)
 		rc = check_record(k);
@@ -333,16 +361,14 @@ static int read_record(struct record *k, uint8_t *chunk)
 	k->body = (struct cap_body){ .off = k->off + sizeof(k->r) + k->r.meta_len,
 				     .stored_len = k->r.stored_len,
 				     .raw_len = k->r.raw_len,
-				     .packed = k->r.flags & CAPTURE_ZLIB };
+				     .packed = k->r.flags & CAPTURE_ZLIB,
+				     .planes = k->r.type == CAPTURE_WORDS };
 	rc = check_crc(k, chunk);
 	if (rc)
 		return rc;
-	if (k->r.type >= CAPTURE_TYPES) {
-		k->count[0]++;
-		return 0;
-	}
-	rc = by_type[k->r.type].add(k);
-	k->count[k->r.type]++;
+	known = type_of(k->r.type);
+	rc = known ? known->add(k) : 0;
+	k->count[k->r.type < CAPTURE_TYPES ? k->r.type : 0]++;
 	return rc;
 }
 
@@ -353,22 +379,22 @@ static int read_header(struct record *k)
 	int rc;
 
 	if (c->size < sizeof(h))
-		return bad(k, "the file ends within its header");
+		return record_bad(k, "the file ends within its header");
 	rc = file_read_at(c->fd, 0, &h, sizeof(h));
 	if (rc)
 		return rc;
 	if (memcmp(h.magic, CAPTURE_MAGIC, sizeof(h.magic)))
-		return bad(k, "not a capture");
+		return record_bad(k, "not a capture");
 	if (h.version != CAPTURE_VERSION)
 		return err_set(k->e, -EINVAL,
 			       "%s is a capture of format %u; this rsscope reads format %u: use "
 			       "the rsscope that took it",
 			       c->path, h.version, CAPTURE_VERSION);
 	if (crc32_z(0, (const void *)&h, offsetof(struct capture_header, crc)) != h.crc)
-		return bad(k, "wrong checksum of the header");
+		return record_bad(k, "wrong checksum of the header");
 	if (h.header_size != sizeof(h) || h.pid <= 0 || h.page_size < 4096 || h.page_size > 65536 ||
 	    (h.page_size & (h.page_size - 1)))
-		return bad(k, "impossible header");
+		return record_bad(k, "impossible header");
 	c->m.pid = h.pid;
 	c->m.page_size = h.page_size;
 	k->off = sizeof(h);
@@ -430,7 +456,7 @@ static int read_all(struct record *k)
 	}
 	for (size_t i = 1; i < c->texts.n; i++)
 		if (!text_order(&c->texts.v[i - 1], &c->texts.v[i]))
-			return bad(k, "text %.80s is there twice", c->texts.v[i].key);
+			return record_bad(k, "text %.80s is there twice", c->texts.v[i].key);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 /* Where a record's body is; raw_len bytes once inflated. */
 struct cap_body {
 	uint64_t off, stored_len, raw_len;
-	bool packed;
+	bool packed, planes;
 };
 
 struct cap_text {
@@ -41,7 +41,8 @@ struct cap_stream {
 };
 
 struct cap_piece {
-	uint64_t off;
+	uint64_t off;	  /* in the file */
+	uint32_t at, len; /* of its bytes in the body */
 	struct cap_body body;
 };
 

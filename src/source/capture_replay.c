@@ -130,29 +130,40 @@ static int read_extent(struct capture *c, const struct cap_extent *x, uint64_t a
 	return rc;
 }
 
+/* The first of streams lo to hi, of one pass, whose epoch is not lower. */
+static size_t stream_lower(const struct capture *c, size_t lo, size_t hi, uint32_t epoch)
+{
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (c->streams.v[mid].epoch < epoch)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 /*
- * The stream to try as number k for a read in (pass, epoch): that one; other epochs of the pass,
- * the latest first; other passes. A reader newer than the capture may ask in another order; one
+ * The stream to try as number k for a read in (pass, epoch): that one; the next lower epoch of the
+ * pass, which is what one of words leaves out; then, from the latest on, all of the pass; other
+ * passes. A reader newer than the capture may ask in another order; one
  * that is as old never gets beyond the first. NULL: none by that number.
  */
 static const struct cap_stream *candidate(const struct capture *c, uint32_t pass, uint32_t epoch,
 					  size_t k)
 {
-	size_t lo = c->pass_first[pass], hi = c->pass_first[pass + 1], n = hi - lo;
+	size_t lo = c->pass_first[pass], hi = c->pass_first[pass + 1], n = hi - lo, at;
 
-	if (!k) {
-		while (n) {
-			size_t mid = lo + n / 2;
-
-			if (c->streams.v[mid].epoch == epoch)
-				return &c->streams.v[mid];
-			if (c->streams.v[mid].epoch < epoch)
-				lo = mid + 1;
-			n = c->streams.v[mid].epoch < epoch ? n - n / 2 - 1 : n / 2;
-		}
-		return NULL;
+	if (k < 2) {
+		at = stream_lower(c, lo, hi, epoch);
+		if (!k)
+			return at < hi && c->streams.v[at].epoch == epoch ? &c->streams.v[at]
+									  : NULL;
+		return at > lo ? &c->streams.v[at - 1] : NULL;
 	}
-	if (--k < n)
+	k -= 2;
+	if (k < n)
 		return &c->streams.v[hi - 1 - k];
 	k -= n;
 	if (k >= lo)
@@ -167,7 +178,7 @@ static int read_from(struct capture *c, uint32_t pass, uint32_t epoch, size_t k,
 	size_t i = s ? extent_lower(s, addr) : 0;
 	int rc = 0;
 
-	if (k > c->streams.n || k > CANDIDATES_MAX) {
+	if (k > c->streams.n + 1 || k > CANDIDATES_MAX) {
 		memset(buf, 0, len);
 		return range_append(holes, addr, addr + len, HOLE_UNSAVED);
 	}
@@ -294,10 +305,23 @@ static int replay_pages(struct memsrc *m, unsigned int seq, uint64_t start, uint
 
 /* ---- files */
 
+static int write_at(int fd, uint64_t off, const uint8_t *p, uint64_t len)
+{
+	for (uint64_t done = 0; done < len;) {
+		ssize_t n = pwrite(fd, p + done, len - done, off + done);
+
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += n;
+	}
+	return 0;
+}
+
 static int fill_memfd(struct capture *c, struct cap_file *f)
 {
 	_close_ int fd = memfd_create("rsscope-capture", MFD_CLOEXEC);
 	_free_ uint8_t *buf = malloc(CAPTURE_BODY_MAX);
+	uint64_t have = 0; /* where the body in buf lies */
 	size_t *held;
 
 	if (fd < 0 || ftruncate(fd, f->size))
@@ -306,18 +330,13 @@ static int fill_memfd(struct capture *c, struct cap_file *f)
 		return -ENOMEM;
 	for (size_t i = 0; i < f->pieces.n; i++) {
 		const struct cap_piece *p = &f->pieces.v[i];
-		uint64_t done = 0;
-		int rc = capture_body(c, &p->body, buf);
+		int rc = p->body.off == have ? 0 : capture_body(c, &p->body, buf);
 
+		have = p->body.off;
+		if (!rc)
+			rc = write_at(fd, p->off, buf + p->at, p->len);
 		if (rc)
 			return rc;
-		while (done < p->body.raw_len) {
-			ssize_t n = pwrite(fd, buf + done, p->body.raw_len - done, p->off + done);
-
-			if (n <= 0)
-				return n ? -errno : -EIO;
-			done += n;
-		}
 	}
 	/* A process may have thousands: what was given out is the taker's own. */
 	held = &c->held[c->next_held++ % CAP_HELD];

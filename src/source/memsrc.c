@@ -14,6 +14,11 @@
 /* So many retries of a pass are told apart; a reader of captures takes no more. */
 enum { EPOCH_MAX = CAPTURE_STREAMS_MAX / PASS_COUNT - 1 };
 
+static uint32_t last_epoch(const struct memsrc *m)
+{
+	return m->in_part ? CAPTURE_EPOCH_MAX : EPOCH_MAX;
+}
+
 static int open_file(struct handle *h, struct memsrc **out, struct err *e)
 {
 	int fd = fcntl(h->file, F_DUPFD_CLOEXEC, 3);
@@ -204,7 +209,7 @@ static uint32_t current_epoch(struct memsrc *m, enum memsrc_pass pass)
 {
 	struct memsrc_epoch *ep = &m->epoch[pass];
 
-	if (ep->stale && ep->used && ep->number < EPOCH_MAX)
+	if (ep->stale && ep->used && ep->number < last_epoch(m))
 		ep->number++;
 	ep->stale = false;
 	ep->used = true;
@@ -319,6 +324,40 @@ void memsrc_flush(struct memsrc *m)
 		m->ops->flush(m);
 }
 
+int memsrc_begin_part(struct memsrc *m, const char *name)
+{
+	uint64_t first = 0;
+	int rc = 0;
+
+	memsrc_flush(m);
+	if (!m->tee && m->kind != MEMSRC_CAPTURE)
+		return 0;
+	for (int i = 0; i < PASS_COUNT; i++)
+		if (m->epoch[i].used && m->epoch[i].number >= first)
+			first = m->epoch[i].number + 1;
+	rc = memsrc_note(m, name, &first);
+	if (rc)
+		return rc;
+	if (m->tee)
+		tee_begin_part(m);
+	m->in_part = true;
+	for (int i = 0; i < PASS_COUNT; i++)
+		m->epoch[i] = (struct memsrc_epoch){ .number = first < CAPTURE_EPOCH_MAX
+								       ? first
+								       : CAPTURE_EPOCH_MAX };
+	return 0;
+}
+
+bool memsrc_is_full(const struct memsrc *m)
+{
+	return m->tee && tee_is_full(m->tee);
+}
+
+bool memsrc_may_retry(const struct memsrc *m, enum memsrc_pass pass)
+{
+	return (!m->tee && m->kind != MEMSRC_CAPTURE) || m->epoch[pass].number < last_epoch(m);
+}
+
 void memsrc_again(struct memsrc *m, enum memsrc_reader who)
 {
 	if (!m->ops->again || m->tee) {
@@ -402,4 +441,9 @@ bool memsrc_is_saved(const struct memsrc *m)
 int memsrc_keep_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
 {
 	return m->tee ? tee_piece(m, path, fd, off, len) : 0;
+}
+
+int memsrc_keep_scrap(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
+{
+	return m->tee ? tee_scrap(m, path, fd, off, len) : 0;
 }

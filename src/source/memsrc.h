@@ -202,6 +202,20 @@ int memsrc_lazyfree(struct memsrc *m, const char *name, const struct range *r, s
  */
 int memsrc_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, int *fd);
 
+/*
+ * Begins a part of a snapshot that a capture can answer alone, without what was read before it:
+ * reads are fresh, and told apart from earlier ones. With a tee, the note `name` says where; a
+ * capture goes on there. Of a live process or a core, memsrc_flush.
+ * 0; -ENOENT: this capture does not hold it; -ENOMEM.
+ */
+int memsrc_begin_part(struct memsrc *m, const char *name);
+
+/* Whether the capture that is written is full: of the parts, reads have failed for that. */
+bool memsrc_is_full(const struct memsrc *m);
+
+/* Whether another memsrc_flush leads to fresh reads: a capture holds so many only. */
+bool memsrc_may_retry(const struct memsrc *m, enum memsrc_pass pass);
+
 /* The tee: saves what is read from here on. The writer is borrowed; NULL ends it. */
 void memsrc_tee(struct memsrc *m, struct capture_writer *w);
 bool memsrc_is_saved(const struct memsrc *m); /* a tee is on */
@@ -209,5 +223,8 @@ bool memsrc_is_saved(const struct memsrc *m); /* a tee is on */
 /* Tells the tee that bytes [off, off+len) of the file `path` are needed on replay. No-op without.
  */
 int memsrc_keep_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len);
+
+/* The same of small parts, which profiles need and a report does not. */
+int memsrc_keep_scrap(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len);
 
 #endif

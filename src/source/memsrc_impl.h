@@ -71,6 +71,7 @@ struct memsrc {
 	struct memsrc_stats stats;
 	struct proc_texts texts; /* what memsrc_texts gives */
 	struct memsrc_epoch epoch[PASS_COUNT];
+	bool in_part;	 /* see memsrc_begin_part */
 	range_vec holes; /* of the read under way */
 	VEC(struct memsrc_noted) notes;
 	struct capture_writer *tee; /* borrowed */

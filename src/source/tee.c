@@ -13,8 +13,13 @@
 
 #include "base/file.h"
 #include "source/capture_impl.h"
+#include "rsscope/capture.h"
 
-enum { PIECE_CHUNK = 64 << 10 };
+enum {
+	PIECE_CHUNK = 64 << 10,
+	/* With room for what is divided when it is written: by states of pages, by records. */
+	WORDS_MAX = CAPTURE_WORDS_MAX - (1 << 16),
+};
 
 void tee_note(struct memsrc *m, const char *name, uint64_t value)
 {
@@ -118,22 +123,22 @@ void tee_begin(struct memsrc *m, struct capture_writer *w)
 
 /* ---- memory */
 
-static struct extents *stream_of(struct capture_writer *w, uint32_t pass, uint32_t epoch)
+static struct rec_stream *stream_of(struct capture_writer *w, uint32_t pass, uint32_t epoch)
 {
-	struct rec_stream s = { .pass = pass, .epoch = epoch };
+	struct rec_stream s = { .pass = pass, .epoch = epoch, .words = w->in_part };
 	size_t i = w->streams.n;
 
 	while (i && (w->streams.v[i - 1].pass > pass ||
 		     (w->streams.v[i - 1].pass == pass && w->streams.v[i - 1].epoch > epoch)))
 		i--;
 	if (i && w->streams.v[i - 1].pass == pass && w->streams.v[i - 1].epoch == epoch)
-		return &w->streams.v[i - 1].x;
+		return &w->streams.v[i - 1];
 	if (vec_reserve(&w->streams, w->streams.n + 1))
 		return NULL;
 	memmove(w->streams.v + i + 1, w->streams.v + i, (w->streams.n - i) * sizeof(s));
 	w->streams.v[i] = s;
 	w->streams.n++;
-	return &w->streams.v[i].x;
+	return &w->streams.v[i];
 }
 
 static int keep_data(struct capture_writer *w, struct extents *x, uint64_t addr, const uint8_t *p,
@@ -170,17 +175,47 @@ static int keep_read(struct capture_writer *w, struct extents *x, uint64_t addr,
 	return rc ? rc : keep_data(w, x, at, buf + (at - addr), addr + len - at);
 }
 
+/* In a part, what the epoch before has read the same is recorded as its copy, which is written
+ * once. False: it has not. */
+static bool keep_same(struct capture_writer *w, struct rec_stream *s, uint64_t addr,
+		      const uint8_t *buf, uint64_t len)
+{
+	const struct rec_stream *before = s > w->streams.v ? s - 1 : NULL;
+	uint8_t was[MEMSRC_GATHER_EACH];
+	const struct extent *e;
+	uint64_t where;
+
+	if (!before || !before->words || !s->words || before->pass != s->pass ||
+	    before->epoch + 1 != s->epoch || len > sizeof(was))
+		return false;
+	e = extents_at(&before->x, extents_lower(&before->x, addr));
+	if (!e || e->state || e->start > addr || e->end < addr + len)
+		return false;
+	where = e->where + (addr - e->start);
+	if (writer_read(w, where, was, len) || memcmp(was, buf, len))
+		return false;
+	return !extents_insert(&s->x,
+			       (struct extent){ .start = addr, .end = addr + len, .where = where });
+}
+
 /* Reads what was not read so far, and records it. The holes are kept apart first: appended to
  * those of the whole request they could merge with one that is in the record already. */
-static int read_new(struct memsrc *m, struct extents *x, const struct rec_stream *id, uint64_t addr,
-		    uint8_t *buf, uint64_t len, range_vec *holes)
+static int read_new(struct memsrc *m, struct rec_stream *s, uint64_t addr, uint8_t *buf,
+		    uint64_t len, range_vec *holes)
 {
 	struct capture_writer *w = m->tee;
 	range_vec fresh = { 0 };
-	int rc = m->ops->read(m, id->pass, id->epoch, addr, buf, len, &fresh);
+	int rc;
 
-	if (!rc && !w->rc)
-		writer_failed(w, keep_read(w, x, addr, buf, len, fresh.v, fresh.n));
+	/* what a capture can't hold is not told either, so that it stays one with its replay */
+	if (w->in_part && w->words >= WORDS_MAX) {
+		memset(buf, 0, len);
+		return range_append(holes, addr, addr + len, HOLE_UNSAVED);
+	}
+	rc = m->ops->read(m, s->pass, s->epoch, addr, buf, len, &fresh);
+	w->words += w->in_part ? 1 + 2 * fresh.n : 0;
+	if (!rc && !w->rc && (fresh.n || !keep_same(w, s, addr, buf, len)))
+		writer_failed(w, keep_read(w, &s->x, addr, buf, len, fresh.v, fresh.n));
 	for (size_t i = 0; i < fresh.n && !rc; i++)
 		rc = range_append(holes, fresh.v[i].start, fresh.v[i].end, fresh.v[i].flags);
 	vec_free(&fresh);
@@ -201,17 +236,16 @@ int tee_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t a
 	     size_t len, range_vec *holes)
 {
 	struct capture_writer *w = m->tee;
-	struct extents *x = stream_of(w, pass, epoch);
-	struct rec_stream id = { .pass = pass, .epoch = epoch };
+	struct rec_stream *s = stream_of(w, pass, epoch);
 	uint8_t *p = buf;
 	int rc = 0;
 
-	if (!x)
+	if (!s)
 		writer_failed(w, -ENOMEM);
 	if (w->rc)
 		return m->ops->read(m, pass, epoch, addr, buf, len, holes);
 	while (len && !rc) {
-		const struct extent *e = extents_at(x, extents_lower(x, addr));
+		const struct extent *e = extents_at(&s->x, extents_lower(&s->x, addr));
 		uint64_t n = len;
 
 		if (e && e->start <= addr) {
@@ -221,7 +255,7 @@ int tee_read(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t a
 		} else {
 			if (e && n > e->start - addr)
 				n = e->start - addr;
-			rc = read_new(m, x, &id, addr, p, n, holes);
+			rc = read_new(m, s, addr, p, n, holes);
 		}
 		addr += n;
 		p += n;
@@ -339,8 +373,8 @@ int tee_file(struct memsrc *m, const char *path, uint64_t start, uint64_t end, i
 	return o.rc;
 }
 
-/* [off, off + len) of fd, which no piece covers so far. */
-static int keep_piece(struct capture_writer *w, struct rec_file *f, int fd, uint64_t off,
+/* [off, off + len) of fd, which none of x covers so far. */
+static int keep_piece(struct capture_writer *w, struct extents *x, int fd, uint64_t off,
 		      uint64_t len)
 {
 	_free_ uint8_t *buf = malloc(PIECE_CHUNK);
@@ -353,29 +387,31 @@ static int keep_piece(struct capture_writer *w, struct rec_file *f, int fd, uint
 			rc = n;
 		if (n <= 0) /* the file ends here: so it does on replay */
 			break;
-		rc = keep_data(w, &f->pieces, off, buf, n);
+		rc = keep_data(w, x, off, buf, n);
 		off += n;
 		len -= n;
 	}
 	return rc;
 }
 
-int tee_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
+/* The record of the file, NULL: see w->rc. */
+static struct rec_file *file_for(struct capture_writer *w, const char *path, int fd)
 {
-	struct capture_writer *w = m->tee;
-	uint64_t end = off + len;
-	struct rec_file *f;
 	uint32_t id;
-	int rc = file_of(w, path, &id);
 
-	if (rc || w->rc)
-		return rc ? rc : w->rc;
-	f = &w->files.v[id];
-	note_size(f, fd);
-	if (end < off || end > f->size)
-		end = f->size;
+	if (w->rc || file_of(w, path, &id))
+		return NULL;
+	note_size(&w->files.v[id], fd);
+	return &w->files.v[id];
+}
+
+static int keep_range(struct capture_writer *w, struct extents *x, int fd, uint64_t off,
+		      uint64_t end)
+{
+	int rc = 0;
+
 	while (off < end && !rc) {
-		const struct extent *e = extents_at(&f->pieces, extents_lower(&f->pieces, off));
+		const struct extent *e = extents_at(x, extents_lower(x, off));
 		uint64_t stop = end;
 
 		if (e && e->start <= off) {
@@ -384,8 +420,39 @@ int tee_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t
 		}
 		if (e && e->start < end)
 			stop = e->start;
-		rc = keep_piece(w, f, fd, off, stop - off);
+		rc = keep_piece(w, x, fd, off, stop - off);
 		off = stop;
 	}
 	return writer_failed(w, rc);
+}
+
+static uint64_t end_in(const struct rec_file *f, uint64_t off, uint64_t len)
+{
+	return off + len < off || off + len > f->size ? f->size : off + len;
+}
+
+int tee_piece(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
+{
+	struct capture_writer *w = m->tee;
+	struct rec_file *f = file_for(w, path, fd);
+
+	return f ? keep_range(w, &f->pieces, fd, off, end_in(f, off, len)) : w->rc;
+}
+
+int tee_scrap(struct memsrc *m, const char *path, int fd, uint64_t off, uint64_t len)
+{
+	struct capture_writer *w = m->tee;
+	struct rec_file *f = file_for(w, path, fd);
+
+	return f ? keep_range(w, &f->scraps, fd, off, end_in(f, off, len)) : w->rc;
+}
+
+void tee_begin_part(struct memsrc *m)
+{
+	m->tee->in_part = true;
+}
+
+bool tee_is_full(const struct capture_writer *w)
+{
+	return w->in_part && w->words >= WORDS_MAX;
 }

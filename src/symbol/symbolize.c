@@ -93,11 +93,19 @@ static int open_of(void *owner, const char *path, uint64_t start, uint64_t end, 
 	return s->m ? memsrc_file(s->m, path, start, end, fd) : -ESRCH;
 }
 
+/* A capture holds the executable by that name. */
+static const char *path_of(struct symbolizer *s, const struct file *f, const struct vma *v)
+{
+	bool by_name = memsrc_kind(s->m) != MEMSRC_CAPTURE && !memsrc_is_saved(s->m);
+
+	return f->is_exe && !by_name ? "exe" : v->name;
+}
+
 static void open_file(struct symbolizer *s, struct file *f, const struct vma *v)
 {
 	struct shelf_opener o = { .open = open_of,
 				  .owner = s,
-				  .path = v->name,
+				  .path = path_of(s, f, v),
 				  .start = v->start,
 				  .end = v->end,
 				  .lib = !f->is_exe,

@@ -56,7 +56,7 @@ same prometheus
 # Of a program never seen before the runtime's variables are searched: many pointers are followed.
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -I"$ROOT/include" -o "$TMP/recapture" "$ROOT/tests/tools/recapture.c" -lz || die "recapture does not build"
 without() { # SECRET CAPTURE TEXT ADDRESS: of $TPID, with that text; where the secret is to be found
-	"$TMP/recapture" -0 <"$2" >"$TMP/unpacked" || die "recapture"
+	"$TMP/recapture" -x <"$2" >"$TMP/unpacked" || die "recapture"
 	grep -qaF "$3" "$TMP/unpacked" || fail "the unpacked capture is not readable"
 	dd if="/proc/$TPID/mem" bs=1M iflag=skip_bytes skip="$4" count=64 2>/dev/null | grep -qaF "$1" ||
 		fail "the text is not in the heap: nothing is tested"

@@ -49,6 +49,8 @@ static void put(struct recipe *r, struct capture_record rec, const void *meta, c
 static void put_any(struct recipe *r)
 {
 	static uint8_t meta[512], body[4096], packed[8192];
+	/* what a reader knows, and one that it does not */
+	static const uint32_t optional[] = { CAPTURE_WORDS, CAPTURE_SCRAPS, CAPTURE_OPTIONAL | 99 };
 	uint8_t head[6] = { 0 }; /* type, flags, metadata, body (2), error in the lengths */
 	struct capture_record rec = { 0 };
 	uLongf n = sizeof(packed);
@@ -56,7 +58,9 @@ static void put_any(struct recipe *r)
 	take(r, head, sizeof(head));
 	memset(meta, 0, sizeof(meta));
 	memset(body, 0, sizeof(body));
-	rec.type = head[0] % (CAPTURE_TYPES + 1);
+	rec.type = head[0] % (CAPTURE_TYPES + 4);
+	if (rec.type > CAPTURE_TYPES)
+		rec.type = optional[rec.type - CAPTURE_TYPES - 1];
 	rec.meta_len = head[2] * 2 + (head[1] >> 7);
 	rec.raw_len = rec.stored_len = (head[3] | head[4] << 8) % sizeof(body);
 	take(r, meta, rec.meta_len);

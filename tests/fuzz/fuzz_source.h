@@ -54,6 +54,7 @@ static inline void ask(struct memsrc *m)
 	static const char *const keys[] = { "proc/maps",    "proc/status", "proc/task", "proc/exe",
 					    "proc/cmdline", "host/uname",  "a",		"meta/a" };
 	range_vec v = { 0 }, w = { 0 };
+	static uint8_t buf[8192];
 	struct maps maps;
 	uint64_t x;
 
@@ -66,6 +67,11 @@ static inline void ask(struct memsrc *m)
 	if (!maps_read(memsrc_texts(m), 0, &maps, NULL))
 		maps_free(&maps);
 	memsrc_note(m, "a", &x);
+	if (!memsrc_begin_part(m, "a")) {
+		memsrc_read(m, PASS_BOOKS, 4096, buf, sizeof(buf));
+		memsrc_flush(m);
+		memsrc_read(m, PASS_BOOKS, 4096, buf, sizeof(buf));
+	}
 	ask_pages(m, 0, 0, UINT64_MAX, &v);
 	ask_pages(m, 1, 4096, 1 << 20, &w);
 	ask_memory(m, &v);

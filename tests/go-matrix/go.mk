@@ -22,6 +22,7 @@ check-go: $(PROG) $(GO_TOOLS)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' OUTPUT='$(OUTPUT)' GO_RELEASES='$(or $(GO_RELEASES),all)' bash tests/e2e/84_profile_cpu.sh
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' OUTPUT='$(OUTPUT)' GO_RELEASES='$(or $(GO_RELEASES),all)' bash tests/e2e/82_profile_types.sh
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' OUTPUT='$(OUTPUT)' GO_RELEASES='$(or $(GO_RELEASES),all)' bash tests/e2e/83_profile_peak.sh
+	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' OUTPUT='$(OUTPUT)' GO_RELEASES='$(or $(GO_RELEASES),all)' bash tests/e2e/87_profile_capture.sh
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' bash tests/go-matrix/gctrace.sh $(OUTPUT) $(GO_RELEASES)
 	$(Q)GO='$(GO)' GO_MATRIX_CACHE='$(GO_MATRIX_CACHE)' bash tests/go-matrix/experiments.sh $(OUTPUT) $(GO_RELEASES)
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * recapture [-0] <CAPTURE >COPY: the same capture without what names the machine it was taken on:
- * of the kernel's release what follows its public version, the boot id, mounts that no reader asks
- * for. With -0 bodies are not compressed: what then compresses the whole file finds that the
- * readings of one page are nearly the same, and those of another program, too.
+ * recapture [-0|-x] <CAPTURE >COPY: the same capture without what names the machine it was taken
+ * on: of the kernel's release what follows its public version, the boot id, mounts that no reader
+ * asks for. With -0 bodies are not compressed: what then compresses the whole file finds that the
+ * readings of one page are nearly the same, and those of another program, too. With -x it is no
+ * capture, but what a reader sees of one: all metadata and bodies, words put together again.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -119,6 +120,35 @@ static void inflate_body(struct capture_record *r, struct body *b)
 	r->flags &= ~CAPTURE_ZLIB;
 }
 
+/* See rsscope/capture.h, bodies in planes. */
+static void join_planes(struct body *b)
+{
+	uint8_t *words = room(b->n);
+	size_t n = b->n / 8;
+
+	memcpy(words, b->p, b->n);
+	for (size_t i = 0; i < n * 8; i++)
+		words[i] = b->p[i % 8 * n + i / 8];
+	free(b->p);
+	b->p = words;
+}
+
+static void show(struct capture_record *r)
+{
+	uint8_t *meta = room(r->meta_len);
+	struct body b = { room(r->stored_len), r->stored_len };
+
+	get(meta, r->meta_len);
+	get(b.p, b.n);
+	inflate_body(r, &b);
+	if (r->type == CAPTURE_WORDS)
+		join_planes(&b);
+	put(meta, r->meta_len);
+	put(b.p, b.n);
+	free(meta);
+	free(b.p);
+}
+
 static void copy(struct capture_record *r, bool flat)
 {
 	uint8_t *meta = room(r->meta_len);
@@ -146,7 +176,7 @@ static void copy(struct capture_record *r, bool flat)
 
 int main(int argc, char **argv)
 {
-	bool flat = argc > 1 && !strcmp(argv[1], "-0");
+	bool flat = argc > 1 && !strcmp(argv[1], "-0"), shown = argc > 1 && !strcmp(argv[1], "-x");
 	struct capture_header h;
 	struct capture_record r = { 0 };
 
@@ -154,7 +184,10 @@ int main(int argc, char **argv)
 	put(&h, sizeof(h));
 	while (r.type != CAPTURE_END) {
 		get(&r, sizeof(r));
-		copy(&r, flat);
+		if (shown)
+			show(&r);
+		else
+			copy(&r, flat);
 	}
 	return fflush(stdout) != 0;
 }

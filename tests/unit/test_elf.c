@@ -445,6 +445,75 @@ TEST(elf_pieces_open_the_same_way)
 		}
 }
 
+/* What of each byte of the first function is asked for, in one line. */
+static void ask_names(struct bin *b, uint64_t text, const struct gow_place *p, struct text *out)
+{
+	struct bin_frame f[8];
+	struct bin_func fn = { 0 };
+	uint64_t entry = 0;
+	uint32_t delta = 0;
+	size_t n = 0;
+
+	for (uint64_t pc = p->text; pc < p->text + gow_funcs[0].row[0].size; pc++) {
+		int r[] = { bin_go_func(b, text, pc, &fn),
+			    bin_go_frames(b, text, pc, f, ARRAY_LEN(f), &n),
+			    bin_go_sp_delta(b, text, pc, &delta, &entry) };
+
+		REQUIRE(!r[0] && !r[1] && n);
+		REQUIRE(!text_printf(out, "%s %llx %d %u %llx %d:", fn.name,
+				     (unsigned long long)fn.end, r[2], delta,
+				     (unsigned long long)entry, bin_go_is_wrapper(b, text, pc)));
+		for (size_t i = 0; i < n; i++)
+			REQUIRE(!text_printf(out, " %s %s:%u", f[i].func, f[i].file, f[i].line));
+	}
+}
+
+/* What was asked between bin_record and bin_scraps is answered by these parts alone, also when all
+ * of it was asked before; and they are not the whole file. */
+TEST(elf_scraps_give_the_same_names)
+{
+	static const uint32_t magics[] = { 0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff1 };
+
+	for (size_t i = 0; i < ARRAY_LEN(magics); i++)
+		for (int bits = 0; bits < 16; bits++) {
+			_close_ int fd = memfd_create("sparse", MFD_CLOEXEC);
+			_text_ struct text t = { 0 }, first = { 0 }, live = { 0 }, again = { 0 };
+			struct gow g = { .magic = magics[i],
+					 .machine = EM_X86_64,
+					 .pie = bits & 1,
+					 .sections = bits & 2,
+					 .no_text_start = (bits & 4) && i > 1,
+					 .version = "go1.22.0" };
+			struct copy c = { .from = &t, .fd = fd };
+			struct gow_place p;
+			struct bin_func f;
+			struct bin *a, *b;
+			struct err e = { 0 };
+			uint64_t bytes;
+
+			gow_make(&g, &t, &p);
+			REQUIRE(bytes_open_bin(t.p, t.n, &a, &e) == 0);
+			REQUIRE(ftruncate(fd, t.n) == 0);
+			CHECK_INT(bin_pieces(a, copy_piece, &c), 0);
+			ask_names(a, bits & 8 ? p.text : 0, &p, &first);
+			bytes = c.bytes;
+			REQUIRE(!bin_record(a));
+			CHECK_INT(bin_go_lookup(a, p.text, gow_funcs[0].name, &f), 0);
+			ask_names(a, bits & 8 ? p.text : 0, &p, &live);
+			CHECK_STR(live.p, first.p);
+			c.last_end = 0;
+			CHECK_INT(bin_scraps(a, copy_piece, &c), 0);
+			CHECK(c.bytes > bytes);
+			CHECK_INT(bin_scraps(a, copy_piece, &c), 0); /* it has ended */
+			REQUIRE(bin_open(fd, &b, &e) == 0);
+			ask_names(b, bits & 8 ? p.text : 0, &p, &again);
+			CHECK_STR(again.p, live.p);
+			CHECK(c.bytes - bytes < t.n - (p.etext - p.text));
+			bin_close(a);
+			bin_close(b);
+		}
+}
+
 /* ---- hostile */
 
 static void exercise(const void *p, size_t n)

@@ -160,6 +160,7 @@ func park() {
 		}()
 	}
 	go func() { wg.Wait() }()
+	go parkWithText(never, "no", "capture", "holds", "what", "lies", "on", "a", "stack")
 	for i := 0; i < 8; i++ {
 		go time.Sleep(time.Hour)
 	}
@@ -219,6 +220,15 @@ func contend() {
 	}
 	wg.Wait()
 	runtime.SetBlockProfileRate(0) // what is recorded stays
+}
+
+// What only a stack holds, of a goroutine that waits.
+//
+//go:noinline
+func parkWithText(c chan int, words ...string) byte {
+	var b [80]byte
+	copy(b[:], strings.Join(words, " "))
+	return b[(receive(c)+int(b[0]))%len(b)]
 }
 
 func deep(n int) int {
