@@ -41,11 +41,10 @@ enum { KEY_TOP = 256, KEY_FOLDED, KEY_SCHEMA, KEY_BASE, KEY_RATE, KEY_FULL };
 
 static const struct argp_option options[] = {
 	{ "type", 't', "TYPE[,TYPE]", 0, "What of (default: heap); see below", 0 },
-	{ "output", 'o', "FILE", 0,
-	  "Write pprof's format, gzipped; - is standard output. Of several types: a directory", 0 },
+	{ "output", 'o', "FILE", 0, "Write pprof's format; a directory for several types", 0 },
 	{ "top", KEY_TOP, "N", 0, "Print the N functions with most (default: 20)", 0 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print a stack a line, for flame graphs", 0 },
-	{ "full", KEY_FULL, NULL, 0, "Of goroutines: print each, as debug=2 of net/http/pprof", 0 },
+	{ "full", KEY_FULL, NULL, 0, "Of goroutines: print each one", 0 },
 	{ "seconds", 's', "N", 0, "What changed in N seconds, or cpu time in them", 0 },
 	{ "rate", KEY_RATE, "HZ", 0, "Of cpu: samples a second (99)", 0 },
 	{ "base", KEY_BASE, "FILE", 0, "What changed since FILE, in pprof's format", 0 },
@@ -168,24 +167,19 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "PID|FILE",
 	.doc = "Print a profile of a Go program by call stack, as net/http/pprof does; the program "
-	       "needs no endpoint. FILE is a capture (`rsscope capture`) or an ELF core of one "
-	       "that "
-	       "may have ended.\v"
-	       "Types: heap (in use, by where it was allocated), allocs (all that ever was), dead "
-	       "(what the last GC cycle found dead), types (live objects by Go type), goroutine, "
-	       "stacks (their memory), threadcreate, block, mutex, binary (what of the executable is "
-	       "resident), cpu (of the next 10 seconds, 30 with -o; root, or CAP_BPF and "
-	       "CAP_PERFMON).\n"
+	       "needs no endpoint. FILE is a capture or an ELF core of one that may have ended.\v"
+	       "Types: heap (default), allocs, dead (garbage of the last GC cycle), types (live "
+	       "objects "
+	       "by Go type), goroutine, stacks (their memory), threadcreate, block, mutex, binary "
+	       "(resident parts of the executable), cpu (10 s, 30 with -o).\n"
 	       "\n"
 	       "Examples:\n"
 	       "  rsscope profile 4242 -o heap.pb.gz && go tool pprof -top heap.pb.gz\n"
 	       "  rsscope profile 4242 --type heap,goroutine -o DIR\n"
 	       "  rsscope profile 4242 --type allocs --seconds 30\n"
-	       "  rsscope profile 4242 --type cpu --seconds 5\n"
-	       "  rsscope profile --name etcd --folded\n"
-	       "  rsscope profile etcd.rsscap --type goroutine\n"
+	       "  rsscope profile etcd.rsscap --type goroutine --folded\n"
 	       "\n"
-	       "Exit: 0 done, 1 failed, 3 no such target, 4 not permitted, 5 some types failed.",
+	       "Exit: 0 done, 1 failed, 3 no target, 4 not permitted, 5 some types failed.",
 	.children = (const struct argp_child[]){ { &cli_target_argp, 0, NULL, 0 },
 						 { &cli_print_argp, 0, NULL, 0 },
 						 { &cli_cache_argp, 0, NULL, 0 },

@@ -2,6 +2,7 @@
 /* Goroutines by call stack and labels, as runtime/pprof shows them; as further labels what it does
  * not show: state, minutes of waiting, who started them. */
 #include "collect/goroutines.h"
+#include "collect/profile_saved.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -152,7 +152,7 @@ static void fill_go(struct report_go *g)
 	REQUIRE(!named_add(&g->by_state, "waiting", 130));
 	REQUIRE(!named_add(&g->by_state, "runnable", 0));
 	REQUIRE(!named_add(&g->by_state, "running", 4));
-	g->finalizers_waiting = OPT(10001);
+	g->finalizers_waiting = OPT(101);
 	strcpy(g->finalizer_running, "main.(*conn).close");
 	g->cleanups_waiting = OPT(3);
 	strcpy(g->cleanup_running, "main.unmap");
