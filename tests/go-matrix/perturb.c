@@ -29,7 +29,7 @@ struct reading {
 	VEC(struct figure) v;
 	bool noticed; /* something is named as missing or torn */
 	char what[200];
-	char absent[400];
+	char absent[700];
 };
 
 static void put(struct reading *r, const char *name, uint64_t v)
@@ -73,13 +73,15 @@ static void read_histograms(const struct go_runtime *rt, struct reading *r)
 {
 	struct go_histograms h;
 	uint64_t sum = 0;
+	size_t n;
 
 	if (go_histograms_read(rt, &h)) {
 		notice(r, "histograms");
 		return;
 	}
-	if (h.absent[0])
-		notice(r, h.absent);
+	/* a capture of before has none */
+	n = strlen(r->absent);
+	snprintf(r->absent + n, sizeof(r->absent) - n, ";%s", h.absent);
 	for (size_t i = 0; i < h.n; i++) {
 		for (size_t k = 0; k < h.h[i].v.n; k++)
 			sum = sum * 31 + h.h[i].v.v[k].from_ns + h.h[i].v.v[k].to_ns * 7 +
