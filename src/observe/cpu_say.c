@@ -77,7 +77,7 @@ static void say_limits(struct observe_cpu *c)
 			    "the stacks of %.1f %% of the samples could not be read (a thread that "
 			    "ends, or memory that is swapped out)",
 			    percent(c->unread, n));
-	if (c->c_only)
+	if (c->c_only * 200 >= n) /* half a percent: they are shown in any case */
 		profile_say(p,
 			    "%.1f %% of the samples are in C code without a Go caller: threads of "
 			    "C, or code without frame pointers whose caller is not known",
