@@ -234,10 +234,12 @@ void look_split_span(void *ctx, const struct claim *c, uint64_t start, uint64_t 
 	g->odd_spans += odd && s->kind == GO_SPAN_OBJECTS;
 	post(arg, g->live_row, live);
 	post(arg, known ? g->dead_row : g->objects_row, dead);
-	if (known && o && !k->objects_failed)
-		k->objects_failed =
-			o->piece(o->ctx, &(struct collect_piece){ g->s, &g->heap, s, &b, start, end,
-								  flags & LR_RESIDENT });
+	if (known && (o || k->types) && !k->objects_failed) {
+		const struct collect_piece p = { g->s, &g->heap,	   s, &b, start,
+						 end,  flags & LR_RESIDENT };
+
+		k->objects_failed = o ? o->piece(o->ctx, &p) : look_types_add(k, &p);
+	}
 }
 
 /* ---- uncertainty: where two readings differ */

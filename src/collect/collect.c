@@ -218,11 +218,15 @@ static int sweep(struct look *k)
 	in.vmas = w->vmas.v;
 	in.nvmas = w->vmas.n;
 	if (!r)
+		r = look_types_begin(k);
+	if (!r)
 		r = ledger_sweep(&k->ledger, &in);
 	if (!r)
 		r = k->objects_failed;
 	if (!r && k->opts->objects)
 		r = k->opts->objects->end(k->opts->objects->ctx);
+	if (!r)
+		r = look_types_end(k);
 	k->r->rss.scanned = k->r->ledger.scanned;
 	collect_swept_free(&own);
 	return r;
@@ -386,6 +390,7 @@ static void look_free(struct look *k)
 	for (size_t i = 0; i < k->ngo; i++)
 		look_go_free(&k->go[i]);
 	native_free(&k->native);
+	look_types_free(k);
 	vec_free(&k->arenas);
 	vec_free(&k->pages);
 	if (k->opts->keep)

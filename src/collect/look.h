@@ -47,9 +47,10 @@ struct look {
 	struct look_go go[GO_FILES_MAX]; /* those that are open, the main one first */
 	size_t ngo;
 	struct native native;
-	range_vec arenas;   /* of Go's heaps: address ranges, united */
-	range_vec pages;    /* resident and swapped, of all mappings that count */
-	int objects_failed; /* what opts->objects returned */
+	range_vec arenas;	  /* of Go's heaps: address ranges, united */
+	range_vec pages;	  /* resident and swapped, of all mappings that count */
+	int objects_failed;	  /* what opts->objects returned */
+	struct look_types *types; /* NULL: not asked for */
 };
 
 /* target.c: who it is, as the session knows. Fills r->target, r->host. */
@@ -112,6 +113,16 @@ int look_sites(struct look *k);
 int look_sites_goroutines(struct look *k, struct report_profile *p, size_t most);
 int look_sites_heap(struct look *k, struct report_profile *p, size_t most);
 int look_sites_buckets(struct look *k, struct report_profile *p, size_t most);
+/* Whether any are told: asked for, and of a process or a core. */
+bool look_has_sites(const struct look *k);
+
+/* sites_types.c: begin before the sweep, add for each piece of a span while k->types is there, end
+ * after it, while the runtimes are open; 0, -ESRCH, -ENOMEM. */
+int look_types_begin(struct look *k);
+int look_types_add(struct look *k, const struct collect_piece *c);
+int look_types_end(struct look *k);
+void look_types_free(struct look *k);
+int look_sites_types(struct look *k, struct report_profile *p, size_t most);
 
 /* books.c: runtime metrics, kernel memory, cgroup, findings' raw material. */
 int look_metrics(struct look *k, struct look_go *g);

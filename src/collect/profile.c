@@ -32,6 +32,7 @@ static const struct profile_kind kinds[] = {
 	    { "new_space", "bytes" } },
 	  profile_make_dead,
 	  "heap" },
+	{ "peak", { { "inuse_space", "bytes" } }, profile_make_peak, NULL },
 	{ "goroutine", { { "goroutine", "count" } }, profile_make_goroutine, "goroutine" },
 	{ "threadcreate", { { "threadcreate", "count" } }, profile_make_threadcreate, "threads" },
 	{ "block",

@@ -274,3 +274,12 @@ int profile_make_dead(struct making *k, struct err *e)
 {
 	return make(&(struct heap){ .k = k, .add = add_dead }, e);
 }
+
+/* What is over can't be read. */
+int profile_make_peak(struct making *k, struct err *e)
+{
+	return err_set(e, -ENOTSUP,
+		       "what the heap held at its peak has to be read at that time: `rsscope watch "
+		       "%d --peak-profile FILE` (or `rsscope run`) does, from now on",
+		       memsrc_pid(k->s->m));
+}

@@ -63,7 +63,7 @@ size_t profile_allocator(struct making *k, const uint64_t *pc, size_t n);
 int profile_heap_rate(const struct session_go *g, uint64_t *rate, bool *assumed, struct err *e);
 
 /* The rows of the table. */
-profile_make_fn profile_make_heap, profile_make_allocs, profile_make_dead;
+profile_make_fn profile_make_heap, profile_make_allocs, profile_make_dead, profile_make_peak;
 profile_make_fn profile_make_goroutine, profile_make_threadcreate;
 profile_make_fn profile_make_block, profile_make_mutex, profile_make_stacks;
 profile_make_fn profile_make_binary;

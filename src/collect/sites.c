@@ -19,6 +19,7 @@ static const struct explanation {
 	sites_fn *fill; /* -ENOENT: the program has none of it */
 } explanations[] = {
 	{ CAT_GO_HEAP_LIVE, "heap", look_sites_heap },
+	{ CAT_GO_HEAP_LIVE, "types", look_sites_types },
 	{ CAT_GO_HEAP_DEAD, "dead", look_sites_heap },
 	{ CAT_GO_HEAP_UNUSED, "heap", look_sites_heap },
 	{ CAT_GO_STACKS, "goroutine", look_sites_goroutines },
@@ -63,7 +64,7 @@ static int explain(struct look *k, const struct explanation *x)
 
 /* A capture has neither stacks nor the code's names: what is saved must say the same as its
  * replay. */
-static bool can_tell(const struct look *k)
+bool look_has_sites(const struct look *k)
 {
 	return k->opts->sites && !memsrc_is_saved(k->m) && memsrc_kind(k->m) != MEMSRC_CAPTURE &&
 	       k->ngo && k->go[0].s == session_main_go(k->s);
@@ -73,7 +74,7 @@ int look_sites(struct look *k)
 {
 	int r = 0;
 
-	if (!can_tell(k))
+	if (!look_has_sites(k))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(explanations) && !r; i++) {
 		const struct explanation *x = &explanations[i];

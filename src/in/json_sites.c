@@ -44,6 +44,7 @@ static void read_site(struct jget *g, const json_t *o, struct report_profile *p)
 	struct report_site s = { .bytes = jget_opt(g, o, "bytes"),
 				 .count = jget_opt(g, o, "count"),
 				 .used = jget_opt(g, o, "used"),
+				 .name = jget_dup(g, o, "type_name"),
 				 .waits = jget_dup(g, o, "waits_in"),
 				 .creator = jget_dup(g, o, "created_by") };
 

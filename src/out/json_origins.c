@@ -47,6 +47,7 @@ static void put_site(struct jbuild *b, json_t *list, const struct report_site *s
 	jput_opt(b, o, "bytes", s->bytes);
 	jput_opt(b, o, "count", s->count);
 	jput_opt(b, o, "used", s->used);
+	jput_known(b, o, "type_name", s->name);
 	jput_known(b, o, "waits_in", s->waits);
 	jput_known(b, o, "created_by", s->creator);
 	json_put_stack(b, o, s->caller, &s->stack);

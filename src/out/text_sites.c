@@ -31,6 +31,8 @@ int site_text(const struct report_profile *p, const struct report_site *s, unsig
 							 : " objects";
 	int r = 0;
 
+	if (s->name)
+		return text_printf(out, "%" PRIu64 " %s", s->count.v, s->name);
 	if (s->count.has)
 		r = text_printf(out, "%" PRIu64 "%s in ", s->count.v, what);
 	if (!r)

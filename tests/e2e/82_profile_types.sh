@@ -49,6 +49,12 @@ one() { # NAME PROGRAM MINOR
 	fi
 	check_classes "$1"
 	check_sums "$1"
+	# A report names them too, where it is asked to.
+	"$RSSCOPE" report "$TPID" --top 1000 --json >"$TMP/top.json" || fail "$1: report --top exits $?"
+	equal "$1: types in a report" \
+		"$(jq -S -c '[.reports[0].ledger[] | .profiles[]? | select(.type == "types") | .sites[] | {key: .type_name, value: [.bytes, .count]}] | from_entries' "$TMP/top.json")" \
+		"$(jq -S -c 'with_entries(select(.value.live > 0) | .value |= [.live, .objects])' "$TMP/by_name")"
+	equal "$1: types in a report that was not asked" "$(q '[.ledger[] | .profiles[]? | select(.type == "types")] | length')" 0
 	said="$said$1 $(jq '.samples | length' "$TMP/profile.json") "
 	stop "$TPID"
 }

@@ -130,6 +130,13 @@ TEST(profile_names_and_counts)
 	for (size_t i = 0; i < p.samples.n; i++)
 		CHECK(p.samples.v[i].value[0] == 6 && p.samples.v[i].variance == 3);
 	profile_free(&p);
+	REQUIRE(!profile_init(&p)); /* of no stacks at all */
+	p.ntypes = 1;
+	for (int i = 0; i < 300; i++)
+		REQUIRE(!profile_count(
+			&p, NULL, &(struct profile_sample){ .size = i % 100, .value = { 1 } }));
+	CHECK_INT(p.samples.n, 100);
+	profile_free(&p);
 }
 
 TEST(profile_by_function)

@@ -328,7 +328,7 @@ static bool same_stack(const struct profile *p, uint32_t i, const void *key)
 	const struct stack_key *k = key;
 
 	return x->n == k->s->n && x->labels == k->s->labels && x->size == k->s->size &&
-	       !memcmp(p->stacks.v + x->first, k->stack, x->n * sizeof(*k->stack));
+	       (!x->n || !memcmp(p->stacks.v + x->first, k->stack, x->n * sizeof(*k->stack)));
 }
 
 static uint64_t hash_key(const uint32_t *stack, const struct profile_sample *s)
@@ -338,7 +338,9 @@ static uint64_t hash_key(const uint32_t *stack, const struct profile_sample *s)
 
 static uint64_t hash_stack(const struct profile *p, uint32_t i)
 {
-	return hash_key(p->stacks.v + p->samples.v[i].first, &p->samples.v[i]);
+	const struct profile_sample *s = &p->samples.v[i];
+
+	return hash_key(s->n ? p->stacks.v + s->first : NULL, s);
 }
 
 int profile_count(struct profile *p, const uint32_t *stack, const struct profile_sample *s)

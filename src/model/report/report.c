@@ -52,6 +52,7 @@ void report_origin_free(struct report_origin *o)
 
 void report_site_free(struct report_site *s)
 {
+	free(s->name);
 	free(s->waits);
 	free(s->creator);
 	report_frames_free(&s->stack);

@@ -55,7 +55,8 @@ typedef VEC(struct report_frame) report_frames;
 struct report_site {
 	struct opt_u64 bytes, count;
 	struct opt_u64 used; /* of bytes, of stacks */
-	char *waits;	     /* of goroutines: "a channel send"; NULL: not known. Owned, as is */
+	char *name;	     /* of types: the type's; NULL: it is a place in code. Owned, as are */
+	char *waits;	     /* of goroutines: "a channel send"; NULL: not known */
 	char *creator;	     /* the function whose go statement made them; NULL: not known */
 	int caller;	     /* index of the frame that a person would name; −1: none */
 	report_frames stack; /* innermost first */
