@@ -105,6 +105,46 @@ if [ -e "$OUTPUT/packages/prometheus/.done" ]; then
 	binary prometheus
 fi
 echo
+echo "profiles: CPU time of ours (medians of 5), and what the program spends on its own endpoint (mean of 20)"
+profile_many() { # SHAPE N MiB TYPE
+	local rc rr
+	if [ "$(available)" -lt "$3" ]; then
+		echo "SKIP $2 $1: only $(available) MiB of memory are free, want $3"
+		return
+	fi
+	start shapes "$1" "$2"
+	read -r _ rc rr < <("$bench" run 5 "$RSSCOPE" profile "$TPID" --type "$4" -o /dev/null)
+	printf '%8d %-10s  %-10s %8s ms  each %6d ns  our peak RSS %6d KiB\n' "$2" "$1" "$4" "$(ms "$rc")" $((rc * 1000 / $2)) "$rr"
+	stop "$TPID"
+}
+cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$TPID/stat"; }
+profile_endpoint() { # TYPE URL
+	local rc rr before i
+	read -r _ rc rr < <("$bench" run 5 "$RSSCOPE" profile "$TPID" --type "$1" -o /dev/null)
+	before=$(cpu_ticks)
+	for i in {1..20}; do inside "$TPID" curl -s -o /dev/null "$2"; done
+	printf '%-19s  %-10s %8s ms  its own %6d ms  our peak RSS %6d KiB\n' prometheus "$1" "$(ms "$rc")" \
+		$((($(cpu_ticks) - before) * 1000 / $(getconf CLK_TCK) / 20)) "$rr"
+}
+profile_many buckets 200000 800 heap
+profile_many goroutines 100000 1000 goroutine
+profile_many goroutines 1000000 6000 goroutine
+if [ -e "$OUTPUT/packages/prometheus/.done" ]; then
+	start_prometheus
+	profile_endpoint heap http://127.0.0.1:9090/debug/pprof/heap
+	profile_endpoint goroutine http://127.0.0.1:9090/debug/pprof/goroutine
+	stop "$TPID"
+fi
+if [ "$(available)" -ge 6500 ]; then
+	start fixture-pure-stripped -heap 4096
+	for type in types heap; do
+		read -r _ rc rr < <("$bench" run 3 "$RSSCOPE" profile "$TPID" --type $type -o /dev/null 2>/dev/null)
+		printf '%-19s  %-10s %8s ms  our peak RSS %6d KiB\n' "heap of 4 GiB" $type "$(ms "$rc")" "$rr"
+	done
+	stop "$TPID"
+fi
+
+echo
 echo "a function table of 144 MB"
 "$OUTPUT/bench/pclntab"
 

@@ -266,11 +266,11 @@ start_prometheus() {
 	METRICS=http://127.0.0.1:9090/metrics
 	wait_http "$TPID" http://127.0.0.1:9090/-/ready
 }
-start_etcd() {
+start_etcd() { # [OPTION…]
 	package etcd-server
 	start_alone "$PACKAGE_DIR/usr/bin/etcd" --data-dir "$TMP/etcd" --log-outputs stderr \
 		--listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
-		--listen-peer-urls http://127.0.0.1:2380
+		--listen-peer-urls http://127.0.0.1:2380 "$@"
 	METRICS=http://127.0.0.1:2379/metrics
 	wait_http "$TPID" http://127.0.0.1:2379/health
 }
