@@ -18,6 +18,8 @@ struct heap {
 	int (*add)(struct heap *h, const struct go_bucket *b, struct profile_sample *s);
 	uint64_t rate;	   /* bytes between two samples */
 	bool rate_assumed; /* it is not known: Go's default was taken */
+	bool published;	   /* some bucket has something that is */
+	bool early;	   /* none has: all that is counted is taken */
 };
 
 /* Sampled objects, and the bytes of all of them. */
@@ -162,9 +164,14 @@ static int add_bucket(void *ctx, const struct go_bucket *b)
 	struct heap *h = ctx;
 	struct making *k = h->k;
 	struct profile_sample s = { .size = b->size };
+	struct go_bucket x = *b;
 	size_t from;
-	int r = h->add(h, b, &s);
+	int r;
 
+	h->published |= b->published.allocs || b->published.frees;
+	if (h->early)
+		x.published = b->all;
+	r = h->add(h, &x, &s);
 	if (r)
 		return r < 0 ? r : 0;
 	from = profile_allocator(k, b->pc, b->npc);
@@ -173,18 +180,34 @@ static int add_bucket(void *ctx, const struct go_bucket *b)
 }
 
 /* Of one GC cycle: where one ends in the middle, once more. */
-static int read_buckets(struct heap *h, struct go_profile_info *info)
+static int read_cycle(struct heap *h, struct go_profile_info *info)
 {
 	enum { TRIES = 4 };
 	struct profile *p = h->k->p;
 	int r = 0;
 
 	*info = (struct go_profile_info){ .moved = true };
-	r = profile_saved_begin(h->k);
+	h->published = false;
 	for (unsigned int i = 0; i < TRIES && info->moved && !r; i++) {
 		memsrc_flush(h->k->g->rt.m);
 		p->samples.n = p->stacks.n = p->sampled = 0;
 		r = go_profile_read(&h->k->g->rt, GO_PROFILE_MEMORY, add_bucket, h, info);
+	}
+	return r;
+}
+
+/* As long as nothing is published, before the second GC cycle has ended, all that is counted
+ * stands for it, as runtime.MemProfile does (mprof.go, "Absolutely no data"). */
+static int read_buckets(struct heap *h, struct go_profile_info *info)
+{
+	int r = profile_saved_begin(h->k);
+
+	h->early = false;
+	if (!r)
+		r = read_cycle(h, info);
+	if (!r && !h->published && h->add != add_dead) {
+		h->early = true;
+		r = read_cycle(h, info);
 	}
 	return r;
 }
@@ -206,6 +229,9 @@ static int say(struct heap *h, const struct go_profile_info *info)
 		r = profile_say(
 			p, "only %" PRIu64 " sampled objects (one every %s): a coarse estimate",
 			p->sampled, rate);
+	if (!r && h->early)
+		r = profile_say(p, "fewer than two GC cycles have ended: what became garbage since "
+				   "the start may be counted as in use");
 	if (!r && info->moved)
 		r = profile_say(p,
 				"GC cycles ended while it was read: figures of several are mixed");

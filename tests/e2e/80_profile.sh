@@ -84,6 +84,19 @@ else
 	done
 fi
 
+# Before a GC cycle has ended nothing is published: all that is counted stands for it.
+start profiled early
+"$RSSCOPE" profile "$TPID" -o "$TMP/early.ours" || fail "before a GC cycle: exit $?"
+"$RSSCOPE" profile "$TPID" --json >"$TMP/early.json"
+mkdir "$TMP/early"
+ask "write $TMP/early"
+raw "$TMP/early.ours" >"$TMP/ours"
+raw "$TMP/early/heap.pb.gz" >"$TMP/theirs"
+between "samples before a GC cycle" 2 "$(wc -l <"$TMP/ours")" 1000
+diff "$TMP/ours" "$TMP/theirs" >"$TMP/diff" || fail "before a GC cycle: heap differs (< ours): $(head -c 1500 "$TMP/diff")"
+jq -r '.notes[]' "$TMP/early.json" | grep -q 'fewer than two GC cycles' || fail "before a GC cycle: notes are $(jq -c .notes "$TMP/early.json")"
+stop "$TPID"
+
 # What has none says so, and why.
 "$RSSCOPE" profile $$ >"$TMP/out" 2>"$TMP/err"
 equal "exit for a shell" $? 1

@@ -9,10 +9,10 @@ raw() { go tool pprof -raw "$1" 2>/dev/null | awk -f "$(dirname "$0")/profile.aw
 cycles() { "$RSSCOPE" report "$TPID" --json | jq '.reports[0].go.metrics["/gc/cycles/total:gc-cycles"]'; }
 theirs() { inside "$TPID" curl -s --max-time 20 -o "$TMP/theirs.pb.gz" "$1" || fail "$NAME: $1 can't be had"; } # URL
 said=
-# Ours and theirs of one cycle, three times.
-heap() { # URL
+# Ours and theirs of one cycle, so often.
+heap() { # URL TIMES
 	local equal=0 tries=0 before after
-	while [ "$equal" -lt 3 ] && [ "$tries" -lt 60 ]; do
+	while [ "$equal" -lt "$2" ] && [ "$tries" -lt 90 ]; do
 		tries=$((tries + 1))
 		before=$(cycles)
 		"$RSSCOPE" profile "$TPID" -o "$TMP/ours.pb.gz" || fail "$NAME: profile exits $?"
@@ -31,7 +31,7 @@ heap() { # URL
 		cp "$TMP/theirs" "$TMP/then"
 		sleep 1
 	done
-	between "$NAME: profiles that were compared and equal" 3 "$equal" 3
+	between "$NAME: profiles that were compared and equal" "$2" "$equal" "$2"
 	between "$NAME: samples" 5 "$(wc -l <"$TMP/then")" 100000
 }
 # Threads come and go seldom.
@@ -46,9 +46,9 @@ threads() { # URL
 	done
 	fail "$NAME: threadcreate differs (< ours): $(head -c 500 "$TMP/diff")"
 }
-one() { # NAME URL
+one() { # NAME URL TIMES
 	NAME=$1
-	heap "$2/debug/pprof/heap"
+	heap "$2/debug/pprof/heap" "$3"
 	threads "$2/debug/pprof/threadcreate"
 	stop "$TPID"
 	"$RSSCOPE" profile "$TMP/capture" -o "$TMP/ours.pb.gz" || fail "$1: profile of a capture exits $?"
@@ -58,13 +58,14 @@ one() { # NAME URL
 }
 start_prometheus
 load_prometheus
-one prometheus http://127.0.0.1:9090
+one prometheus http://127.0.0.1:9090 3
 start_etcd --enable-pprof
 load_etcd
-one etcd http://127.0.0.1:2379
+one etcd http://127.0.0.1:2379 3
 package prometheus-node-exporter
 start_alone "$PACKAGE_DIR/usr/bin/prometheus-node-exporter" --web.listen-address=127.0.0.1:9100
 wait_http "$TPID" http://127.0.0.1:9100/metrics
-background nsenter --net="/proc/$TPID/ns/net" sh -c 'while :; do curl -s -o /dev/null --max-time 5 http://127.0.0.1:9100/metrics; sleep 0.2; done'
-one node-exporter http://127.0.0.1:9100
+background nsenter --net="/proc/$TPID/ns/net" sh -c 'while :; do curl -s -o /dev/null --max-time 5 http://127.0.0.1:9100/metrics; sleep 2; done'
+# Its heap is so small that its answer ends a cycle, most often.
+one node-exporter http://127.0.0.1:9100 1
 finish "$said"
