@@ -169,12 +169,11 @@ static int put_labels(struct writer *w, const struct profile_sample *s)
 
 static int put_sample(struct writer *w, const struct profile_sample *s)
 {
-	const uint32_t *stack = w->p->stacks.v + s->first;
 	struct text packed = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; i < s->n && !r; i++)
-		r = varint(&packed, stack[i] + 1ULL);
+		r = varint(&packed, w->p->stacks.v[s->first + i] + 1ULL);
 	if (!r)
 		r = message(&w->inner, 1, &packed);
 	for (size_t i = 0; i < w->p->ntypes && !r; i++)
