@@ -232,7 +232,7 @@ int go_profile_rate(const struct go_runtime *rt, struct bin *b, enum go_profile_
 					{ "runtime.profilealloc" },
 					{ "runtime.allocmcache", "runtime.nextSample" } },
 		[GO_PROFILE_BLOCK] = { "runtime.blockprofilerate",
-				       { "runtime.blockevent" },
+				       { "runtime.blockevent", "runtime.blocksampled" },
 				       { "runtime.semacquire1", "runtime.chanrecv",
 					 "runtime.selectgo" } },
 		[GO_PROFILE_MUTEX] = { "runtime.mutexprofilerate",
