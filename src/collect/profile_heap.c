@@ -19,6 +19,7 @@ struct heap {
 	uint64_t rate;	   /* bytes between two samples */
 	bool rate_assumed; /* it is not known: Go's default was taken */
 	bool published;	   /* some bucket has something that is */
+	bool outside;	   /* some is of code outside the runtime */
 	bool early;	   /* none has: all that is counted is taken */
 };
 
@@ -175,6 +176,7 @@ static int add_bucket(void *ctx, const struct go_bucket *b)
 	if (r)
 		return r < 0 ? r : 0;
 	from = profile_allocator(k, b->pc, b->npc);
+	h->outside |= b->npc && !is_runtime(k, b->pc[from]);
 	r = profile_take_stack(k, ADDRESSES_LOGICAL, b->pc + from, b->npc - from);
 	return r ? r : profile_put(k, &s);
 }
@@ -225,7 +227,11 @@ static int say(struct heap *h, const struct go_profile_info *info)
 				"the program's sampling rate (MemProfileRate) was not found; Go's "
 				"default, %s, is assumed",
 				rate);
-	if (!r && p->sampled < FEW)
+	if (!r && !h->rate)
+		r = profile_say(p,
+				"MemProfileRate is 0 now: what was sampled before is not scaled, "
+				"for the rate of then is not known");
+	if (!r && h->rate && p->sampled < FEW)
 		r = profile_say(
 			p, "only %" PRIu64 " sampled objects (one every %s): a coarse estimate",
 			p->sampled, rate);
@@ -242,13 +248,8 @@ static int say(struct heap *h, const struct go_profile_info *info)
 	return r;
 }
 
-/* r: whether *rate was found. */
-static int settle_rate(int r, uint64_t *rate, bool *assumed, struct err *e)
+static int no_profile(struct err *e)
 {
-	*assumed = r != 0;
-	*rate = *assumed ? RATE_DEFAULT : *rate;
-	if (*rate)
-		return 0;
 	return err_set(e, -ENOTSUP,
 		       "there is no memory profile: MemProfileRate is 0, which the program has "
 		       "set, or Go, where nothing in the program refers to the profiler");
@@ -256,8 +257,9 @@ static int settle_rate(int r, uint64_t *rate, bool *assumed, struct err *e)
 
 int profile_heap_rate(const struct session_go *g, uint64_t *rate, bool *assumed, struct err *e)
 {
-	return settle_rate(go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, rate), rate, assumed,
-			   e);
+	*assumed = go_profile_rate(&g->rt, g->bin, GO_PROFILE_MEMORY, rate) != 0;
+	*rate = *assumed ? RATE_DEFAULT : *rate;
+	return *rate ? 0 : no_profile(e);
 }
 
 static int read_rate(struct heap *h)
@@ -273,13 +275,15 @@ static int read_rate(struct heap *h)
 static int make(struct heap *h, struct err *e)
 {
 	struct go_profile_info info;
-	int r = settle_rate(read_rate(h), &h->rate, &h->rate_assumed, e);
+	int r;
 
-	if (r)
-		return r;
+	h->rate_assumed = read_rate(h) != 0;
+	h->rate = h->rate_assumed ? RATE_DEFAULT : h->rate;
 	h->k->p->period_type = (struct profile_type){ "space", "bytes" };
 	h->k->p->period = h->rate;
 	r = read_buckets(h, &info);
+	if (!h->rate && (r == -ENOENT || (!r && !h->outside)))
+		return no_profile(e);
 	if (r == -ENOENT)
 		return err_set(e, -ENOTSUP, "the table of the profiler's buckets was not found");
 	r = r ? r : say(h, &info);

@@ -104,6 +104,14 @@ diff "$TMP/ours" "$TMP/theirs" >"$TMP/diff" || fail "before a GC cycle: heap dif
 jq -r '.notes[]' "$TMP/early.json" | grep -q 'fewer than two GC cycles' || fail "before a GC cycle: notes are $(jq -c .notes "$TMP/early.json")"
 stop "$TPID"
 
+# A program that has switched it off has what was sampled before.
+start shapes buckets 100
+"$RSSCOPE" profile "$TPID" --json >"$TMP/json" || fail "switched off: exit $?"
+between "samples of a program that has switched it off" 100 "$(jq '.samples | length' "$TMP/json")" 100000
+jq -r '.notes[]' "$TMP/json" | grep -q '^MemProfileRate is 0 now' || fail "switched off: notes are $(jq -c .notes "$TMP/json")"
+equal "intervals of what is not scaled" "$(jq -c '[has("interval95"), has("period")]' "$TMP/json")" '[false,false]'
+stop "$TPID"
+
 # What has none says so, and why.
 "$RSSCOPE" profile $$ >"$TMP/out" 2>"$TMP/err"
 equal "exit for a shell" $? 1
