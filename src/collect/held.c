@@ -2,13 +2,13 @@
 #include "collect/held.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "collect/profile_impl.h"
 #include "goruntime/profile.h"
+#include "model/profile/top.h"
 
 #define BYTES_MAX (1ULL << 47) /* of one stack: an address space */
 
@@ -26,6 +26,7 @@ static int keep_bucket(void *ctx, const struct go_bucket *b)
 	struct held *h = ctx;
 	uint64_t n = b->all.allocs - b->all.frees;
 	int64_t count = (int64_t)n, bytes = (int64_t)(n * b->size);
+	double variance;
 	struct held_stack s = { h->pc.n, b->npc, b->size, n };
 
 	if (!n || !b->size)
@@ -34,7 +35,7 @@ static int keep_bucket(void *ctx, const struct go_bucket *b)
 		h->torn++;
 		return 0;
 	}
-	profile_scale(h->rate, &count, &bytes);
+	profile_scale(h->rate, &count, &bytes, &variance);
 	h->sampled += n;
 	h->bytes += bytes;
 	if (b->npc > HELD_PCS - h->pc.n) {
@@ -78,32 +79,16 @@ void held_free(struct held *h)
 
 /* ---- names */
 
-static void scaled(const struct held *h, const struct held_stack *s, int64_t *objects,
-		   int64_t *bytes)
-{
-	*objects = (int64_t)s->sampled;
-	*bytes = (int64_t)(s->sampled * s->size);
-	profile_scale(h->rate, objects, bytes);
-}
-
-/* Of N objects each is sampled with probability p: of the estimate n / p the variance is
- * n (1 - p) / p². Objects that are larger than the rate are sampled almost surely. */
-static double variance(const struct held *h, const struct held_stack *s)
-{
-	double p = h->rate <= 1 ? 1 : 1 - exp(-(double)s->size / (double)h->rate);
-	double size = (double)s->size;
-
-	return p > 0 ? (double)s->sampled * (1 - p) / (p * p) * size * size : 0;
-}
-
 static int add_stack(struct making *k, const struct held *h, const struct held_stack *s)
 {
 	const uint64_t *pc = h->pc.v + s->first;
 	size_t from = profile_allocator(k, pc, s->n);
-	struct profile_sample x = { .size = s->size, .variance = variance(h, s) };
+	struct profile_sample x = { .size = s->size };
 	int r = profile_take_stack(k, ADDRESSES_LOGICAL, pc + from, s->n - from);
 
-	scaled(h, s, &x.value[1], &x.value[0]);
+	x.value[0] = (int64_t)(s->sampled * s->size);
+	x.value[1] = (int64_t)s->sampled;
+	profile_scale(h->rate, &x.value[1], &x.value[0], &x.variance);
 	x.n = k->n;
 	return r ? r : profile_add(k->p, k->stack, &x);
 }
@@ -133,7 +118,7 @@ int held_profile(struct session *s, const struct held *h, struct profile *out, s
 
 static void interval(uint64_t bytes, uint64_t seen, double var, uint64_t *low, uint64_t *high)
 {
-	uint64_t by = (uint64_t)(1.96 * sqrt(var));
+	uint64_t by = (uint64_t)profile_margin(var);
 
 	seen = seen < bytes ? seen : bytes;
 	*low = by < bytes - seen ? bytes - by : seen; /* what was seen is there */

@@ -162,8 +162,8 @@ static int say(const struct counting *c)
 				"labels of goroutines are cut: at most %d of each, of %d bytes",
 				GO_LABELS_MAX, GO_LABEL_MAX);
 	if (!r && !c->now_ns)
-		r = profile_say(c->k->p, "how long goroutines have waited is not known: no clock "
-					 "of that time");
+		r = profile_say(c->k->p, "waiting times of goroutines are unknown: the file does "
+					 "not record the clock");
 	return r;
 }
 

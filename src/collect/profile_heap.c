@@ -55,14 +55,6 @@ static struct amount scale(uint64_t rate, struct amount a)
 	return (struct amount){ bounded((double)a.count * by), bounded((double)a.bytes * by) };
 }
 
-void profile_scale(uint64_t rate, int64_t *count, int64_t *bytes)
-{
-	struct amount a = scale(rate, (struct amount){ *count, *bytes });
-
-	*count = a.count;
-	*bytes = a.bytes;
-}
-
 /* Of the estimated bytes: each object is there with a probability of its own (Horvitz and
  * Thompson's estimator). */
 static double variance(uint64_t rate, struct amount a)
@@ -70,6 +62,15 @@ static double variance(uint64_t rate, struct amount a)
 	double by = weight(rate, a), size = a.count ? (double)a.bytes / (double)a.count : 0;
 
 	return (double)a.count * size * size * by * (by - 1);
+}
+
+void profile_scale(uint64_t rate, int64_t *count, int64_t *bytes, double *var)
+{
+	struct amount sampled = { *count, *bytes }, a = scale(rate, sampled);
+
+	*var = variance(rate, sampled);
+	*count = a.count;
+	*bytes = a.bytes;
 }
 
 static struct amount allocated(const struct go_mem_count *c)
@@ -229,8 +230,8 @@ static int say(struct heap *h, const struct go_profile_info *info)
 				rate);
 	if (!r && !h->rate)
 		r = profile_say(p,
-				"MemProfileRate is 0 now: what was sampled before is not scaled, "
-				"for the rate of then is not known");
+				"MemProfileRate is 0 now: earlier samples are not scaled, because "
+				"their rate is unknown");
 	if (!r && h->rate && p->sampled < FEW)
 		r = profile_say(
 			p, "only %" PRIu64 " sampled objects (one every %s): a coarse estimate",

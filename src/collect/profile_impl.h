@@ -51,8 +51,9 @@ const char *profile_function_at(struct making *k, uint64_t addr);
 
 /* ---- profile_heap.c */
 
-/* runtime/pprof, scaleHeapSample: what *count sampled objects of *bytes stand for. */
-void profile_scale(uint64_t rate, int64_t *count, int64_t *bytes);
+/* runtime/pprof, scaleHeapSample: what *count sampled objects of *bytes stand for, and the variance
+ * of the estimated bytes. */
+void profile_scale(uint64_t rate, int64_t *count, int64_t *bytes, double *variance);
 
 /* How many of the innermost addresses are the allocator's own, which pprof leaves out; 0 where
  * there are no others. */

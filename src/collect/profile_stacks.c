@@ -110,8 +110,8 @@ static int say(const struct stacks *t)
 	if (t->running)
 		r = profile_say(p,
 				"%" PRIu64
-				" goroutines were running: how much of their stacks they use is "
-				"not known, and not in used bytes",
+				" goroutines were running: used bytes of their stacks are unknown "
+				"and left out",
 				t->running);
 	if (!r)
 		r = profile_say_unread(p, 0, t->cut);
@@ -122,12 +122,11 @@ static int say(const struct stacks *t)
 	if (!r && t->outside)
 		r = profile_say(p,
 				"%" PRIu64
-				" goroutines have got their stacks while this was read: they "
-				"are left out",
+				" goroutines got their stacks during the read and are left out",
 				t->outside);
 	return r ? r
 		 : profile_say(p, "threads' stacks, dead goroutines' stacks and the stack cache "
-				  "have no used bytes: how much of them was in use is not known");
+				  "have no used bytes: they are unknown");
 }
 
 static int read_all(struct stacks *t)

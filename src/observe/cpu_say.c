@@ -80,7 +80,7 @@ static void say_limits(struct observe_cpu *c)
 	if (c->c_only * 200 >= n) /* half a percent: they are shown in any case */
 		profile_say(p,
 			    "%.1f %% of the samples are in C code without a Go caller: threads of "
-			    "C, or code without frame pointers whose caller is not known",
+			    "C, or code without frame pointers, whose caller is unknown",
 			    percent(c->c_only, n));
 	if (c->cut)
 		profile_say(p, "the stacks of %.1f %% of the samples are deeper than is kept",

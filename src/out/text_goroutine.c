@@ -102,7 +102,7 @@ static const char *remark(const struct goroutine *g)
 	if (g->running)
 		return "\tgoroutine running; its stack cannot be read from outside\n";
 	if (!g->nframes)
-		return "\tgoroutine ran while it was read; its stack is not known\n";
+		return "\tgoroutine was running during the read; its stack is unavailable\n";
 	if (g->elided)
 		return "...additional frames elided...\n";
 	return g->incomplete ? "...the rest of the stack could not be read...\n" : "";

@@ -37,9 +37,9 @@ for name in profiled profiled-pie; do
 		"$RSSCOPE" profile "$core" --type $t --json >"$TMP/full" 2>"$TMP/err" || fail "$name: profile $t of the core exits $?: $(cat "$TMP/err")"
 		equal "$name: a time, which a core does not tell" "$(jq 'has("time")' "$TMP/full")" false
 		# A core has no clock: how long they have waited is not told, and that is said.
-		equal "$name: notes on the clock in $t" "$(jq -c '[.notes[] | select(startswith("how long goroutines have waited is not known"))] | length' "$TMP/full")" \
+		equal "$name: notes on the clock in $t" "$(jq -c '[.notes[] | select(startswith("waiting times of goroutines are unknown"))] | length' "$TMP/full")" \
 			"$([ $t = goroutine ] && echo 1 || echo 0)"
-		jq 'del(.notes[] | select(startswith("how long goroutines")))' "$TMP/full" >"$TMP/core.json"
+		jq 'del(.notes[] | select(startswith("waiting times of goroutines are unknown")))' "$TMP/full" >"$TMP/core.json"
 		diff <(jq . "$TMP/$name.$t.live") "$TMP/core.json" >"$TMP/diff" || fail "$name: $t differs (> core): $(head -n 8 "$TMP/diff")"
 	done
 	# Cut short, as full disks do: what is there, or why not.
