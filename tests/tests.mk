@@ -46,7 +46,7 @@ endif
 
 $(FUZZ_LIB): FORCE
 	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/fuzz/build CC='$(FUZZ_CC)' CFLAGS='$(FUZZ_CFLAGS)' $@
-$(FUZZ_BIN): $(OUTPUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(wildcard tests/unit/*_writer.[ch] tests/unit/bytes.[ch]) $(FUZZ_LIB)
+$(FUZZ_BIN): $(OUTPUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(wildcard tests/fuzz/*.h) $(wildcard tests/unit/*_writer.[ch] tests/unit/bytes.[ch]) $(FUZZ_LIB)
 	$(say) FUZZ $@
 	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) -std=gnu11 $(WARN) $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_LINK) $(FUZZ_LIB) $(PC_LIBS) -lm
 

@@ -5,40 +5,12 @@
 #include <string.h>
 
 #include "goruntime/profile.h"
-#include "source/memsrc_impl.h"
 
-#define BASE 0x100000ULL
-
-struct process {
-	struct memsrc m;
-	const uint8_t *p;
-	size_t n;
-};
+#include "fuzz_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int read_mem(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t addr,
-		    void *buf, size_t len, range_vec *holes)
-{
-	const struct process *p = (const struct process *)m;
-
-	memset(buf, 0, len);
-	if (addr < BASE || addr - BASE > p->n || len > p->n - (addr - BASE))
-		return range_append(holes, addr, addr + len, HOLE_UNMAPPED);
-	memcpy(buf, p->p + (addr - BASE), len);
-	return 0;
-}
-
-static int gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
-		  size_t each, void *buf, bool *bad, range_vec *holes)
-{
-	for (size_t i = 0; i < n; i++)
-		bad[i] = read_mem(m, pass, 0, addr[i], (uint8_t *)buf + i * each, each, holes) != 0;
-	holes->n = 0;
-	return 0;
-}
-
-static const struct memsrc_ops ops = { .read = read_mem, .gather = gather };
+static const struct memsrc_ops ops = { .read = fuzz_read, .gather = fuzz_gather };
 
 static int take(void *ctx, const struct go_bucket *b)
 {
@@ -55,11 +27,12 @@ static int take(void *ctx, const struct go_bucket *b)
 /* A table of few slots, so that little input fills it. */
 static void look(const uint8_t *data, size_t size, const char *release)
 {
-	struct process p = { .m = { .ops = &ops, .page_size = 4096, .kind = MEMSRC_CORE },
-			     .p = data,
-			     .n = size };
+	struct fuzz_memory p = { .m = { .ops = &ops, .page_size = 4096, .kind = MEMSRC_CORE },
+				 .p = data,
+				 .n = size };
 	const struct go_layout *known = go_layout_find(release, "amd64");
-	struct go_runtime rt = { .m = &p.m, .g = { .buckhash = BASE, .memstats = BASE + 8 } };
+	struct go_runtime rt = { .m = &p.m,
+				 .g = { .buckhash = FUZZ_BASE, .memstats = FUZZ_BASE + 8 } };
 	struct go_profile_info info;
 	struct go_layout l;
 	uint64_t sum = 0;

@@ -12,14 +12,11 @@
 #include "collect/stack_book.h"
 #include "goruntime/labels.h"
 #include "goruntime/stacks.h"
-#include "source/memsrc_impl.h"
 
-#define BASE 0x100000ULL
+#include "fuzz_memory.h"
 
 struct process {
-	struct memsrc m;
-	const uint8_t *p;
-	size_t n;
+	struct fuzz_memory mem;
 	struct stack_book book;
 	struct go_runtime rt;
 	uint64_t sum;
@@ -27,33 +24,12 @@ struct process {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int read_mem(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uint64_t addr,
-		    void *buf, size_t len, range_vec *holes)
-{
-	const struct process *p = (const struct process *)m;
-
-	memset(buf, 0, len);
-	if (addr < BASE || addr - BASE > p->n || len > p->n - (addr - BASE))
-		return range_append(holes, addr, addr + len, HOLE_UNMAPPED);
-	memcpy(buf, p->p + (addr - BASE), len);
-	return 0;
-}
-
-static int gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
-		  size_t each, void *buf, bool *bad, range_vec *holes)
-{
-	for (size_t i = 0; i < n; i++)
-		bad[i] = read_mem(m, pass, 0, addr[i], (uint8_t *)buf + i * each, each, holes) != 0;
-	holes->n = 0;
-	return 0;
-}
-
 static int pages(struct memsrc *m, unsigned int seq, uint64_t start, uint64_t end, range_vec *out)
 {
 	return range_append(out, start, start + (end - start) / 2, PAGE_PRESENT);
 }
 
-static const struct memsrc_ops ops = { .read = read_mem, .gather = gather, .pages = pages };
+static const struct memsrc_ops ops = { .read = fuzz_read, .gather = fuzz_gather, .pages = pages };
 
 /* What is told holds. */
 static int take(void *ctx, const struct go_stack *s)
@@ -96,21 +72,23 @@ static void look(const uint8_t *data, size_t size, enum memsrc_kind kind, const 
 {
 	static struct bin *b;
 	static struct gow_place place;
-	struct go_span span = { .start = BASE & ~(GO_PAGE_SIZE - 1ULL),
+	struct go_span span = { .start = FUZZ_BASE & ~(GO_PAGE_SIZE - 1ULL),
 				.npages = 4,
 				.kind = GO_SPAN_STACK };
 	struct go_heap heap = { 0 };
 	struct stack_bytes rest;
-	struct process p = { .m = { .ops = &ops, .page_size = 4096, .kind = kind },
-			     .p = data,
-			     .n = size };
+	struct process p = { .mem = { .m = { .ops = &ops, .page_size = 4096, .kind = kind },
+				      .p = data,
+				      .n = size } };
 
 	if (!b)
 		b = open_program(&place);
-	p.rt = (struct go_runtime){ .m = &p.m,
-				    .l = go_layout_find(release, "amd64"),
-				    .g = { .allgs = BASE, .allm = BASE + 24, .text = place.text } };
-	if (vec_push(&heap.spans, span) || stack_book_open(&p.m, &heap, &p.book))
+	p.rt = (struct go_runtime){
+		.m = &p.mem.m,
+		.l = go_layout_find(release, "amd64"),
+		.g = { .allgs = FUZZ_BASE, .allm = FUZZ_BASE + 24, .text = place.text }
+	};
+	if (vec_push(&heap.spans, span) || stack_book_open(&p.mem.m, &heap, &p.book))
 		abort();
 	p.sum = 0;
 	go_stacks_read(&p.rt, b, true, take, &p);
@@ -120,7 +98,7 @@ static void look(const uint8_t *data, size_t size, enum memsrc_kind kind, const 
 		abort();
 	go_heap_free(&heap);
 	stack_book_free(&p.book);
-	vec_free(&p.m.holes);
+	vec_free(&p.mem.m.holes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

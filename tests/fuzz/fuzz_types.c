@@ -11,9 +11,9 @@
 
 #include "base/utf8.h"
 #include "goruntime/types.h"
-#include "source/memsrc_impl.h"
 
-#define BASE   0x100000ULL
+#include "fuzz_memory.h"
+
 #define MODULE 0x10000ULL /* moduledata, made here */
 
 enum { SPANS = 8 };
@@ -32,10 +32,8 @@ struct input {
 };
 
 struct process {
-	struct memsrc m;
+	struct fuzz_memory mem;
 	struct go_layout l;
-	const uint8_t *p;
-	size_t n;
 	uint8_t module[4096];
 };
 
@@ -46,28 +44,15 @@ static int read_mem(struct memsrc *m, enum memsrc_pass pass, uint32_t epoch, uin
 {
 	const struct process *p = (const struct process *)m;
 
-	memset(buf, 0, len);
 	if (addr >= MODULE && addr - MODULE < sizeof(p->module) &&
 	    len <= sizeof(p->module) - (addr - MODULE)) {
 		memcpy(buf, p->module + (addr - MODULE), len);
 		return 0;
 	}
-	if (addr < BASE || addr - BASE > p->n || len > p->n - (addr - BASE))
-		return range_append(holes, addr, addr + len, HOLE_UNMAPPED);
-	memcpy(buf, p->p + (addr - BASE), len);
-	return 0;
+	return fuzz_read(m, pass, epoch, addr, buf, len, holes);
 }
 
-static int gather(struct memsrc *m, enum memsrc_pass pass, const uint64_t *addr, size_t n,
-		  size_t each, void *buf, bool *bad, range_vec *holes)
-{
-	for (size_t i = 0; i < n; i++)
-		bad[i] = read_mem(m, pass, 0, addr[i], (uint8_t *)buf + i * each, each, holes) != 0;
-	holes->n = 0;
-	return 0;
-}
-
-static const struct memsrc_ops ops = { .read = read_mem, .gather = gather };
+static const struct memsrc_ops ops = { .read = read_mem, .gather = fuzz_gather };
 
 static int take(void *ctx, const char *name, enum go_type_how how, const struct go_type_sum *sum)
 {
@@ -101,7 +86,7 @@ static void slots_of(const struct span_record *x, uint16_t nelems, struct go_slo
 
 static void add(struct go_types *t, const struct span_record *x, struct go_type_sum *want)
 {
-	struct go_span s = { .start = BASE + x->start,
+	struct go_span s = { .start = FUZZ_BASE + x->start,
 			     .elemsize = x->elemsize ? x->elemsize : 1,
 			     .nelems = x->nelems % 512,
 			     .spanclass = x->spanclass };
@@ -127,19 +112,19 @@ static void add(struct go_types *t, const struct span_record *x, struct go_type_
 
 static void look(const struct input *in, size_t size, const char *release)
 {
-	struct process p = { .m = { .ops = &ops, .page_size = 4096, .kind = MEMSRC_CORE },
-			     .p = in->mem,
-			     .n = size };
+	struct process p = { .mem = { .m = { .ops = &ops, .page_size = 4096, .kind = MEMSRC_CORE },
+				      .p = in->mem,
+				      .n = size } };
 	const struct go_layout *known = go_layout_find(release, "amd64");
-	struct go_runtime rt = { .m = &p.m, .l = &p.l, .g = { .moduledata = MODULE } };
+	struct go_runtime rt = { .m = &p.mem.m, .l = &p.l, .g = { .moduledata = MODULE } };
 	struct go_type_sum want = { 0 }, got = { 0 };
 	struct go_types *t = NULL;
-	uint64_t half = BASE + size / 2;
+	uint64_t half = FUZZ_BASE + size / 2;
 
 	if (!known)
 		abort();
 	p.l = *known;
-	memcpy(p.module + p.l.f[GO_MODULEDATA_TYPES], &(uint64_t){ BASE }, 8);
+	memcpy(p.module + p.l.f[GO_MODULEDATA_TYPES], &(uint64_t){ FUZZ_BASE }, 8);
 	memcpy(p.module + p.l.f[GO_MODULEDATA_ETYPES], &half, 8);
 	if (go_types_create(&rt, NULL, &t))
 		abort();
@@ -148,7 +133,7 @@ static void look(const struct input *in, size_t size, const char *release)
 	if (go_types_end(t, take, &got) || memcmp(&got, &want, sizeof(got)) != 0)
 		abort();
 	go_types_destroy(t);
-	vec_free(&p.m.holes);
+	vec_free(&p.mem.m.holes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
